@@ -1,0 +1,1 @@
+//! The actor runtime: bounded mailboxes, leases, passivation, deadlines, micro-batches.

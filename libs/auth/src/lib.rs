@@ -1,0 +1,1 @@
+//! Verification of OpenID Connect tokens by issuer, audience and key set, with rotation and revocation.

@@ -1,0 +1,1 @@
+//! Publisher and subscriber ports for events, with JetStream and in-memory adapters.

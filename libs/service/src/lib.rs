@@ -1,0 +1,1 @@
+//! The chassis every service runs on: configuration, telemetry, gRPC and admin servers, lifecycle, error mapping.

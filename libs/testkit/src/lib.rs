@@ -1,0 +1,1 @@
+//! What tests share: backing servers per run, mock clock, builders, waiting for conditions.

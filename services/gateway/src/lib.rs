@@ -1,0 +1,1 @@
+//! The door for people and programs: REST, live events, aggregated views, gRPC pass-through.

@@ -1,0 +1,1 @@
+//! All contexts in one process on a local Postgres and NATS.
