@@ -1,1 +1,72 @@
 //! Generated protobuf and gRPC code of every context, with the descriptor set for reflection.
+//!
+//! The code in `src/gen` is checked in and made from `proto/` by `make proto`; a test compares the two.
+#![allow(missing_docs, clippy::all, clippy::pedantic)]
+
+/// Words that every context shares.
+pub mod common {
+    pub mod v1 {
+        include!("gen/callboard.common.v1.rs");
+    }
+}
+
+/// People, teams, customers, devices, templates, codes.
+pub mod directory {
+    pub mod v1 {
+        include!("gen/callboard.directory.v1.rs");
+    }
+}
+
+/// Tickets and creation flows.
+pub mod tickets {
+    pub mod v1 {
+        include!("gen/callboard.tickets.v1.rs");
+    }
+}
+
+/// Offers, assignments, groups.
+pub mod fleet {
+    pub mod v1 {
+        include!("gen/callboard.fleet.v1.rs");
+    }
+}
+
+/// Ratings and their switches.
+pub mod ratings {
+    pub mod v1 {
+        include!("gen/callboard.ratings.v1.rs");
+    }
+}
+
+mod events {
+    include!("gen/events.rs");
+}
+pub use events::EVENTS;
+
+/// The encoded `FileDescriptorSet` of all protos, comments included.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptors.bin");
+
+/// A message that is published as an event.
+pub trait Event: prost::Message {
+    /// The context that publishes it: `tickets`.
+    const CONTEXT: &'static str;
+    /// Aggregate and what happened: `ticket.opened`.
+    const SUBJECT: &'static str;
+    /// The CloudEvents type: `callboard.tickets.v1.TicketOpened`.
+    const TYPE: &'static str;
+}
+
+/// What the catalogue says of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventDescription {
+    /// The context that publishes it.
+    pub context: &'static str,
+    /// Aggregate and what happened; on NATS `callboard.<organisation>.<context>.<subject>.v1`.
+    pub subject: &'static str,
+    /// The CloudEvents type.
+    pub kind: &'static str,
+    /// When it happens.
+    pub when: &'static str,
+    /// Who reacts, and how.
+    pub reactions: &'static str,
+}

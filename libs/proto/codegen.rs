@@ -1,0 +1,116 @@
+//! Turns `proto/` into Rust: messages, services, the descriptor set, and what each event is called.
+//! Shared by `examples/generate.rs`, which writes, and `tests/it`, which compares.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use prost::Message as _;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
+
+/// Generated files by name, as they belong into `src/gen`.
+pub fn generate() -> BTreeMap<String, Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files.sort();
+    let descriptors = protox::Compiler::new([&root])
+        .expect("the proto folder")
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(&files)
+        .expect("valid protos")
+        .file_descriptor_set();
+
+    let out = std::env::temp_dir().join(format!("callboard-proto-{}", std::process::id()));
+    std::fs::create_dir_all(&out).expect("a temporary folder");
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .btree_map(".")
+        .emit_rerun_if_changed(false)
+        .out_dir(&out)
+        .compile_fds(descriptors.clone())
+        .expect("code from descriptors");
+
+    let mut generated = BTreeMap::new();
+    for entry in std::fs::read_dir(&out).expect("the temporary folder").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("callboard.") {
+            generated.insert(name, std::fs::read(entry.path()).expect("a generated file"));
+        }
+    }
+    std::fs::remove_dir_all(&out).expect("to remove the temporary folder");
+    generated.insert("events.rs".to_owned(), events(&descriptors).into_bytes());
+    generated.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
+    generated
+}
+
+/// Where the generated files live.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gen")
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a readable proto folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+}
+
+/// `impl Event` for every message of an `events.proto` whose comment has a `Subject:` line, and the catalogue.
+fn events(descriptors: &FileDescriptorSet) -> String {
+    let mut code = String::from("// @generated from the comments of events.proto files.\n\n");
+    let mut catalogue = String::new();
+    for file in &descriptors.file {
+        if !file.name().ends_with("/events.proto") {
+            continue;
+        }
+        let package = file.package();
+        let context = package.split('.').nth(1).expect("callboard.<context>.v1");
+        for (index, message) in file.message_type.iter().enumerate() {
+            let comment = leading_comment(file, index);
+            let Some(subject) = line(&comment, "Subject: ") else { continue };
+            let reactions = line(&comment, "Reactions: ").expect("every event says who reacts");
+            let when = comment.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+            let when = when.collect::<Vec<_>>().join(" ");
+            let name = message.name();
+            let kind = format!("{package}.{name}");
+            writeln!(
+                code,
+                "impl crate::Event for crate::{context}::v1::{name} {{\n    const CONTEXT: &'static str = {context:?};\n    \
+                 const SUBJECT: &'static str = {subject:?};\n    const TYPE: &'static str = {kind:?};\n}}\n"
+            )
+            .expect("writing to a string");
+            writeln!(
+                catalogue,
+                "    crate::EventDescription {{\n        context: {context:?},\n        subject: {subject:?},\n        \
+                 kind: {kind:?},\n        when: {when:?},\n        reactions: {reactions:?},\n    }},"
+            )
+            .expect("writing to a string");
+        }
+    }
+    writeln!(
+        code,
+        "/// Every event of the platform, in the order of the protos.\npub const EVENTS: &[crate::EventDescription] = &[\n{catalogue}];"
+    )
+    .expect("writing to a string");
+    code
+}
+
+fn leading_comment(file: &FileDescriptorProto, message: usize) -> String {
+    let path = [4, i32::try_from(message).expect("few messages")];
+    file.source_code_info
+        .iter()
+        .flat_map(|info| &info.location)
+        .find(|location| location.path == path)
+        .map(|location| location.leading_comments().to_owned())
+        .unwrap_or_default()
+}
+
+fn line<'a>(comment: &'a str, prefix: &str) -> Option<&'a str> {
+    comment.lines().find_map(|line| line.trim().strip_prefix(prefix))
+}

@@ -1,0 +1,707 @@
+// @generated from the comments of events.proto files.
+
+impl crate::Event for crate::directory::v1::OrganisationChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "organisation.changed";
+    const TYPE: &'static str = "callboard.directory.v1.OrganisationChanged";
+}
+
+impl crate::Event for crate::directory::v1::EmployeeCreated {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "employee.created";
+    const TYPE: &'static str = "callboard.directory.v1.EmployeeCreated";
+}
+
+impl crate::Event for crate::directory::v1::EmployeeChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "employee.changed";
+    const TYPE: &'static str = "callboard.directory.v1.EmployeeChanged";
+}
+
+impl crate::Event for crate::directory::v1::EmployeeDepartmentsChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "employee.departments_changed";
+    const TYPE: &'static str = "callboard.directory.v1.EmployeeDepartmentsChanged";
+}
+
+impl crate::Event for crate::directory::v1::EmployeeRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "employee.removed";
+    const TYPE: &'static str = "callboard.directory.v1.EmployeeRemoved";
+}
+
+impl crate::Event for crate::directory::v1::DepartmentChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "department.changed";
+    const TYPE: &'static str = "callboard.directory.v1.DepartmentChanged";
+}
+
+impl crate::Event for crate::directory::v1::DepartmentRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "department.removed";
+    const TYPE: &'static str = "callboard.directory.v1.DepartmentRemoved";
+}
+
+impl crate::Event for crate::directory::v1::TeamChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "team.changed";
+    const TYPE: &'static str = "callboard.directory.v1.TeamChanged";
+}
+
+impl crate::Event for crate::directory::v1::TeamRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "team.removed";
+    const TYPE: &'static str = "callboard.directory.v1.TeamRemoved";
+}
+
+impl crate::Event for crate::directory::v1::MetaTeamChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "meta_team.changed";
+    const TYPE: &'static str = "callboard.directory.v1.MetaTeamChanged";
+}
+
+impl crate::Event for crate::directory::v1::MetaTeamRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "meta_team.removed";
+    const TYPE: &'static str = "callboard.directory.v1.MetaTeamRemoved";
+}
+
+impl crate::Event for crate::directory::v1::CustomerChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "customer.changed";
+    const TYPE: &'static str = "callboard.directory.v1.CustomerChanged";
+}
+
+impl crate::Event for crate::directory::v1::CustomerRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "customer.removed";
+    const TYPE: &'static str = "callboard.directory.v1.CustomerRemoved";
+}
+
+impl crate::Event for crate::directory::v1::CustomerUserChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "customer_user.changed";
+    const TYPE: &'static str = "callboard.directory.v1.CustomerUserChanged";
+}
+
+impl crate::Event for crate::directory::v1::CustomerUserRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "customer_user.removed";
+    const TYPE: &'static str = "callboard.directory.v1.CustomerUserRemoved";
+}
+
+impl crate::Event for crate::directory::v1::DeviceChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "device.changed";
+    const TYPE: &'static str = "callboard.directory.v1.DeviceChanged";
+}
+
+impl crate::Event for crate::directory::v1::DeviceRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "device.removed";
+    const TYPE: &'static str = "callboard.directory.v1.DeviceRemoved";
+}
+
+impl crate::Event for crate::directory::v1::TemplateChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "template.changed";
+    const TYPE: &'static str = "callboard.directory.v1.TemplateChanged";
+}
+
+impl crate::Event for crate::directory::v1::TemplateRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "template.removed";
+    const TYPE: &'static str = "callboard.directory.v1.TemplateRemoved";
+}
+
+impl crate::Event for crate::directory::v1::CodeChanged {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "code.changed";
+    const TYPE: &'static str = "callboard.directory.v1.CodeChanged";
+}
+
+impl crate::Event for crate::directory::v1::CodeRemoved {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "code.removed";
+    const TYPE: &'static str = "callboard.directory.v1.CodeRemoved";
+}
+
+impl crate::Event for crate::directory::v1::PrincipalTokensRevoked {
+    const CONTEXT: &'static str = "directory";
+    const SUBJECT: &'static str = "principal.tokens_revoked";
+    const TYPE: &'static str = "callboard.directory.v1.PrincipalTokensRevoked";
+}
+
+impl crate::Event for crate::fleet::v1::OffersMade {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offers.made";
+    const TYPE: &'static str = "callboard.fleet.v1.OffersMade";
+}
+
+impl crate::Event for crate::fleet::v1::OfferSeen {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offer.seen";
+    const TYPE: &'static str = "callboard.fleet.v1.OfferSeen";
+}
+
+impl crate::Event for crate::fleet::v1::OfferAccepted {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offer.accepted";
+    const TYPE: &'static str = "callboard.fleet.v1.OfferAccepted";
+}
+
+impl crate::Event for crate::fleet::v1::OfferDeclined {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offer.declined";
+    const TYPE: &'static str = "callboard.fleet.v1.OfferDeclined";
+}
+
+impl crate::Event for crate::fleet::v1::OfferCancelled {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offer.cancelled";
+    const TYPE: &'static str = "callboard.fleet.v1.OfferCancelled";
+}
+
+impl crate::Event for crate::fleet::v1::OfferExpired {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offer.expired";
+    const TYPE: &'static str = "callboard.fleet.v1.OfferExpired";
+}
+
+impl crate::Event for crate::fleet::v1::OfferRescinded {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "offer.rescinded";
+    const TYPE: &'static str = "callboard.fleet.v1.OfferRescinded";
+}
+
+impl crate::Event for crate::fleet::v1::EmployeeAssigned {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "employee.assigned";
+    const TYPE: &'static str = "callboard.fleet.v1.EmployeeAssigned";
+}
+
+impl crate::Event for crate::fleet::v1::AssignmentCancelled {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "assignment.cancelled";
+    const TYPE: &'static str = "callboard.fleet.v1.AssignmentCancelled";
+}
+
+impl crate::Event for crate::fleet::v1::TicketUnserved {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "ticket.unserved";
+    const TYPE: &'static str = "callboard.fleet.v1.TicketUnserved";
+}
+
+impl crate::Event for crate::fleet::v1::TicketEscalated {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "ticket.escalated";
+    const TYPE: &'static str = "callboard.fleet.v1.TicketEscalated";
+}
+
+impl crate::Event for crate::fleet::v1::GroupsChanged {
+    const CONTEXT: &'static str = "fleet";
+    const SUBJECT: &'static str = "groups.changed";
+    const TYPE: &'static str = "callboard.fleet.v1.GroupsChanged";
+}
+
+impl crate::Event for crate::ratings::v1::RatingRequested {
+    const CONTEXT: &'static str = "ratings";
+    const SUBJECT: &'static str = "rating.requested";
+    const TYPE: &'static str = "callboard.ratings.v1.RatingRequested";
+}
+
+impl crate::Event for crate::ratings::v1::RatingWaived {
+    const CONTEXT: &'static str = "ratings";
+    const SUBJECT: &'static str = "rating.waived";
+    const TYPE: &'static str = "callboard.ratings.v1.RatingWaived";
+}
+
+impl crate::Event for crate::ratings::v1::RatingSubmitted {
+    const CONTEXT: &'static str = "ratings";
+    const SUBJECT: &'static str = "rating.submitted";
+    const TYPE: &'static str = "callboard.ratings.v1.RatingSubmitted";
+}
+
+impl crate::Event for crate::ratings::v1::RatingWithdrawn {
+    const CONTEXT: &'static str = "ratings";
+    const SUBJECT: &'static str = "rating.withdrawn";
+    const TYPE: &'static str = "callboard.ratings.v1.RatingWithdrawn";
+}
+
+impl crate::Event for crate::ratings::v1::SwitchesChanged {
+    const CONTEXT: &'static str = "ratings";
+    const SUBJECT: &'static str = "switches.changed";
+    const TYPE: &'static str = "callboard.ratings.v1.SwitchesChanged";
+}
+
+impl crate::Event for crate::tickets::v1::TicketOpened {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.opened";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketOpened";
+}
+
+impl crate::Event for crate::tickets::v1::TicketAssigned {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.assigned";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketAssigned";
+}
+
+impl crate::Event for crate::tickets::v1::TicketUnassigned {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.unassigned";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketUnassigned";
+}
+
+impl crate::Event for crate::tickets::v1::TicketStarted {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.started";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketStarted";
+}
+
+impl crate::Event for crate::tickets::v1::TicketDone {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.done";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketDone";
+}
+
+impl crate::Event for crate::tickets::v1::TicketClosed {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.closed";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketClosed";
+}
+
+impl crate::Event for crate::tickets::v1::TicketCancelled {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.cancelled";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketCancelled";
+}
+
+impl crate::Event for crate::tickets::v1::TicketReopened {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.reopened";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketReopened";
+}
+
+impl crate::Event for crate::tickets::v1::TicketVisibilityChanged {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.visibility_changed";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketVisibilityChanged";
+}
+
+impl crate::Event for crate::tickets::v1::TicketPriorityChanged {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.priority_changed";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketPriorityChanged";
+}
+
+impl crate::Event for crate::tickets::v1::TicketEdited {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.edited";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketEdited";
+}
+
+impl crate::Event for crate::tickets::v1::TicketInvolvedChanged {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.involved_changed";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketInvolvedChanged";
+}
+
+impl crate::Event for crate::tickets::v1::TicketRated {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.rated";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketRated";
+}
+
+impl crate::Event for crate::tickets::v1::TicketUpdatePosted {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.update_posted";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketUpdatePosted";
+}
+
+impl crate::Event for crate::tickets::v1::TicketDeleted {
+    const CONTEXT: &'static str = "tickets";
+    const SUBJECT: &'static str = "ticket.deleted";
+    const TYPE: &'static str = "callboard.tickets.v1.TicketDeleted";
+}
+
+/// Every event of the platform, in the order of the protos.
+pub const EVENTS: &[crate::EventDescription] = &[
+    crate::EventDescription {
+        context: "directory",
+        subject: "organisation.changed",
+        kind: "callboard.directory.v1.OrganisationChanged",
+        when: "An organisation was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "employee.created",
+        kind: "callboard.directory.v1.EmployeeCreated",
+        when: "An employee joined.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "employee.changed",
+        kind: "callboard.directory.v1.EmployeeChanged",
+        when: "Role, language, name or teams changed.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "employee.departments_changed",
+        kind: "callboard.directory.v1.EmployeeDepartmentsChanged",
+        when: "An employee sees more or less than before.",
+        reactions: "fleet takes offers and assignments away where the ticket is no longer visible (F-8); others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "employee.removed",
+        kind: "callboard.directory.v1.EmployeeRemoved",
+        when: "An employee left.",
+        reactions: "fleet takes offers and assignments away (F-8); others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "department.changed",
+        kind: "callboard.directory.v1.DepartmentChanged",
+        when: "A department was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "department.removed",
+        kind: "callboard.directory.v1.DepartmentRemoved",
+        when: "A department was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "team.changed",
+        kind: "callboard.directory.v1.TeamChanged",
+        when: "A team was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "team.removed",
+        kind: "callboard.directory.v1.TeamRemoved",
+        when: "A team was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "meta_team.changed",
+        kind: "callboard.directory.v1.MetaTeamChanged",
+        when: "A meta team was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "meta_team.removed",
+        kind: "callboard.directory.v1.MetaTeamRemoved",
+        when: "A meta team was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "customer.changed",
+        kind: "callboard.directory.v1.CustomerChanged",
+        when: "A customer was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "customer.removed",
+        kind: "callboard.directory.v1.CustomerRemoved",
+        when: "A customer was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "customer_user.changed",
+        kind: "callboard.directory.v1.CustomerUserChanged",
+        when: "A customer's login was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "customer_user.removed",
+        kind: "callboard.directory.v1.CustomerUserRemoved",
+        when: "A customer's login was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "device.changed",
+        kind: "callboard.directory.v1.DeviceChanged",
+        when: "A device was made or edited (D-5).",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "device.removed",
+        kind: "callboard.directory.v1.DeviceRemoved",
+        when: "A device was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "template.changed",
+        kind: "callboard.directory.v1.TemplateChanged",
+        when: "A template was made or edited.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "template.removed",
+        kind: "callboard.directory.v1.TemplateRemoved",
+        when: "A template was removed.",
+        reactions: "others drop their part of it.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "code.changed",
+        kind: "callboard.directory.v1.CodeChanged",
+        when: "A code was made, paired, unpaired, activated or deactivated.",
+        reactions: "others keep a read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "code.removed",
+        kind: "callboard.directory.v1.CodeRemoved",
+        when: "A code was removed.",
+        reactions: "others drop the read copy.",
+    },
+    crate::EventDescription {
+        context: "directory",
+        subject: "principal.tokens_revoked",
+        kind: "callboard.directory.v1.PrincipalTokensRevoked",
+        when: "Access tokens of a person or of all users of a code no longer count: logged out, removed, or with other rights.",
+        reactions: "every service refuses them.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offers.made",
+        kind: "callboard.fleet.v1.OffersMade",
+        when: "A round of offers went out. At most 250 offers each; bigger rounds come as several events (F-2).",
+        reactions: "notifications; tickets keeps who is offered what.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offer.seen",
+        kind: "callboard.fleet.v1.OfferSeen",
+        when: "An employee opened the ticket's details (F-3).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offer.accepted",
+        kind: "callboard.fleet.v1.OfferAccepted",
+        when: "An employee took the ticket (F-5).",
+        reactions: "tickets → ASSIGNED (T-5); notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offer.declined",
+        kind: "callboard.fleet.v1.OfferDeclined",
+        when: "An employee does not take the ticket (F-5). The reason stays home.",
+        reactions: "tickets; notifications stop for that person on this ticket.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offer.cancelled",
+        kind: "callboard.fleet.v1.OfferCancelled",
+        when: "An offer was taken back: by hand, because the ticket ended, or because the employee left (F-6, F-8).",
+        reactions: "tickets; notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offer.expired",
+        kind: "callboard.fleet.v1.OfferExpired",
+        when: "An offer's lifetime ended (F-9).",
+        reactions: "tickets; notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "offer.rescinded",
+        kind: "callboard.fleet.v1.OfferRescinded",
+        when: "Others filled the ticket (F-7).",
+        reactions: "tickets; notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "employee.assigned",
+        kind: "callboard.fleet.v1.EmployeeAssigned",
+        when: "A moderator or administrator assigned an employee (F-6).",
+        reactions: "tickets → ASSIGNED (T-5); notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "assignment.cancelled",
+        kind: "callboard.fleet.v1.AssignmentCancelled",
+        when: "An assignment was taken back (F-6, F-8).",
+        reactions: "tickets (T-6); notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "ticket.unserved",
+        kind: "callboard.fleet.v1.TicketUnserved",
+        when: "Nobody is left who could take the ticket: all declined, or nobody was eligible (F-11).",
+        reactions: "notifications tells the template's notification group.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "ticket.escalated",
+        kind: "callboard.fleet.v1.TicketEscalated",
+        when: "The ticket went to the next group, because nobody of the one before accepted in time (F-9).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "fleet",
+        subject: "groups.changed",
+        kind: "callboard.fleet.v1.GroupsChanged",
+        when: "A template's groups changed (F-1).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "ratings",
+        subject: "rating.requested",
+        kind: "callboard.ratings.v1.RatingRequested",
+        when: "Somebody is asked to rate (R-1).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "ratings",
+        subject: "rating.waived",
+        kind: "callboard.ratings.v1.RatingWaived",
+        when: "Nothing is to be rated: switched off, or the subject is internal (R-2).",
+        reactions: "the subject → CLOSED (T-8, V-4).",
+    },
+    crate::EventDescription {
+        context: "ratings",
+        subject: "rating.submitted",
+        kind: "callboard.ratings.v1.RatingSubmitted",
+        when: "A rating was given. Its comment stays home.",
+        reactions: "the subject → CLOSED (T-8, V-4); lists show the score (R-4).",
+    },
+    crate::EventDescription {
+        context: "ratings",
+        subject: "rating.withdrawn",
+        kind: "callboard.ratings.v1.RatingWithdrawn",
+        when: "The question was withdrawn: the subject was closed by hand, cancelled or reopened.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "ratings",
+        subject: "switches.changed",
+        kind: "callboard.ratings.v1.SwitchesChanged",
+        when: "A template's switches changed (R-2).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.opened",
+        kind: "callboard.tickets.v1.TicketOpened",
+        when: "DRAFT → OPEN.",
+        reactions: "fleet sends offers; messenger opens the conversation; notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.assigned",
+        kind: "callboard.tickets.v1.TicketAssigned",
+        when: "OPEN → ASSIGNED, by the first acceptance or assignment, or by hand (T-5, T-7).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.unassigned",
+        kind: "callboard.tickets.v1.TicketUnassigned",
+        when: "ASSIGNED → OPEN, because the last assignment was cancelled, or by hand (T-6, T-7).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.started",
+        kind: "callboard.tickets.v1.TicketStarted",
+        when: "Became IN_PROGRESS, other than by reopening.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.done",
+        kind: "callboard.tickets.v1.TicketDone",
+        when: "Became DONE.",
+        reactions: "ratings asks (`rating.requested`) or waives (`rating.waived`).",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.closed",
+        kind: "callboard.tickets.v1.TicketClosed",
+        when: "Became CLOSED: by the rating, its waiver, a time limit, or by hand (T-8).",
+        reactions: "messenger locks; fleet withdraws open offers; ratings withdraws its request.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.cancelled",
+        kind: "callboard.tickets.v1.TicketCancelled",
+        when: "Became CANCELLED.",
+        reactions: "messenger locks; fleet withdraws open offers; ratings withdraws its request.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.reopened",
+        kind: "callboard.tickets.v1.TicketReopened",
+        when: "Left CLOSED, CANCELLED or DONE for IN_PROGRESS, ASSIGNED or OPEN (T-9).",
+        reactions: "messenger unlocks; fleet sends offers to those who have none when OPEN; ratings withdraws its request.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.visibility_changed",
+        kind: "callboard.tickets.v1.TicketVisibilityChanged",
+        when: "Became internal or public (T-13).",
+        reactions: "every context that shows parts of it.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.priority_changed",
+        kind: "callboard.tickets.v1.TicketPriorityChanged",
+        when: "Got another priority.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.edited",
+        kind: "callboard.tickets.v1.TicketEdited",
+        when: "Title or description were edited.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.involved_changed",
+        kind: "callboard.tickets.v1.TicketInvolvedChanged",
+        when: "Who is involved changed without a change of status.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.rated",
+        kind: "callboard.tickets.v1.TicketRated",
+        when: "A rating arrived on the ticket (R-4).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.update_posted",
+        kind: "callboard.tickets.v1.TicketUpdatePosted",
+        when: "An update was written. Its text stays home.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tickets",
+        subject: "ticket.deleted",
+        kind: "callboard.tickets.v1.TicketDeleted",
+        when: "Deleted for good (T-11). Drafts vanish without an event.",
+        reactions: "every context purges.",
+    },
+];
