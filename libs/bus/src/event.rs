@@ -1,0 +1,53 @@
+//! An event with its attributes.
+
+use bytes::Bytes;
+use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp, Version};
+use uuid::Uuid;
+
+/// An event as published: what happened, to what, when, why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `ce-id` and `Nats-Msg-Id`.
+    pub id: EventId,
+    /// The producing context, `ce-source` = `/callboard/<context>`.
+    pub context: String,
+    /// Aggregate and what happened: `ticket.opened`.
+    pub name: String,
+    /// `ce-type`: `callboard.tickets.v1.TicketOpened`.
+    pub kind: String,
+    /// `ce-tenantid`.
+    pub organisation: OrganisationId,
+    /// `ce-subject` and `ce-partitionkey`: order is kept within it.
+    pub aggregate_id: Uuid,
+    /// `ce-aggregateversion`: the version after the command.
+    pub aggregate_version: Version,
+    /// `ce-time`.
+    pub time: Timestamp,
+    /// `ce-causationid`: the event that caused it.
+    pub causation: Option<EventId>,
+    /// `ce-correlationid`: ties a chain together.
+    pub correlation: Option<Uuid>,
+    /// `ce-traceparent`.
+    pub traceparent: Option<String>,
+    /// `ce-authtype` and `ce-authid`: who did it.
+    pub actor: Actor,
+    /// The encoded message.
+    pub payload: Bytes,
+}
+
+impl Event {
+    /// The subject on NATS.
+    pub fn subject(&self) -> String {
+        subject(&self.organisation.to_string(), &self.context, &self.name)
+    }
+}
+
+/// `callboard.<organisation>.<context>.<aggregate>.<event>.v1`; pass `*` for any.
+pub fn subject(organisation: &str, context: &str, name: &str) -> String {
+    format!("callboard.{organisation}.{context}.{name}.v1")
+}
+
+/// The stream of a context: `CALLBOARD_TICKETS`.
+pub fn stream_name(context: &str) -> String {
+    format!("CALLBOARD_{}", context.to_ascii_uppercase())
+}

@@ -1,0 +1,99 @@
+//! What publishing and subscribing need.
+
+use std::future::Future;
+
+use callboard_kernel::EventId;
+use futures::future::BoxFuture;
+
+use crate::Event;
+
+/// The end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamTail {
+    /// Sequence of the last message; 0: none was ever written.
+    pub last_sequence: u64,
+    /// Its event, if the message is still there.
+    pub last_event: Option<EventId>,
+}
+
+/// Publishing stopped. What was stored before it is told.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PublishError {
+    /// The stream's last sequence is not what was expected: read its tail, mark what is there, go on.
+    #[error("wrong last sequence")]
+    WrongLastSequence,
+    /// This event (index into the batch) will never be taken: too large, or its subject is bad.
+    #[error("event {index} refused: {reason}")]
+    Refused {
+        /// Index into the batch.
+        index: usize,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server cannot be reached or did not answer; what is stored is unknown.
+    #[error("the bus cannot be reached: {0}")]
+    Unavailable(String),
+}
+
+/// One stream, as its only writer sees it.
+pub trait StreamLog: Send + Sync + 'static {
+    /// The end of the stream.
+    fn tail(&self) -> impl Future<Output = Result<StreamTail, PublishError>> + Send;
+
+    /// Ids of the events from a sequence on, in order, with their sequences. At most `limit`.
+    fn events_from(
+        &self,
+        sequence: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(u64, EventId)>, PublishError>> + Send;
+
+    /// Appends events, pipelined, expecting the stream to end at `expected_last`. Answers the sequences of those
+    /// that were stored, in order, a prefix of the batch, and why it stopped if it did.
+    fn publish(
+        &self,
+        events: &[Event],
+        expected_last: u64,
+    ) -> impl Future<Output = (Vec<u64>, Option<PublishError>)> + Send;
+
+    /// Removes the stream and makes it anew, empty. For `republish`.
+    fn recreate(&self) -> impl Future<Output = Result<(), PublishError>> + Send;
+}
+
+/// How an event was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handled {
+    /// It had its effect, now or before, or the domain said no, which is an outcome too.
+    Done,
+    /// Of no interest, or of an unknown type.
+    Ignored,
+}
+
+/// An event was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HandleError {
+    /// Try again: the database is away, a mailbox is full.
+    #[error("not now: {0}")]
+    Retry(String),
+    /// Trying again will not help: it cannot be decoded, or a bug. Goes to the dead letters by key.
+    #[error("cannot be processed: {0}")]
+    Poison(String),
+}
+
+/// Takes the events of one stream for one consumer. Must be idempotent by event id.
+pub trait Handler: Send + Sync + 'static {
+    /// Takes one event. Events of one aggregate come one at a time and in order.
+    fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>>;
+}
+
+/// Where events wait that cannot be processed, and those of the same key behind them.
+pub trait Parking: Send + Sync + 'static {
+    /// True when an event of this key is parked for this consumer.
+    fn is_parked<'a>(&'a self, consumer: &'a str, key: uuid::Uuid) -> BoxFuture<'a, Result<bool, HandleError>>;
+    /// Parks an event.
+    fn park<'a>(
+        &'a self,
+        consumer: &'a str,
+        event: &'a Event,
+        error: &'a str,
+    ) -> BoxFuture<'a, Result<(), HandleError>>;
+}
