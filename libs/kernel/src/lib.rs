@@ -5,12 +5,14 @@
 mod aggregate;
 mod error;
 mod id;
+mod isolation;
 mod principal;
 mod time;
 
 pub use aggregate::{Aggregate, Cause, DecisionContext, Version};
 pub use error::{ErrorKind, FieldViolation, Refusal, Rejection};
 pub use id::{IdGenerator, RandomIds, derive_uuid};
+pub use isolation::Isolation;
 pub use principal::{
     Actor, CodeUser, CustomerUser, Employee, Language, Principal, Role, Subject, UnknownWord,
 };

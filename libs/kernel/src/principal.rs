@@ -249,7 +249,11 @@ mod tests {
 
     #[test]
     fn an_actor_survives_its_text() {
-        for actor in [Actor::System, Actor::Employee(Uuid::from_u128(7).into()), Actor::CodeUser(Uuid::from_u128(8).into())] {
+        for actor in [
+            Actor::System,
+            Actor::Employee(Uuid::from_u128(7).into()),
+            Actor::CodeUser(Uuid::from_u128(8).into()),
+        ] {
             assert_eq!(actor.to_string().parse(), Ok(actor));
         }
         assert!("employee:x".parse::<Actor>().is_err());
