@@ -1,1 +1,1 @@
-//! Architecture rules as tests.
+//! Tests only; see `tests/it`.

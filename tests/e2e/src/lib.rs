@@ -1,1 +1,1 @@
-//! End-to-end and crash tests over the real binaries.
+//! Tests only; see `tests/it`.

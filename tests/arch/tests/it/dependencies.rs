@@ -1,0 +1,111 @@
+//! Who may depend on whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// Contexts with a domain crate.
+const CONTEXTS: [&str; 4] = ["directory", "tickets", "fleet", "ratings"];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo metadata")
+}
+
+/// Direct dependencies of every workspace crate, without those for tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let crates: BTreeMap<_, _> = metadata()
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            let names = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind != DependencyKind::Development)
+                .map(|dependency| dependency.name.clone());
+            (package.name.to_string(), names.collect())
+        })
+        .collect();
+    assert!(crates.len() > 15, "the workspace was read");
+    crates
+}
+
+fn ours(names: &BTreeSet<String>) -> BTreeSet<&str> {
+    names.iter().filter_map(|name| name.strip_prefix("callboard-")).collect()
+}
+
+#[test]
+fn domain_crates_are_pure() {
+    let allowed = ["callboard-kernel", "serde", "thiserror", "uuid", "chrono"];
+    let crates = dependencies();
+    for context in CONTEXTS {
+        for name in &crates[&format!("callboard-{context}-domain")] {
+            assert!(allowed.contains(&name.as_str()), "{context}-domain may not depend on {name}");
+        }
+    }
+}
+
+#[test]
+fn libs_depend_only_downwards() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("kernel", &[][..]),
+        ("proto", &[]),
+        ("actor", &["kernel"]),
+        ("bus", &["kernel"]),
+        ("auth", &["kernel"]),
+        ("journal", &["kernel", "actor", "bus"]),
+        ("service", &["kernel", "proto", "actor", "journal", "bus", "auth"]),
+        ("backing", &[]),
+        ("testkit", &["kernel", "backing"]),
+    ]);
+    let crates = dependencies();
+    for (lib, allowed) in allowed {
+        for name in ours(&crates[&format!("callboard-{lib}")]) {
+            assert!(allowed.contains(&name), "libs/{lib} may not depend on {name}");
+        }
+    }
+}
+
+#[test]
+fn services_never_depend_on_each_other() {
+    let libs = ["kernel", "proto", "actor", "journal", "bus", "auth", "service"];
+    let crates = dependencies();
+    for context in CONTEXTS {
+        let own = format!("{context}-domain");
+        for name in ours(&crates[&format!("callboard-{context}")]) {
+            assert!(libs.contains(&name) || name == own, "services/{context} may not depend on {name}");
+        }
+    }
+}
+
+#[test]
+fn the_gateway_has_no_database_and_hosts_no_aggregate() {
+    let gateway = &dependencies()["callboard-gateway"];
+    for banned in ["sqlx", "callboard-actor", "callboard-journal"] {
+        assert!(!gateway.contains(banned), "the gateway may not depend on {banned}");
+    }
+    for context in CONTEXTS {
+        assert!(!gateway.contains(&format!("callboard-{context}")));
+    }
+}
+
+#[test]
+fn only_standalone_composes_services_and_only_tests_use_the_testkit() {
+    for (name, dependencies) in dependencies() {
+        if name == "callboard-standalone" {
+            continue;
+        }
+        for context in CONTEXTS {
+            let service = format!("callboard-{context}");
+            assert!(
+                name == service || !dependencies.contains(&service),
+                "{name} may not depend on {service}"
+            );
+        }
+        assert!(!dependencies.contains("callboard-testkit"), "{name}: the testkit is for tests");
+    }
+}

@@ -1,0 +1,4 @@
+//! The architecture's rules (docs/architecture.md), read from `cargo metadata` and the sources.
+
+mod dependencies;
+mod sources;
