@@ -1,0 +1,206 @@
+//! The one mapping between a domain's "no", gRPC and back.
+
+use std::time::Duration;
+
+use callboard_kernel::{ErrorKind, FieldViolation, Refusal};
+use std::collections::HashMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::telemetry;
+
+/// How long a caller should wait before it tries again, when we cannot know better.
+pub const RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// The gRPC code of a kind of failure.
+pub const fn code(kind: ErrorKind) -> Code {
+    match kind {
+        ErrorKind::InvalidArgument => Code::InvalidArgument,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::PermissionDenied => Code::PermissionDenied,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::AlreadyExists => Code::AlreadyExists,
+        ErrorKind::FailedPrecondition => Code::FailedPrecondition,
+        ErrorKind::Aborted => Code::Aborted,
+        ErrorKind::ResourceExhausted => Code::ResourceExhausted,
+        ErrorKind::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorKind::Cancelled => Code::Cancelled,
+        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::Unimplemented => Code::Unimplemented,
+        ErrorKind::Internal => Code::Internal,
+    }
+}
+
+/// The kind of failure of a gRPC code. `Ok` is none, so a status of that code is our own mistake.
+pub const fn kind(code: Code) -> ErrorKind {
+    match code {
+        Code::InvalidArgument | Code::OutOfRange => ErrorKind::InvalidArgument,
+        Code::Unauthenticated => ErrorKind::Unauthenticated,
+        Code::PermissionDenied => ErrorKind::PermissionDenied,
+        Code::NotFound => ErrorKind::NotFound,
+        Code::AlreadyExists => ErrorKind::AlreadyExists,
+        Code::FailedPrecondition => ErrorKind::FailedPrecondition,
+        Code::Aborted => ErrorKind::Aborted,
+        Code::ResourceExhausted => ErrorKind::ResourceExhausted,
+        Code::DeadlineExceeded => ErrorKind::DeadlineExceeded,
+        Code::Cancelled => ErrorKind::Cancelled,
+        Code::Unavailable => ErrorKind::Unavailable,
+        Code::Unimplemented => ErrorKind::Unimplemented,
+        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => ErrorKind::Internal,
+    }
+}
+
+/// The status of a refusal.
+///
+/// Always with `ErrorInfo{reason, domain = "callboard.<service>"}`; with `BadRequest` where fields are wrong, and
+/// `RetryInfo` where trying again later helps. What is internal goes to the log; the caller gets the trace id.
+pub fn status(service: &str, refusal: &Refusal) -> Status {
+    let mut details = ErrorDetails::new();
+    let mut metadata = HashMap::new();
+    let trace_id = telemetry::current_trace_id();
+    let message = match refusal.kind {
+        ErrorKind::Internal => {
+            tracing::error!(reason = refusal.reason, detail = %refusal.message, "internal error");
+            if let Some(trace_id) = trace_id {
+                metadata.insert("traceId".to_owned(), trace_id);
+            }
+            "internal error; the log has the details under the trace id".to_owned()
+        }
+        ErrorKind::ResourceExhausted | ErrorKind::Unavailable => {
+            details.set_retry_info(Some(RETRY_DELAY));
+            refusal.message.clone()
+        }
+        ErrorKind::InvalidArgument
+        | ErrorKind::Unauthenticated
+        | ErrorKind::PermissionDenied
+        | ErrorKind::NotFound
+        | ErrorKind::AlreadyExists
+        | ErrorKind::FailedPrecondition
+        | ErrorKind::Aborted
+        | ErrorKind::DeadlineExceeded
+        | ErrorKind::Cancelled
+        | ErrorKind::Unimplemented => refusal.message.clone(),
+    };
+    details.set_error_info(refusal.reason, format!("callboard.{service}"), metadata);
+    for violation in &refusal.violations {
+        details.add_bad_request_violation(violation.field.clone(), violation.description.clone());
+    }
+    Status::with_error_details(code(refusal.kind), message, details)
+}
+
+/// The status of a failure that is our own fault.
+pub fn internal(service: &str, error: &dyn std::fmt::Display) -> Status {
+    status(service, &Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string()))
+}
+
+/// `refusal.into_status("tickets")` at the edge of a handler.
+pub trait IntoStatus {
+    /// The status, with the service as its domain.
+    fn into_status(self, service: &str) -> Status;
+}
+
+impl<R: Into<Refusal>> IntoStatus for R {
+    fn into_status(self, service: &str) -> Status {
+        status(service, &self.into())
+    }
+}
+
+/// What a status says, read back: for the gateway's problem documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The kind of failure.
+    pub kind: ErrorKind,
+    /// `UPPER_SNAKE_CASE`; that of the code where the sender gave none.
+    pub reason: String,
+    /// `callboard.<service>`; empty where the sender gave none.
+    pub domain: String,
+    /// For a person.
+    pub message: String,
+    /// Wrong fields.
+    pub violations: Vec<FieldViolation>,
+    /// When to try again.
+    pub retry_after: Option<Duration>,
+    /// Further facts by name, such as `traceId`.
+    pub metadata: HashMap<String, String>,
+}
+
+/// Reads a status back. A client-side timeout, which tonic reports as `Cancelled`, is told as what it is.
+pub fn report(status: &Status) -> Report {
+    let details = status.get_error_details();
+    let timed_out = status.code() == Code::Cancelled && status.message().contains("Timeout expired");
+    let kind = if timed_out { ErrorKind::DeadlineExceeded } else { kind(status.code()) };
+    let (reason, domain, metadata) = match details.error_info() {
+        Some(info) => (info.reason.clone(), info.domain.clone(), info.metadata.clone()),
+        None => (default_reason(kind).to_owned(), String::new(), HashMap::new()),
+    };
+    let violations = details.bad_request().map_or_else(Vec::new, |bad| {
+        let violation = |found: &tonic_types::FieldViolation| FieldViolation::new(&found.field, &found.description);
+        bad.field_violations.iter().map(violation).collect()
+    });
+    let retry_after = details.retry_info().and_then(|info| info.retry_delay);
+    Report { kind, reason, domain, message: status.message().to_owned(), violations, retry_after, metadata }
+}
+
+/// The reason where none is given: the name of the code.
+pub const fn default_reason(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidArgument => "INVALID_ARGUMENT",
+        ErrorKind::Unauthenticated => "UNAUTHENTICATED",
+        ErrorKind::PermissionDenied => "PERMISSION_DENIED",
+        ErrorKind::NotFound => "NOT_FOUND",
+        ErrorKind::AlreadyExists => "ALREADY_EXISTS",
+        ErrorKind::FailedPrecondition => "FAILED_PRECONDITION",
+        ErrorKind::Aborted => "ABORTED",
+        ErrorKind::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        ErrorKind::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        ErrorKind::Cancelled => "CANCELLED",
+        ErrorKind::Unavailable => "UNAVAILABLE",
+        ErrorKind::Unimplemented => "UNIMPLEMENTED",
+        ErrorKind::Internal => "INTERNAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [ErrorKind; 13] = [
+        ErrorKind::InvalidArgument,
+        ErrorKind::Unauthenticated,
+        ErrorKind::PermissionDenied,
+        ErrorKind::NotFound,
+        ErrorKind::AlreadyExists,
+        ErrorKind::FailedPrecondition,
+        ErrorKind::Aborted,
+        ErrorKind::ResourceExhausted,
+        ErrorKind::DeadlineExceeded,
+        ErrorKind::Cancelled,
+        ErrorKind::Unavailable,
+        ErrorKind::Unimplemented,
+        ErrorKind::Internal,
+    ];
+
+    #[test]
+    fn every_kind_survives_the_wire_with_reason_and_domain() {
+        for kind in KINDS {
+            let read = report(&status("tickets", &Refusal::new(kind, "SOME_REASON", "because")));
+            assert_eq!((read.kind, read.reason.as_str()), (kind, "SOME_REASON"));
+            assert_eq!(read.domain, "callboard.tickets");
+        }
+    }
+
+    #[test]
+    fn wrong_fields_and_when_to_retry_come_along() {
+        let read = report(&Refusal::field("answers[2].text", "at most 500 characters").into_status("tickets"));
+        assert_eq!(read.violations, vec![FieldViolation::new("answers[2].text", "at most 500 characters")]);
+        assert_eq!(read.retry_after, None);
+        let read = report(&Refusal::new(ErrorKind::Unavailable, "X", "later").into_status("tickets"));
+        assert_eq!(read.retry_after, Some(RETRY_DELAY));
+    }
+
+    #[test]
+    fn what_is_internal_stays_inside() {
+        let status = internal("tickets", &"password is hunter2");
+        assert!(!status.message().contains("hunter2"));
+    }
+}
