@@ -41,9 +41,13 @@ pub fn generate() -> BTreeMap<String, Vec<u8>> {
     }
     std::fs::remove_dir_all(&out).expect("to remove the temporary folder");
     generated.insert("events.rs".to_owned(), events(&descriptors).into_bytes());
+    generated.insert(CATALOGUE.to_owned(), catalogue(&descriptors).into_bytes());
     generated.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
     generated
 }
+
+/// The catalogue of events, relative to `src/gen`.
+const CATALOGUE: &str = "../../../../docs/events.md";
 
 /// Where the generated files live.
 pub fn folder() -> PathBuf {
@@ -113,4 +117,80 @@ fn leading_comment(file: &FileDescriptorProto, message: usize) -> String {
 
 fn line<'a>(comment: &'a str, prefix: &str) -> Option<&'a str> {
     comment.lines().find_map(|line| line.trim().strip_prefix(prefix))
+}
+
+/// `docs/events.md`: every event with subject, payload, when and who reacts.
+fn catalogue(descriptors: &FileDescriptorSet) -> String {
+    let mut page = String::from(
+        "# Events\n\n<!-- Generated from proto/ by `make proto`. Do not edit. -->\n\n\
+         What Callboard publishes on NATS JetStream. Each context writes one stream, `CALLBOARD_<CONTEXT>`; an event's\n\
+         subject is `callboard.<organisation>.<context>.<event>.v1`, so `callboard.*.tickets.>` is all of tickets and\n\
+         `callboard.<organisation>.>` all of one organisation.\n\n\
+         The payload is the protobuf message named in `ce-type`; the attributes are CloudEvents 1.0 in binary mode, as\n\
+         lower-case headers:\n\n\
+         | header | what it holds |\n|---|---|\n\
+         | `ce-id`, `Nats-Msg-Id` | UUIDv7 of the event; the same again when it is delivered or published again |\n\
+         | `ce-type` | full name of the message |\n| `ce-source` | `/callboard/<context>` |\n\
+         | `ce-subject`, `ce-partitionkey` | id of the aggregate; order is promised within it and nowhere else |\n\
+         | `ce-time` | when it was decided |\n| `ce-tenantid` | the organisation |\n\
+         | `ce-aggregateversion` | version of the aggregate after the command |\n\
+         | `ce-sequence` | the same, zero-padded, so that text compares like numbers |\n\
+         | `ce-correlationid` | ties a chain together: the first command's id |\n\
+         | `ce-causationid` | the event that caused it; missing when it was done by hand |\n\
+         | `ce-authtype`, `ce-authid` | who did it, by id |\n| `ce-traceparent` | W3C trace context |\n\n\
+         Delivery is at least once: keep `ce-id` of what you have done. Within `v1` changes are additive; ignore types and\n\
+         fields you do not know. Free text, names and addresses stay in the context that owns them.\n",
+    );
+    for file in &descriptors.file {
+        if !file.name().ends_with("/events.proto") {
+            continue;
+        }
+        let context = file.package().split('.').nth(1).expect("callboard.<context>.v1");
+        writeln!(page, "\n## {context}\n").expect("writing to a string");
+        for (index, message) in file.message_type.iter().enumerate() {
+            let comment = leading_comment(file, index);
+            let Some(subject) = line(&comment, "Subject: ") else { continue };
+            let reactions = line(&comment, "Reactions: ").expect("every event says who reacts");
+            let when = comment.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+            let when = when.collect::<Vec<_>>().join(" ");
+            writeln!(
+                page,
+                "### `{subject}`\n\n{when}\n\n- Subject: `callboard.<organisation>.{context}.{subject}.v1`\n- Payload: `{}.{}`{}\n- Reactions: {reactions}\n",
+                file.package(),
+                message.name(),
+                fields(message)
+            )
+            .expect("writing to a string");
+        }
+        writeln!(page, "Messages within:\n").expect("writing to a string");
+        for (index, message) in file.message_type.iter().enumerate() {
+            let comment = leading_comment(file, index);
+            if line(&comment, "Subject: ").is_none() {
+                writeln!(
+                    page,
+                    "- `{}`: {}{}",
+                    message.name(),
+                    comment.trim().replace('\n', " "),
+                    fields(message)
+                )
+                .expect("writing to a string");
+            }
+        }
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+/// ` { ticket: TicketFacts, by: Actor }`.
+fn fields(message: &prost_types::DescriptorProto) -> String {
+    let list = message.field.iter().map(|field| {
+        let kind = match field.type_name().rsplit('.').next() {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => format!("{:?}", field.r#type()).to_lowercase(),
+        };
+        let repeated = field.label() == prost_types::field_descriptor_proto::Label::Repeated;
+        format!("{}: {}{kind}", field.name(), if repeated { "repeated " } else { "" })
+    });
+    format!(" `{{ {} }}`", list.collect::<Vec<_>>().join(", "))
 }
