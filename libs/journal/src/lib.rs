@@ -5,7 +5,9 @@
 //! (publishing, healing, firing timers, keeping dead letters) follows from what is in Postgres.
 
 mod mapping;
+mod postgres;
 mod rows;
 
 pub use mapping::{Mapping, Record, TimerChange};
+pub use postgres::migrate;
 pub use rows::{Column, ColumnType, Corrupt, Row, RowChange, Rows, Schema, Table, Value};

@@ -1,0 +1,5 @@
+//! The store on Postgres.
+
+mod migrate;
+
+pub use migrate::migrate;
