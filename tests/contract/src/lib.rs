@@ -1,1 +1,1 @@
-//! Goldens of the public contracts.
+//! Tests only; see `tests/it`.
