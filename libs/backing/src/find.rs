@@ -101,7 +101,8 @@ impl Search {
     /// The program's executable in a folder, links followed: Postgres finds its own parts beside the real file.
     /// A Postgres without its `initdb` does not count.
     fn executable_in(&self, folder: &Path) -> Option<PathBuf> {
-        let executable = folder.join(self.program.executable()).canonicalize().ok().filter(|file| file.is_file())?;
+        let executable =
+            folder.join(self.program.executable()).canonicalize().ok().filter(|file| file.is_file())?;
         match self.program {
             Program::Postgres if !executable.with_file_name("initdb").is_file() => None,
             _ => Some(executable),
@@ -115,7 +116,8 @@ impl Search {
 
 /// The folders of `path`, then the usual places, newest version first, each once.
 fn folders(program: Program, path: &OsStr) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
+    let mut folders: Vec<PathBuf> =
+        std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
     match program {
         Program::Postgres => {
             // Debian's and its children's, Red Hat's, Homebrew's, Postgres.app's.
@@ -127,7 +129,8 @@ fn folders(program: Program, path: &OsStr) -> Vec<PathBuf> {
             folders.push("/Applications/Postgres.app/Contents/Versions/latest/bin".into());
         }
         Program::Nats => {
-            folders.extend(["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
+            folders
+                .extend(["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
         }
     }
     let mut seen = std::collections::HashSet::new();

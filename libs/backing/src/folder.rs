@@ -24,6 +24,16 @@ pub(crate) struct Folder {
     /// Goes with the server.
     pub(crate) ephemeral: bool,
     pub(crate) run_as: Option<RunAs>,
+    /// Whether this is to remove the folder: ephemeral, and no server has been started in it yet.
+    abandoned: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.abandoned {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
 }
 
 impl Folder {
@@ -46,7 +56,7 @@ impl Folder {
                 }
             }
         }
-        Ok(Self { path, ephemeral: false, run_as })
+        Ok(Self { path, ephemeral: false, run_as, abandoned: false })
     }
 
     /// A folder for one run, in the system's place for such.
@@ -62,14 +72,18 @@ impl Folder {
             .tempdir_in(&place)
             .doing(|| format!("making a folder in {}", place.display()))?
             .keep();
-        if let Some(user) = &run_as {
-            user.own(&path)?;
-        }
-        Ok(Self { path, ephemeral: true, run_as })
+        let folder = Self { path, ephemeral: true, run_as, abandoned: true };
+        folder.own(&folder.path)?;
+        Ok(folder)
     }
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Leaves the removal to the server that has been started in it.
+    pub(crate) fn hand_over(&mut self) {
+        self.abandoned = false;
     }
 
     /// What the supervisor removes at the end.
@@ -100,7 +114,10 @@ impl Folder {
             }
             if !lives && !told {
                 told = true;
-                progress(&format!("waiting for the server of the last run in {} to stop", self.path.display()));
+                progress(&format!(
+                    "waiting for the server of the last run in {} to stop",
+                    self.path.display()
+                ));
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -25,7 +25,8 @@ pub fn home() -> Result<PathBuf, Error> {
     if let Some(home) = std::env::var_os(HOME_VARIABLE).filter(|value| !value.is_empty()) {
         return Ok(current.join(home));
     }
-    let root = current.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last().unwrap_or(&current);
+    let root =
+        current.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last().unwrap_or(&current);
     Ok(root.join(".callboard"))
 }
 
@@ -50,8 +51,11 @@ impl Layout {
         if user.reaches(&home)? {
             return Ok(Self { base: home });
         }
-        let mark: String =
-            Sha256::digest(home.as_os_str().as_encoded_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let mark: String = Sha256::digest(home.as_os_str().as_encoded_bytes())
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let base = Path::new(FALLBACK).join(mark);
         create(&base)?;
         if !user.reaches(&base)? {

@@ -25,7 +25,7 @@ pub use error::Error;
 pub use find::{Choice, PINNED, Search};
 pub use home::{HOME_VARIABLE, home};
 pub use nats::Nats;
-pub use options::{DATABASE_URL_VARIABLE, NATS_URL_VARIABLE, Options};
+pub use options::{DATABASE_URL_VARIABLE, Data, NATS_URL_VARIABLE, Options};
 pub use port::free_port;
 pub use postgres::{Postgres, create_database};
 pub use tools::{Tool, provide};

@@ -13,7 +13,7 @@ use crate::error::{Doing, Error};
 use crate::find::{Choice, Search};
 use crate::folder::Folder;
 use crate::home::{Layout, log_tail};
-use crate::options::Options;
+use crate::options::{Data, Options};
 use crate::process::{Plan, Supervised, end_orphan};
 use crate::run_as::RunAs;
 use crate::tools::{Tool, pinned_version, provide};
@@ -47,7 +47,7 @@ impl Nats {
     /// of its log.
     pub async fn start(options: &Options) -> Result<Self, Error> {
         let asked = options.clone();
-        let (folder, executable) = tokio::task::spawn_blocking(move || survey(&asked))
+        let (mut folder, executable) = tokio::task::spawn_blocking(move || survey(&asked))
             .await
             .map_err(std::io::Error::other)
             .doing(|| "looking for nats-server".to_owned())??;
@@ -55,6 +55,7 @@ impl Nats {
         end_orphan(&folder.join("pid"), &folder.join("nats.conf"), STOP).await;
         let port = folder.port()?;
         let server = launch(&folder, &lock, &executable, port, options.fast_unsafe)?;
+        folder.hand_over();
         let mut nats = Self { folder, lock, executable, port, fast_unsafe: options.fast_unsafe, server };
         nats.ready(false).await?;
         Ok(nats)
@@ -125,7 +126,8 @@ impl Nats {
                 sleep(Duration::from_millis(200)).await;
                 from = self.folder.log().1;
                 self.server.pause().await?;
-                self.server = launch(&self.folder, &self.lock, &self.executable, self.port, self.fast_unsafe)?;
+                self.server =
+                    launch(&self.folder, &self.lock, &self.executable, self.port, self.fast_unsafe)?;
             }
             let reason = match greeting(&format!("127.0.0.1:{}", self.port)).await {
                 Ok(greeting) if greeting.jetstream => return Ok(()),
@@ -143,22 +145,30 @@ impl Nats {
 
 fn survey(options: &Options) -> Result<(Folder, PathBuf), Error> {
     let layout = Layout::make(&options.home)?;
-    let executable = match Search::from_env(Program::Nats).choose(probe, pinned_version(Program::Nats), None)? {
-        Choice::Installed(executable, _) => executable,
-        Choice::Pinned => provide(&layout.tools(), Tool::NatsServer)?,
-    };
-    let folder = if options.ephemeral {
-        Folder::ephemeral("nats", None)?
-    } else {
-        // NATS has nothing against root; but what an ordinary user began, root goes on with as that user.
-        let path = layout.nats();
-        let run_as = RunAs::owner(&path)?;
-        Folder::kept(path, run_as)?
+    let executable =
+        match Search::from_env(Program::Nats).choose(probe, pinned_version(Program::Nats), None)? {
+            Choice::Installed(executable, _) => executable,
+            Choice::Pinned => provide(&layout.tools(), Tool::NatsServer)?,
+        };
+    let folder = match &options.data {
+        Data::Ephemeral => Folder::ephemeral("nats", None)?,
+        Data::Kept(place) => {
+            let path = Layout::make(place)?.nats();
+            // NATS has nothing against root; but what an ordinary user began, root goes on with as that user.
+            let run_as = RunAs::owner(&path)?;
+            Folder::kept(path, run_as)?
+        }
     };
     Ok((folder, executable))
 }
 
-fn launch(folder: &Folder, lock: &File, executable: &Path, port: u16, fast_unsafe: bool) -> Result<Supervised, Error> {
+fn launch(
+    folder: &Folder,
+    lock: &File,
+    executable: &Path,
+    port: u16,
+    fast_unsafe: bool,
+) -> Result<Supervised, Error> {
     // By default the broker acknowledges before it syncs, every two minutes. Kept data is synced at every write.
     let sync = if fast_unsafe { "" } else { "  sync_interval: always\n" };
     let quoted = |name: &str| serde_json::Value::from(folder.join(name).to_string_lossy()).to_string();
@@ -199,7 +209,9 @@ async fn greeting(address: &str) -> std::io::Result<Greeting> {
     let read = async {
         let mut line = String::new();
         BufReader::new(TcpStream::connect(address).await?).read_line(&mut line).await?;
-        let json = line.strip_prefix("INFO ").ok_or_else(|| std::io::Error::other("it does not greet as NATS does"))?;
+        let json = line
+            .strip_prefix("INFO ")
+            .ok_or_else(|| std::io::Error::other("it does not greet as NATS does"))?;
         serde_json::from_str(json).map_err(std::io::Error::other)
     };
     timeout(Duration::from_secs(5), read).await.map_err(std::io::Error::from)?
@@ -209,7 +221,8 @@ async fn greeting(address: &str) -> std::io::Result<Greeting> {
 /// the client, which reports the version as well.
 pub(crate) async fn check_given(url: &str, setting: &'static str) -> Result<(), Error> {
     let Some(address) = address_of(url) else { return Ok(()) };
-    let greeting = greeting(&address).await.doing(|| format!("connecting to the NATS server that {setting} names"))?;
+    let greeting =
+        greeting(&address).await.doing(|| format!("connecting to the NATS server that {setting} names"))?;
     match Version::parse(&greeting.version) {
         Some(found) if found < Program::Nats.minimum() => {
             Err(Error::ServerTooOld { program: Program::Nats, setting, found })

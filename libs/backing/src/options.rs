@@ -7,14 +7,22 @@ pub const DATABASE_URL_VARIABLE: &str = "CALLBOARD__DATABASE__URL";
 /// See [`DATABASE_URL_VARIABLE`].
 pub const NATS_URL_VARIABLE: &str = "CALLBOARD__NATS__URL";
 
+/// Where a server's data lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// Under this folder; the next start continues with it, on the same port if that is still free.
+    Kept(PathBuf),
+    /// In a temporary folder that goes with the server.
+    Ephemeral,
+}
+
 /// How servers are found and run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Folder of tools, and of data unless [`ephemeral`](Self::ephemeral).
+    /// Folder under which the pinned tools are installed.
     pub home: PathBuf,
-    /// Data in a folder of its own that goes with the server. Otherwise data is kept under the home, and the next
-    /// start continues with it, on the same port if it is still free.
-    pub ephemeral: bool,
+    /// Where the data lives.
+    pub data: Data,
     /// Gives up the promise that what was acknowledged survives a crash of the machine (not of the process):
     /// neither server waits for the disk. For tests that do not test durability.
     pub fast_unsafe: bool,
@@ -28,9 +36,10 @@ impl Options {
     /// For `make run` and its like: data kept under `home`, durable, and the servers that
     /// [`DATABASE_URL_VARIABLE`] and [`NATS_URL_VARIABLE`] name, if they do.
     pub fn kept(home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
         Self {
-            home: home.into(),
-            ephemeral: false,
+            data: Data::Kept(home.clone()),
+            home,
             fast_unsafe: false,
             database_url: given(DATABASE_URL_VARIABLE),
             nats_url: given(NATS_URL_VARIABLE),
@@ -39,7 +48,13 @@ impl Options {
 
     /// For tests: data goes with the servers, nothing waits for the disk, and no configured server is ever touched.
     pub fn for_tests(home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into(), ephemeral: true, fast_unsafe: true, database_url: None, nats_url: None }
+        Self {
+            home: home.into(),
+            data: Data::Ephemeral,
+            fast_unsafe: true,
+            database_url: None,
+            nats_url: None,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Doing, Error};
 use crate::find::{Choice, Search};
 use crate::folder::Folder;
 use crate::home::{Layout, log_tail};
-use crate::options::Options;
+use crate::options::{Data, Options};
 use crate::process::{Plan, Supervised, clean_environment, end_orphan};
 use crate::progress::progress;
 use crate::run_as::RunAs;
@@ -66,22 +66,29 @@ impl Postgres {
             .await
             .map_err(std::io::Error::other)
             .doing(|| "looking for Postgres".to_owned())??;
-        let Ground { folder, bin, version } = ground;
+        let Ground { mut folder, bin, version } = ground;
         let lock = folder.lock().await?;
         end_orphan(&folder.join("data/postmaster.pid"), &folder.join("data"), STOP).await;
 
         let made = !folder.join("data/PG_VERSION").is_file();
         if made {
             if !folder.ephemeral {
-                progress(&format!("making a Postgres {} database in {}", version.major, folder.path.display()));
+                progress(&format!(
+                    "making a Postgres {} database in {}",
+                    version.major,
+                    folder.path.display()
+                ));
             }
-            initialise(&folder, &bin, version, options.ephemeral)?;
+            initialise(&folder, &bin, version)?;
         }
         let password = folder.join("password");
-        let password =
-            fs::read_to_string(&password).doing(|| format!("reading {}", password.display()))?.trim().to_owned();
+        let password = fs::read_to_string(&password)
+            .doing(|| format!("reading {}", password.display()))?
+            .trim()
+            .to_owned();
         let port = folder.port()?;
         let server = launch(&folder, &lock, &bin, port, options.fast_unsafe)?;
+        folder.hand_over();
         let mut postgres =
             Self { folder, lock, bin, password, port, fast_unsafe: options.fast_unsafe, server };
         postgres.ready(false).await?;
@@ -160,8 +167,10 @@ impl Postgres {
         loop {
             if let Some(status) = self.server.ended() {
                 let log_tail = log_tail(&log, from);
-                let lingering = log_tail.contains("pre-existing shared memory block") || log_tail.contains("lock file");
-                let taken = log_tail.contains("Address already in use") || log_tail.contains("could not bind");
+                let lingering =
+                    log_tail.contains("pre-existing shared memory block") || log_tail.contains("lock file");
+                let taken =
+                    log_tail.contains("Address already in use") || log_tail.contains("could not bind");
                 if taken && !fixed && ports_left > 0 {
                     ports_left -= 1;
                     self.port = self.folder.new_port()?;
@@ -198,17 +207,15 @@ impl Postgres {
 impl Ground {
     fn survey(options: &Options) -> Result<Self, Error> {
         let layout = Layout::make(&options.home)?;
-        let run_as = RunAs::decide(&layout.postgres())?;
-        let folder = if options.ephemeral {
-            Folder::ephemeral("postgres", run_as)?
-        } else {
-            Folder::kept(layout.postgres(), run_as)?
+        let folder = match &options.data {
+            Data::Ephemeral => Folder::ephemeral("postgres", RunAs::decide(&layout.postgres())?)?,
+            Data::Kept(place) => {
+                let path = Layout::make(place)?.postgres();
+                let run_as = RunAs::decide(&path)?;
+                Folder::kept(path, run_as)?
+            }
         };
-        let result = find(&layout, &folder);
-        if result.is_err() && folder.ephemeral {
-            let _ = fs::remove_dir_all(&folder.path);
-        }
-        let (executable, version) = result?;
+        let (executable, version) = find(&layout, &folder)?;
         let bin = executable.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Self { folder, bin, version })
     }
@@ -227,7 +234,9 @@ fn find(layout: &Layout, folder: &Folder) -> Result<(PathBuf, Version), Error> {
     let choice = search.choose(
         |executable| match reachable(executable) {
             Ok(true) => probe(executable),
-            Ok(false) => Err(format!("the user that Postgres has to run as cannot reach {}", executable.display())),
+            Ok(false) => {
+                Err(format!("the user that Postgres has to run as cannot reach {}", executable.display()))
+            }
             Err(error) => Err(error.to_string()),
         },
         pinned_version(program),
@@ -240,7 +249,7 @@ fn find(layout: &Layout, folder: &Folder) -> Result<(PathBuf, Version), Error> {
 }
 
 /// Makes the data folder: beside its place, then moved there, so that a broken-off one is never taken for whole.
-fn initialise(folder: &Folder, bin: &Path, version: Version, ephemeral: bool) -> Result<(), Error> {
+fn initialise(folder: &Folder, bin: &Path, version: Version) -> Result<(), Error> {
     let mut random = [0_u8; 16];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut random))
@@ -250,7 +259,8 @@ fn initialise(folder: &Folder, bin: &Path, version: Version, ephemeral: bool) ->
 
     // Order by code point, letters of all languages known (full text folds them by LC_CTYPE); as far as the system has
     // such a locale. From 17 on Postgres brings its own for everything but full text.
-    let own: &[&str] = if version.major >= 17 { &["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] } else { &[] };
+    let own: &[&str] =
+        if version.major >= 17 { &["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] } else { &[] };
     let mut refusal = String::new();
     for letters in ["C.UTF-8", "en_US.UTF-8", "C"] {
         let fresh = folder.join("data.new");
@@ -266,7 +276,7 @@ fn initialise(folder: &Folder, bin: &Path, version: Version, ephemeral: bool) ->
             .args(own)
             .current_dir(&folder.path)
             .stdin(Stdio::null());
-        if ephemeral {
+        if folder.ephemeral {
             command.arg("--no-sync");
         }
         clean_environment(&mut command);
@@ -276,7 +286,8 @@ fn initialise(folder: &Folder, bin: &Path, version: Version, ephemeral: bool) ->
         let output = command.output().doing(|| format!("running {}", bin.join("initdb").display()))?;
         if output.status.success() {
             let data = folder.join("data");
-            return fs::rename(&fresh, &data).doing(|| format!("moving the new database to {}", data.display()));
+            return fs::rename(&fresh, &data)
+                .doing(|| format!("moving the new database to {}", data.display()));
         }
         refusal = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     }
@@ -284,8 +295,15 @@ fn initialise(folder: &Folder, bin: &Path, version: Version, ephemeral: bool) ->
     Err(Error::NotStarted { program: Program::Postgres, reason, log_tail: refusal })
 }
 
-fn launch(folder: &Folder, lock: &File, bin: &Path, port: u16, fast_unsafe: bool) -> Result<Supervised, Error> {
-    let mut command: Vec<OsString> = vec![bin.join("postgres").into(), "-D".into(), folder.join("data").into()];
+fn launch(
+    folder: &Folder,
+    lock: &File,
+    bin: &Path,
+    port: u16,
+    fast_unsafe: bool,
+) -> Result<Supervised, Error> {
+    let mut command: Vec<OsString> =
+        vec![bin.join("postgres").into(), "-D".into(), folder.join("data").into()];
     let port = format!("port={port}");
     let mut settings = vec![
         port.as_str(),
@@ -299,7 +317,8 @@ fn launch(folder: &Folder, lock: &File, bin: &Path, port: u16, fast_unsafe: bool
         "cluster_name=callboard",
     ];
     if fast_unsafe {
-        settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);
+        // Commits are still written before they are acknowledged: what was acknowledged survives a kill of the server.
+        settings.extend(["fsync=off", "synchronous_commit=on", "full_page_writes=off"]);
         settings.extend(["wal_level=minimal", "max_wal_senders=0"]);
     } else {
         settings.extend(["fsync=on", "synchronous_commit=on", "full_page_writes=on"]);
@@ -337,7 +356,9 @@ pub async fn create_database(url: &str, name: &str) -> Result<(), Error> {
         .await?;
     if !there {
         // The name was checked above; a statement of this kind takes no parameters.
-        let made = sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).execute(&mut connection).await;
+        let made = sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE \"{name}\"")))
+            .execute(&mut connection)
+            .await;
         if let Err(error) = made {
             // duplicate_database, or its like when two make it in the same moment
             let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));

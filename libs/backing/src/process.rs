@@ -61,7 +61,15 @@ impl Supervised {
         }
         let mut command = Command::new("/bin/sh");
         command
-            .args(["-c", SUPERVISE, "callboard-supervise", plan.stop_signal])
+            // Without its head, which is for readers of the file and not of the list of processes.
+            .args([
+                "-c",
+                &SUPERVISE.lines().skip_while(|line| line.starts_with('#')).collect::<Vec<_>>().join(
+                    "
+",
+                ),
+            ])
+            .args(["callboard-supervise", plan.stop_signal])
             .arg(plan.patience.as_secs().to_string())
             .arg(plan.remove.map(PathBuf::from).unwrap_or_default())
             .args(&plan.command)
@@ -140,7 +148,10 @@ impl Drop for Supervised {
 pub(crate) fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        if (name_text.starts_with("PG") && !name_text.contains('_')) || name_text.starts_with("LC_") || name == "LANG" {
+        if (name_text.starts_with("PG") && !name_text.contains('_'))
+            || name_text.starts_with("LC_")
+            || name == "LANG"
+        {
             command.env_remove(&name);
         }
     }
@@ -181,7 +192,8 @@ fn signal(pid: u32, name: &str) -> bool {
 /// The process id comes from a file that a server left behind, and may since belong to something else: only a process
 /// whose command line names `data` is touched.
 pub(crate) async fn end_orphan(pid_file: &Path, data: &Path, stop_signal: &str) {
-    let pid = fs::read_to_string(pid_file).ok().and_then(|text| text.lines().next()?.trim().parse::<u32>().ok());
+    let pid =
+        fs::read_to_string(pid_file).ok().and_then(|text| text.lines().next()?.trim().parse::<u32>().ok());
     let is_server = |pid: u32| command_line(pid).contains(&*data.to_string_lossy());
     if let Some(pid) = pid
         && is_server(pid)

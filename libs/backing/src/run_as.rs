@@ -27,11 +27,9 @@ impl RunAs {
             return Ok(Some(owner));
         }
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        ["postgres", "nobody"]
-            .into_iter()
-            .find_map(|name| Self::listed(&users, name))
-            .map(Some)
-            .ok_or_else(|| Error::NoOrdinaryUser("there is neither a user postgres nor a user nobody".to_owned()))
+        ["postgres", "nobody"].into_iter().find_map(|name| Self::listed(&users, name)).map(Some).ok_or_else(
+            || Error::NoOrdinaryUser("there is neither a user postgres nor a user nobody".to_owned()),
+        )
     }
 
     /// The owner of what is there, if this process is root and the owner is not.
@@ -77,7 +75,8 @@ impl RunAs {
 
 /// The user id that this process acts with.
 pub(crate) fn effective_uid() -> Result<u32, Error> {
-    let output = Command::new("id").arg("-u").stdin(Stdio::null()).output().doing(|| "running id -u".to_owned())?;
+    let output =
+        Command::new("id").arg("-u").stdin(Stdio::null()).output().doing(|| "running id -u".to_owned())?;
     String::from_utf8_lossy(&output.stdout)
         .trim()
         .parse()
