@@ -8,8 +8,19 @@
 //! - nothing waits without bound: mailboxes are bounded, commands carry deadlines, residents and loads are capped;
 //! - an idle actor retires without losing a command.
 
+mod actor;
+mod answer;
+mod decide;
+mod mailbox;
+pub mod metric_names;
+mod options;
 mod port;
+mod recent;
+mod registry;
 
+pub use answer::{Answer, AskError};
+pub use options::Options;
 pub use port::{
     Ask, CommitError, Lane, Loaded, Outcome, Receipt, Step, StepMeta, Store, StoreError, Unit,
 };
+pub use registry::Registry;

@@ -172,6 +172,15 @@ pub trait Store<A: Aggregate>: Send + Sync + 'static {
     /// See [`StoreError`].
     fn load(&self, id: Uuid) -> impl Future<Output = Result<Loaded<A::State>, StoreError>> + Send;
 
+    /// The version now, [`Version::NONE`] when it does not exist. Asked before a "no" decided on state in memory, which
+    /// another process may have changed since.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn version(&self, id: Uuid) -> impl Future<Output = Result<Version, StoreError>> + Send {
+        async move { Ok(self.load(id).await?.version) }
+    }
+
     /// Reads receipts; those that do not exist are missing in the answer.
     ///
     /// # Errors
@@ -181,7 +190,8 @@ pub trait Store<A: Aggregate>: Send + Sync + 'static {
         ids: &[CommandId],
     ) -> impl Future<Output = Result<Vec<Receipt>, StoreError>> + Send;
 
-    /// Writes a unit, all or nothing, guarded by version.
+    /// Writes a unit, all or nothing, guarded by version. A unit of receipts alone is guarded too: a "no" decided on
+    /// stale state is decided again rather than kept.
     ///
     /// # Errors
     /// See [`CommitError`].
