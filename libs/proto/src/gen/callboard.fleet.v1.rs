@@ -262,6 +262,8 @@ pub enum LeftOutReason {
     NoLocalTeam = 6,
     /// No such employee any more.
     Removed = 7,
+    /// Is of a local team of the meta team that serves other customers.
+    OtherLocalTeam = 8,
 }
 impl LeftOutReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -278,6 +280,7 @@ impl LeftOutReason {
             Self::NotInGroup => "LEFT_OUT_REASON_NOT_IN_GROUP",
             Self::NoLocalTeam => "LEFT_OUT_REASON_NO_LOCAL_TEAM",
             Self::Removed => "LEFT_OUT_REASON_REMOVED",
+            Self::OtherLocalTeam => "LEFT_OUT_REASON_OTHER_LOCAL_TEAM",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -291,6 +294,7 @@ impl LeftOutReason {
             "LEFT_OUT_REASON_NOT_IN_GROUP" => Some(Self::NotInGroup),
             "LEFT_OUT_REASON_NO_LOCAL_TEAM" => Some(Self::NoLocalTeam),
             "LEFT_OUT_REASON_REMOVED" => Some(Self::Removed),
+            "LEFT_OUT_REASON_OTHER_LOCAL_TEAM" => Some(Self::OtherLocalTeam),
             _ => None,
         }
     }
