@@ -51,3 +51,39 @@ pub fn subject(organisation: &str, context: &str, name: &str) -> String {
 pub fn stream_name(context: &str) -> String {
     format!("CALLBOARD_{}", context.to_ascii_uppercase())
 }
+
+/// Any event of a context: `callboard.*.<context>.>`.
+pub fn all_of(context: &str) -> String {
+    format!("callboard.*.{context}.>")
+}
+
+/// True when a subject matches a pattern with the wildcards `*` (one token) and `>` (one or more, at the end).
+pub(crate) fn matches(pattern: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    for wanted in pattern.split('.') {
+        match (wanted, tokens.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (wanted, Some(found)) if wanted == found => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_match_as_on_nats() {
+        let opened = subject("7a", "tickets", "ticket.opened");
+        for pattern in [all_of("tickets"), subject("*", "tickets", "ticket.*"), opened.clone()] {
+            assert!(matches(&pattern, &opened), "{pattern}");
+        }
+        for pattern in [all_of("fleet"), subject("*", "tickets", "ticket.closed"), "callboard.*".to_owned()] {
+            assert!(!matches(&pattern, &opened), "{pattern}");
+        }
+        assert!(!matches("a.>", "a"));
+    }
+}

@@ -74,6 +74,9 @@ pub enum HandleError {
     /// Try again: the database is away, a mailbox is full.
     #[error("not now: {0}")]
     Retry(String),
+    /// It failed and should not have: a bug, perhaps one that passes. Tried again a few times, then parked.
+    #[error("failed: {0}")]
+    Failed(String),
     /// Trying again will not help: it cannot be decoded, or a bug. Goes to the dead letters by key.
     #[error("cannot be processed: {0}")]
     Poison(String),
@@ -86,10 +89,22 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// Where events wait that cannot be processed, and those of the same key behind them.
+///
+/// The consumer asks [`is_parked`](Self::is_parked) before each event; it must cost nothing in the common case. A
+/// "yes" may be out of date (somebody replayed the key meanwhile), so [`park_behind`](Self::park_behind) has the
+/// last word.
 pub trait Parking: Send + Sync + 'static {
-    /// True when an event of this key is parked for this consumer.
+    /// A consumer begins to read: forget what was remembered of its keys and look again.
+    fn open<'a>(&'a self, consumer: &'a str) -> BoxFuture<'a, Result<(), HandleError>>;
+    /// True when an event of this key may be parked for this consumer; false only when none is.
     fn is_parked<'a>(&'a self, consumer: &'a str, key: uuid::Uuid) -> BoxFuture<'a, Result<bool, HandleError>>;
-    /// Parks an event.
+    /// Parks an event behind those of its key, if there still are any; false: there are none, so handle it.
+    fn park_behind<'a>(
+        &'a self,
+        consumer: &'a str,
+        event: &'a Event,
+    ) -> BoxFuture<'a, Result<bool, HandleError>>;
+    /// Parks an event. Parked before: nothing changes but the number of attempts.
     fn park<'a>(
         &'a self,
         consumer: &'a str,

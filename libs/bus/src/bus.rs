@@ -1,0 +1,132 @@
+//! The bus as services hold it.
+
+use callboard_kernel::EventId;
+use futures::stream::BoxStream;
+
+use crate::jetstream::{Durable, PullSubscription, tail_one};
+use crate::tail::OneItem;
+use crate::{
+    Event, JetStreamLog, MemBus, MemLog, Nats, PublishError, SpecError, StreamLog, StreamSpec, StreamTail,
+    SubscribeError, Subscription, TailFrom, TailItem,
+};
+
+/// What carries events: NATS, or this process's memory in tests. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Bus {
+    /// JetStream.
+    Nats(Nats),
+    /// Memory.
+    Memory(MemBus),
+}
+
+impl Bus {
+    /// Makes a context's stream if it is not there, and compares what is there with what was asked for.
+    ///
+    /// # Errors
+    /// [`SpecError::Differs`] names the field; it never goes away by itself.
+    pub async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), SpecError> {
+        match self {
+            Self::Nats(nats) => spec.ensure(nats).await,
+            Self::Memory(memory) => {
+                memory.ensure(&spec.context);
+                Ok(())
+            }
+        }
+    }
+
+    /// A context's stream, to write it. Only its relay may.
+    pub fn log(&self, spec: StreamSpec) -> Log {
+        match self {
+            Self::Nats(nats) => Log::JetStream(JetStreamLog::new(nats.clone(), spec)),
+            Self::Memory(memory) => Log::Memory(memory.log(&spec.context)),
+        }
+    }
+
+    /// Reads streams along: ordered within each, without gap or double whatever happens to connection and server.
+    /// Ends never; drop it. Nothing is acknowledged and nothing kept: a reader who wants to resume remembers
+    /// sequences.
+    pub fn tail(&self, from: Vec<TailFrom>) -> BoxStream<'static, TailItem> {
+        crate::tail::tail(self, from)
+    }
+
+    /// True while events can flow: for readiness.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Nats(nats) => nats.is_connected(),
+            Self::Memory(_) => true,
+        }
+    }
+
+    /// Sends what is waiting and closes the connection. The last thing a process does.
+    pub async fn close(&self) {
+        match self {
+            Self::Nats(nats) => nats.close().await,
+            Self::Memory(_) => {}
+        }
+    }
+
+    pub(crate) fn tail_one(&self, from: TailFrom) -> BoxStream<'static, OneItem> {
+        match self {
+            Self::Nats(nats) => tail_one(nats.clone(), from),
+            Self::Memory(memory) => memory.tail_one(from),
+        }
+    }
+
+    pub(crate) async fn subscribe(&self, durable: &Durable) -> Result<Box<dyn Subscription>, SubscribeError> {
+        Ok(match self {
+            Self::Nats(nats) => Box::new(PullSubscription::open(nats, durable).await?),
+            Self::Memory(memory) => Box::new(memory.open(durable)?),
+        })
+    }
+}
+
+impl From<Nats> for Bus {
+    fn from(nats: Nats) -> Self {
+        Self::Nats(nats)
+    }
+}
+
+impl From<MemBus> for Bus {
+    fn from(memory: MemBus) -> Self {
+        Self::Memory(memory)
+    }
+}
+
+/// A context's stream, to write it.
+#[derive(Debug, Clone)]
+pub enum Log {
+    /// On JetStream.
+    JetStream(JetStreamLog),
+    /// In memory.
+    Memory(MemLog),
+}
+
+impl StreamLog for Log {
+    async fn tail(&self) -> Result<StreamTail, PublishError> {
+        match self {
+            Self::JetStream(log) => log.tail().await,
+            Self::Memory(log) => log.tail().await,
+        }
+    }
+
+    async fn events_from(&self, sequence: u64, limit: usize) -> Result<Vec<(u64, EventId)>, PublishError> {
+        match self {
+            Self::JetStream(log) => log.events_from(sequence, limit).await,
+            Self::Memory(log) => log.events_from(sequence, limit).await,
+        }
+    }
+
+    async fn publish(&self, events: &[Event], expected_last: u64) -> (Vec<u64>, Option<PublishError>) {
+        match self {
+            Self::JetStream(log) => log.publish(events, expected_last).await,
+            Self::Memory(log) => log.publish(events, expected_last).await,
+        }
+    }
+
+    async fn recreate(&self) -> Result<(), PublishError> {
+        match self {
+            Self::JetStream(log) => log.recreate().await,
+            Self::Memory(log) => log.recreate().await,
+        }
+    }
+}

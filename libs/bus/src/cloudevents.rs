@@ -1,0 +1,357 @@
+//! CloudEvents 1.0 over NATS, binary mode: attributes as `ce-*` headers, the payload untouched.
+//!
+//! Header names are written in lower case and read whatever their case, since NATS keeps the case and the binding
+//! calls them case-insensitive. Values are percent-encoded: everything outside U+0021–U+007E, the double quote and
+//! the percent sign.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use callboard_kernel::{Actor, EventId, Timestamp, Version, derive_uuid};
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+use crate::Event;
+
+/// The most that payload and headers of one event may have together, in bytes: what every CloudEvents intermediary
+/// must forward. Larger things go by reference.
+pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+
+/// Room kept for the headers that publishing adds (`Nats-Msg-Id`, `Nats-Expected-*`).
+const PUBLISH_HEADER_BYTES: usize = 256;
+
+const SPEC_VERSION: &str = "1.0";
+const CONTENT_TYPE: &str = "application/protobuf";
+const SOURCE_PREFIX: &str = "/callboard/";
+const SCHEMA_PREFIX: &str = "urn:callboard:proto:";
+
+/// A message that is no event of ours, as far as it could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecodable {
+    /// What could be read; the rest is nil, or derived from where the message was found.
+    pub event: Event,
+    /// The first thing that is wrong.
+    pub reason: String,
+}
+
+/// Says whether an event can be published at all: names that make a subject, and a size within
+/// [`MAX_EVENT_BYTES`]. Ask before committing it: what is refused here would stop the outbox later.
+///
+/// # Errors
+/// A text that names the attribute and the rule.
+pub fn check(event: &Event) -> Result<(), String> {
+    token("context", &event.context)?;
+    let mut parts = event.name.split('.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(aggregate), Some(happened), None) => {
+            token("name", aggregate)?;
+            token("name", happened)?;
+        }
+        _ => return Err(format!("name: {:?} is not of the form aggregate.event", event.name)),
+    }
+    if event.kind.is_empty() || !event.kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_') {
+        return Err(format!("type: {:?} is not a protobuf message name", event.kind));
+    }
+    let headers: usize = attributes(event).iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let size = headers + event.payload.len() + PUBLISH_HEADER_BYTES;
+    if size > MAX_EVENT_BYTES {
+        return Err(format!("size: {size} bytes with headers, at most {MAX_EVENT_BYTES}"));
+    }
+    Ok(())
+}
+
+fn token(what: &str, text: &str) -> Result<(), String> {
+    let good = !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if good {
+        Ok(())
+    } else {
+        Err(format!("{what}: {text:?} is not 1 to 63 of a-z, 0-9 and _"))
+    }
+}
+
+/// The headers of an event.
+pub(crate) fn encode(event: &Event) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in attributes(event) {
+        headers.insert(name, value.as_str());
+    }
+    headers
+}
+
+fn attributes(event: &Event) -> Vec<(&'static str, String)> {
+    let aggregate = event.aggregate_id.to_string();
+    let auth_type = match event.actor {
+        Actor::Employee(_) => "user",
+        Actor::CodeUser(_) | Actor::CustomerUser(_) => "app_user",
+        Actor::System => "system",
+    };
+    let mut list = vec![
+        ("ce-specversion", SPEC_VERSION.to_owned()),
+        ("ce-id", event.id.to_string()),
+        ("ce-source", escape(&format!("{SOURCE_PREFIX}{}", event.context))),
+        ("ce-type", escape(&event.kind)),
+        ("ce-subject", aggregate.clone()),
+        ("ce-time", event.time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+        ("ce-datacontenttype", CONTENT_TYPE.to_owned()),
+        ("ce-dataschema", escape(&format!("{SCHEMA_PREFIX}{}", event.kind))),
+        ("ce-tenantid", event.organisation.to_string()),
+        ("ce-partitionkey", aggregate),
+        ("ce-aggregateversion", event.aggregate_version.0.to_string()),
+        // Padded so that comparing the texts compares the numbers, as the extension wants it.
+        ("ce-sequence", format!("{:020}", event.aggregate_version.0)),
+        ("ce-authtype", auth_type.to_owned()),
+        ("ce-authid", escape(&event.actor.to_string())),
+    ];
+    if let Some(id) = event.correlation {
+        list.push(("ce-correlationid", id.to_string()));
+    }
+    if let Some(id) = event.causation {
+        list.push(("ce-causationid", id.to_string()));
+    }
+    if let Some(trace) = &event.traceparent {
+        list.push(("ce-traceparent", escape(trace)));
+    }
+    list
+}
+
+/// Reads an event back. `place` (stream and sequence) names a message that has no id of its own.
+///
+/// # Errors
+/// [`Undecodable`], boxed because it is large and rare.
+pub(crate) fn decode(
+    subject: &str,
+    headers: Option<&HeaderMap>,
+    payload: Bytes,
+    place: (&str, u64),
+) -> Result<Event, Box<Undecodable>> {
+    let attributes = Attributes::read(headers);
+    let mut wrong: Option<String> = None;
+    let name = event_name(subject).unwrap_or_else(|| {
+        wrong.get_or_insert(format!("subject: {subject:?} is none of ours"));
+        "unknown.unknown".to_owned()
+    });
+    let context = attributes.text("ce-source", &mut wrong);
+    let context = match context.strip_prefix(SOURCE_PREFIX) {
+        Some(context) => context.to_owned(),
+        None => {
+            wrong.get_or_insert(format!("ce-source: {context:?} does not begin with {SOURCE_PREFIX}"));
+            String::new()
+        }
+    };
+    if attributes.text("ce-specversion", &mut wrong) != SPEC_VERSION {
+        wrong.get_or_insert(format!("ce-specversion: only {SPEC_VERSION} is known"));
+    }
+    let mut missing_id = None;
+    let id: Uuid = attributes.parse("ce-id", &mut missing_id).unwrap_or_else(|| {
+        derive_uuid(Uuid::NAMESPACE_URL, &[place.0.as_bytes(), &place.1.to_be_bytes()])
+    });
+    if let Some(problem) = missing_id {
+        wrong.get_or_insert(problem);
+    }
+    let event = Event {
+        id: EventId(id),
+        context,
+        name,
+        kind: attributes.text("ce-type", &mut wrong),
+        organisation: attributes.parse("ce-tenantid", &mut wrong).unwrap_or(Uuid::nil()).into(),
+        aggregate_id: attributes.parse("ce-subject", &mut wrong).unwrap_or(Uuid::nil()),
+        aggregate_version: Version(attributes.parse("ce-aggregateversion", &mut wrong).unwrap_or(0)),
+        time: attributes
+            .parse::<DateTime<chrono::FixedOffset>>("ce-time", &mut wrong)
+            .map_or(Timestamp::UNIX_EPOCH, |time| time.with_timezone(&Utc)),
+        causation: attributes.optional("ce-causationid", &mut wrong).map(EventId),
+        correlation: attributes.optional("ce-correlationid", &mut wrong),
+        traceparent: attributes.0.get("ce-traceparent").cloned(),
+        actor: attributes.parse("ce-authid", &mut wrong).unwrap_or(Actor::System),
+        payload,
+    };
+    match wrong {
+        None => Ok(event),
+        Some(reason) => Err(Box::new(Undecodable { event, reason })),
+    }
+}
+
+/// The event's id, if the headers hold one.
+pub(crate) fn event_id(headers: Option<&HeaderMap>) -> Option<EventId> {
+    Attributes::read(headers).0.get("ce-id")?.parse().ok()
+}
+
+fn event_name(subject: &str) -> Option<String> {
+    let parts: Vec<&str> = subject.split('.').collect();
+    match parts.as_slice() {
+        ["callboard", _, _, aggregate, happened, "v1"] => Some(format!("{aggregate}.{happened}")),
+        _ => None,
+    }
+}
+
+/// Header values by lower-case name.
+struct Attributes(HashMap<String, String>);
+
+impl Attributes {
+    fn read(headers: Option<&HeaderMap>) -> Self {
+        Self(
+            headers
+                .into_iter()
+                .flat_map(HeaderMap::iter)
+                .filter_map(|(name, values)| {
+                    let name: &str = name.as_ref();
+                    Some((name.to_ascii_lowercase(), unescape(values.last()?.as_str())))
+                })
+                .collect(),
+        )
+    }
+
+    fn text(&self, name: &str, wrong: &mut Option<String>) -> String {
+        self.0.get(name).cloned().unwrap_or_else(|| {
+            wrong.get_or_insert(format!("{name}: missing"));
+            String::new()
+        })
+    }
+
+    fn parse<T: std::str::FromStr>(&self, name: &str, wrong: &mut Option<String>) -> Option<T> {
+        if !self.0.contains_key(name) {
+            wrong.get_or_insert(format!("{name}: missing"));
+        }
+        self.optional(name, wrong)
+    }
+
+    fn optional<T: std::str::FromStr>(&self, name: &str, wrong: &mut Option<String>) -> Option<T> {
+        let parsed = self.0.get(name)?.parse().ok();
+        if parsed.is_none() {
+            wrong.get_or_insert(format!("{name}: cannot be read"));
+        }
+        parsed
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut buffer = [0; 4];
+    for c in text.chars() {
+        if matches!(c, '\u{21}'..='\u{7e}') && c != '"' && c != '%' {
+            out.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut buffer).bytes() {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+fn unescape(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let decoded = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let Some(byte) = decoded {
+            out.push(byte);
+            at += 3;
+        } else {
+            out.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject;
+
+    fn sample() -> Event {
+        Event {
+            id: EventId(Uuid::from_u128(1)),
+            context: "tickets".into(),
+            name: "ticket.opened".into(),
+            kind: "callboard.tickets.v1.TicketOpened".into(),
+            organisation: Uuid::from_u128(2).into(),
+            aggregate_id: Uuid::from_u128(3),
+            aggregate_version: Version(42),
+            time: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
+            causation: Some(EventId(Uuid::from_u128(4))),
+            correlation: Some(Uuid::from_u128(5)),
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+            actor: Actor::Employee(Uuid::from_u128(6).into()),
+            payload: Bytes::from_static(b"\x08\x01"),
+        }
+    }
+
+    #[test]
+    fn an_event_survives_its_headers_in_any_case() {
+        let event = sample();
+        let headers = encode(&event);
+        assert!(headers.iter().all(|(name, _)| {
+            let name: &str = name.as_ref();
+            name == name.to_ascii_lowercase()
+        }));
+        let mut upper = HeaderMap::new();
+        for (name, values) in headers.iter() {
+            let name: &str = name.as_ref();
+            upper.insert(name.to_ascii_uppercase(), values[0].as_str());
+        }
+        for headers in [headers, upper] {
+            let read = decode(&event.subject(), Some(&headers), event.payload.clone(), ("S", 1));
+            assert_eq!(read, Ok(event.clone()));
+        }
+    }
+
+    #[test]
+    fn values_are_percent_encoded_as_the_binding_says() {
+        assert_eq!(escape("Euro € \"100%\""), "Euro%20%E2%82%AC%20%22100%25%22");
+        assert_eq!(unescape("Euro%20%E2%82%AC%20%22100%25%22"), "Euro € \"100%\"");
+        assert_eq!(unescape("100%"), "100%");
+        assert_eq!(unescape("%€"), "%€");
+    }
+
+    #[test]
+    fn a_sequence_compares_as_text() {
+        let headers = encode(&sample());
+        assert_eq!(headers.get("ce-sequence").unwrap().as_str(), "00000000000000000042");
+    }
+
+    #[test]
+    fn what_cannot_be_read_keeps_its_key_and_says_what_is_wrong() {
+        let event = sample();
+        let mut headers = encode(&event);
+        headers.insert("ce-time", "yesterday");
+        let error = decode(&event.subject(), Some(&headers), Bytes::new(), ("S", 1)).unwrap_err();
+        assert_eq!(error.event.aggregate_id, event.aggregate_id);
+        assert_eq!(error.event.id, event.id);
+        assert_eq!(error.reason, "ce-time: cannot be read");
+        let foreign = decode("elsewhere", None, Bytes::new(), ("S", 7)).unwrap_err();
+        let again = decode("elsewhere", None, Bytes::new(), ("S", 7)).unwrap_err();
+        assert_eq!(foreign.event.id, again.event.id);
+    }
+
+    #[test]
+    fn an_event_that_the_bus_would_refuse_is_refused_before_the_commit() {
+        assert_eq!(check(&sample()), Ok(()));
+        let large = Event { payload: Bytes::from(vec![0; MAX_EVENT_BYTES]), ..sample() };
+        assert!(check(&large).unwrap_err().starts_with("size: "));
+        for name in ["ticket", "ticket.opened.twice", "ticket.Opened", "ticket.*", "ticket.", ""] {
+            assert!(check(&Event { name: name.into(), ..sample() }).is_err(), "{name}");
+        }
+        assert!(check(&Event { context: "a b".into(), ..sample() }).is_err());
+    }
+
+    #[test]
+    fn a_subject_gives_the_name_back() {
+        let text = subject("7a", "tickets", "ticket.opened");
+        assert_eq!(event_name(&text).as_deref(), Some("ticket.opened"));
+        assert_eq!(event_name("callboard.x.tickets.ticket.v1"), None);
+    }
+}
