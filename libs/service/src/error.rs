@@ -134,7 +134,8 @@ pub fn report(status: &Status) -> Report {
         None => (default_reason(kind).to_owned(), String::new(), HashMap::new()),
     };
     let violations = details.bad_request().map_or_else(Vec::new, |bad| {
-        let violation = |found: &tonic_types::FieldViolation| FieldViolation::new(&found.field, &found.description);
+        let violation =
+            |found: &tonic_types::FieldViolation| FieldViolation::new(&found.field, &found.description);
         bad.field_violations.iter().map(violation).collect()
     });
     let retry_after = details.retry_info().and_then(|info| info.retry_delay);
@@ -191,7 +192,8 @@ mod tests {
 
     #[test]
     fn wrong_fields_and_when_to_retry_come_along() {
-        let read = report(&Refusal::field("answers[2].text", "at most 500 characters").into_status("tickets"));
+        let read =
+            report(&Refusal::field("answers[2].text", "at most 500 characters").into_status("tickets"));
         assert_eq!(read.violations, vec![FieldViolation::new("answers[2].text", "at most 500 characters")]);
         assert_eq!(read.retry_after, None);
         let read = report(&Refusal::new(ErrorKind::Unavailable, "X", "later").into_status("tickets"));

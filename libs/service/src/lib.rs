@@ -1,6 +1,35 @@
 //! The chassis every service runs on: configuration, telemetry, gRPC and admin servers, lifecycle, error mapping.
+//!
+//! A service's `main` is one call:
+//!
+//! ```ignore
+//! fn main() -> std::process::ExitCode {
+//!     callboard_service::run_main(callboard_tickets::definition())
+//! }
+//! ```
+//!
+//! - [`Definition`] and [`Built`]: what a service says of itself.
+//! - [`run_main`] for binaries; [`start`] for several services in one process, and for tests.
+//! - [`request`] and [`error`]: for handlers. [`client`]: for callers.
+//! - [`config`], [`telemetry`], [`lifecycle`], [`readiness`]: for what runs beside the calls.
 
-pub mod convert;
-mod outbound;
+mod cli;
+pub mod client;
+pub mod config;
+pub mod database;
+mod definition;
+pub mod error;
+pub mod lifecycle;
+pub mod nats;
+pub mod readiness;
+pub mod request;
+mod run;
+mod server;
+mod supervise;
+pub mod telemetry;
 
-pub use outbound::outbound;
+pub use cli::DlqCommand;
+pub use definition::{BuildContext, Built, Definition, Operation};
+pub use lifecycle::{BackgroundTask, BoxError, Stage, Stop};
+pub use readiness::ReadinessCheck;
+pub use run::{Running, StartOptions, install_crypto_provider, run_main, start};

@@ -27,7 +27,8 @@ pub async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<(), 
     let mut migrator = Migrator { migrations: MIGRATOR.migrations.clone(), ..Migrator::DEFAULT };
     migrator.dangerous_set_table_name(format!("{schema}.{TABLE}"));
     migrator.create_schema(schema.to_owned());
-    let outcome = migrator.run(&mut *connection).await;
+    // `run` takes `impl Acquire`, which makes the future of whoever calls this not `Send`.
+    let outcome = migrator.run_direct(None, &mut *connection, false).await;
     sqlx::query("select set_config('search_path', $1, false)")
         .bind(search_path)
         .execute(&mut *connection)

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use sections::{
-    AdminConfig, AuthConfig, DatabaseConfig, GrpcConfig, IssuerSection, LogFormat, NatsConfig, ShutdownConfig,
-    TelemetryConfig,
+    AdminConfig, AuthConfig, DatabaseConfig, GrpcConfig, IssuerSection, LogFormat, NatsConfig,
+    ShutdownConfig, TelemetryConfig,
 };
 
 /// The settings that every service has, with their defaults: also their documentation.
@@ -108,7 +108,8 @@ impl Config {
     fn from_tree(service: &'static str, effective: Value) -> Result<Self, ConfigError> {
         let sections: Sections = serde_json::from_value(effective.clone())
             .map_err(|error| ConfigError::new(tree::without_values(&error.to_string())))?;
-        let section = effective.get(service).cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let section =
+            effective.get(service).cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let Sections { database, nats, grpc, admin, auth, telemetry, shutdown } = sections;
         let config =
             Self { database, nats, grpc, admin, auth, telemetry, shutdown, service, section, effective };

@@ -118,7 +118,8 @@ impl AuthConfig {
     /// # Errors
     /// Names the issuer that has no key set, or two.
     pub fn verifier(&self) -> Result<VerifierConfig, String> {
-        let delta = |duration: Duration| TimeDelta::from_std(duration).map_err(|_| "auth: a duration is too long");
+        let delta =
+            |duration: Duration| TimeDelta::from_std(duration).map_err(|_| "auth: a duration is too long");
         let issuers = self.issuers.iter().map(IssuerSection::config).collect::<Result<_, _>>()?;
         Ok(VerifierConfig {
             issuers,

@@ -10,7 +10,9 @@ use super::ConfigError;
 const PREFIX: &str = "CALLBOARD__";
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Value, ConfigError> {
-    let wrong = |error: config::ConfigError| ConfigError::new(format!("{name}: {}", without_values(&error.to_string())));
+    let wrong = |error: config::ConfigError| {
+        ConfigError::new(format!("{name}: {}", without_values(&error.to_string())))
+    };
     config::Config::builder()
         .add_source(config::File::from_str(text, config::FileFormat::Toml))
         .build()
@@ -44,7 +46,9 @@ pub(super) fn merge_defaults(tree: &mut Value, own: Value, service: &str, proble
 /// Lays one tree over another. A key that is not there yet is a problem; an empty table takes any keys.
 pub(super) fn merge(tree: &mut Value, overlay: Value, path: &str, problems: &mut Vec<String>) {
     match (tree, overlay) {
-        (Value::Object(tree), Value::Object(overlay)) if !path.is_empty() && tree.is_empty() => *tree = overlay,
+        (Value::Object(tree), Value::Object(overlay)) if !path.is_empty() && tree.is_empty() => {
+            *tree = overlay
+        }
         (Value::Object(tree), Value::Object(overlay)) => {
             for (key, value) in overlay {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -74,7 +78,9 @@ fn coerce(default: &Value, value: Value) -> Result<Value, &'static str> {
             let number = serde_json::from_str::<serde_json::Number>(text.trim());
             number.map(Value::Number).map_err(|_| "a number")
         }
-        (Value::Bool(_), Value::String(text)) => text.trim().parse().map(Value::Bool).map_err(|_| "true or false"),
+        (Value::Bool(_), Value::String(text)) => {
+            text.trim().parse().map(Value::Bool).map_err(|_| "true or false")
+        }
         (Value::Array(_), Value::String(text)) => {
             let list = serde_json::from_str::<Vec<Value>>(text.trim());
             list.map(Value::Array).map_err(|_| "a list, in JSON where it comes from the environment")
@@ -106,7 +112,11 @@ fn exists(tree: &Value, path: &[String]) -> bool {
 }
 
 /// Lays `CALLBOARD__…` variables over the tree. `…_FILE` names a file with the value, unless the key itself ends so.
-pub(super) fn merge_environment(tree: &mut Value, variables: &[(String, String)], problems: &mut Vec<String>) {
+pub(super) fn merge_environment(
+    tree: &mut Value,
+    variables: &[(String, String)],
+    problems: &mut Vec<String>,
+) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (name, value) in variables {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };

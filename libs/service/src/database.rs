@@ -1,0 +1,139 @@
+//! Postgres: one pool per service, its own schema, forward-only migrations.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use callboard_journal::migrate as migrate_journal;
+use secrecy::ExposeSecret;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::config::DatabaseConfig;
+
+/// The oldest Postgres that is supported.
+pub const OLDEST_POSTGRES: u32 = 15;
+/// Where it is kept which of a service's migrations were applied, in its schema.
+const TABLE: &str = "_migrations";
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// `database.url` is missing or no address.
+    #[error("database.url: {0}")]
+    Address(&'static str),
+    /// Older than what is supported.
+    #[error("Postgres {0} is too old: {OLDEST_POSTGRES} or newer is needed")]
+    TooOld(u32),
+    /// Postgres said no, or nothing.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// A migration cannot be applied, or one that was applied has changed.
+    #[error("migrations: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl DatabaseError {
+    /// True when it may go away by itself: the server is not there yet.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Database(error)) => {
+                // 57P03: cannot connect now. 53300: too many connections. 3D000: no such database, yet.
+                matches!(error.code().as_deref(), Some("57P03" | "53300" | "3D000"))
+            }
+            Self::Sql(_) => true,
+            Self::Address(_) | Self::TooOld(_) | Self::Migrate(_) => false,
+        }
+    }
+}
+
+fn options(config: &DatabaseConfig, service: &str) -> Result<PgConnectOptions, DatabaseError> {
+    let url = config.url.expose_secret();
+    if url.is_empty() {
+        return Err(DatabaseError::Address("is required"));
+    }
+    // What the parser says may quote the password.
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| DatabaseError::Address("is no postgres:// address"))?;
+    Ok(options.application_name(&format!("callboard-{service}")).options([("search_path", service)]))
+}
+
+/// A pool whose connections work in the service's schema. Connects when first used.
+///
+/// # Errors
+/// [`DatabaseError::Address`].
+pub fn pool(config: &DatabaseConfig, service: &str) -> Result<PgPool, DatabaseError> {
+    let options = options(config, service)?;
+    Ok(PgPoolOptions::new()
+        .max_connections(config.max_connections)
+        .acquire_timeout(config.acquire_timeout)
+        .max_lifetime(Duration::from_secs(1800))
+        .connect_lazy_with(options))
+}
+
+/// Refuses a server that is too old.
+///
+/// # Errors
+/// [`DatabaseError::TooOld`], or what Postgres says.
+pub async fn check_version(pool: &PgPool) -> Result<(), DatabaseError> {
+    let number: String = sqlx::query_scalar("show server_version_num").fetch_one(pool).await?;
+    let major = number.parse::<u32>().unwrap_or_default() / 10_000;
+    if major < OLDEST_POSTGRES { Err(DatabaseError::TooOld(major)) } else { Ok(()) }
+}
+
+fn migrator(service: &str, migrations: &Migrator) -> Migrator {
+    let mut own = Migrator { migrations: migrations.migrations.clone(), ..Migrator::DEFAULT };
+    own.dangerous_set_table_name(format!("{service}.{TABLE}"));
+    own.create_schema(service.to_owned());
+    // The release before this one must keep working on the schema of this one (expand, migrate, contract).
+    own.set_ignore_missing(true);
+    own
+}
+
+/// Brings the schema up to date: the journal's tables, then the service's own. Under an advisory lock, on a
+/// connection of its own; safe to run again and by several at once.
+///
+/// # Errors
+/// What Postgres or a migration says.
+pub async fn migrate(
+    config: &DatabaseConfig,
+    service: &str,
+    migrations: &Migrator,
+) -> Result<(), DatabaseError> {
+    let mut connection = PgConnection::connect_with(&options(config, service)?).await?;
+    migrate_journal(&mut connection, service).await?;
+    migrator(service, migrations).run_direct(None, &mut connection, false).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// The service's migrations that are not applied yet, oldest first.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn pending(
+    pool: &PgPool,
+    service: &str,
+    migrations: &Migrator,
+) -> Result<Vec<String>, DatabaseError> {
+    let there: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
+        .bind(format!("{service}.{TABLE}"))
+        .fetch_one(pool)
+        .await?;
+    let applied: Vec<i64> = match there {
+        None => Vec::new(),
+        // Unqualified: the search path is the service's schema.
+        Some(_) => {
+            sqlx::query_scalar("select version from _migrations where success").fetch_all(pool).await?
+        }
+    };
+    let name =
+        |migration: &sqlx::migrate::Migration| format!("{} {}", migration.version, migration.description);
+    Ok(migrations
+        .iter()
+        .filter(|migration| {
+            !migration.migration_type.is_down_migration() && !applied.contains(&migration.version)
+        })
+        .map(name)
+        .collect())
+}

@@ -1,0 +1,126 @@
+//! What a service says of itself, and what it gets to build itself from.
+
+use std::sync::Arc;
+
+use callboard_auth::{Revocations, Verifier};
+use callboard_kernel::{Clock, IdGenerator};
+use futures::future::BoxFuture;
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+use crate::config::Config;
+use crate::lifecycle::{BackgroundTask, BoxError, Stop};
+use crate::readiness::ReadinessCheck;
+
+/// A service: all that its `main` hands over.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// One lower-case word: the name of its schema, its configuration section, its error domain.
+    pub name: &'static str,
+    /// Its `config.default.toml`.
+    pub default_config: &'static str,
+    /// Its migrations; `None`: it has no database.
+    pub migrations: Option<&'static Migrator>,
+    /// Whether it talks to NATS. It then also learns of ended sessions.
+    pub uses_nats: bool,
+    /// Builds it. Called when database and NATS can be reached and the schema is up to date.
+    pub build: fn(BuildContext) -> BoxFuture<'static, Result<Built, BoxError>>,
+    /// What only this service can do on the command line; `None`: it has neither stream nor dead letters.
+    pub operate: Option<fn(BuildContext, Operation) -> BoxFuture<'static, Result<String, BoxError>>>,
+}
+
+/// Work of an operator, on the command line. Answers what to print.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// Rebuild the stream from Postgres.
+    Republish,
+    /// Dead letters.
+    Dlq(crate::cli::DlqCommand),
+}
+
+/// What a service is built from.
+#[derive(Debug, Clone)]
+pub struct BuildContext {
+    /// Its settings.
+    pub config: Arc<Config>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Verifies access tokens; the server uses the same.
+    pub verifier: Arc<Verifier>,
+    /// What is known of ended sessions.
+    pub revocations: Arc<Revocations>,
+    /// When to end: see [`Stop`].
+    pub stop: Stop,
+    /// For tasks that come and go, such as actors. Waited for between the stages `Fetch` and `Flush`.
+    pub tracker: TaskTracker,
+    pub(crate) pool: Option<PgPool>,
+    pub(crate) nats: Option<async_nats::Client>,
+}
+
+impl BuildContext {
+    /// The pool; its connections work in the service's own schema.
+    ///
+    /// # Errors
+    /// When the definition has no migrations, hence no database.
+    pub fn pool(&self) -> Result<PgPool, BoxError> {
+        self.pool.clone().ok_or_else(|| "this service has no database".into())
+    }
+
+    /// The NATS connection.
+    ///
+    /// # Errors
+    /// When the definition does not use NATS.
+    pub fn nats(&self) -> Result<async_nats::Client, BoxError> {
+        self.nats.clone().ok_or_else(|| "this service does not use NATS".into())
+    }
+}
+
+/// A built service.
+pub struct Built {
+    /// Its gRPC services, each with `max_decoding_message_size(config.grpc.max_message_bytes)`; for the gateway made
+    /// from an axum router.
+    pub routes: Routes,
+    /// Full names of its gRPC services, for health and reflection: `callboard.tickets.v1.TicketsService`.
+    pub service_names: Vec<&'static str>,
+    /// RPCs that need no token: `callboard.directory.v1.SessionsService/ScanCode`. All others do.
+    pub public_rpcs: &'static [&'static str],
+    /// True when plain HTTP is served on the same port. Such requests are not authenticated here.
+    pub serves_http: bool,
+    /// Further routes of the admin port.
+    pub admin_routes: Option<axum::Router>,
+    /// What runs beside the calls.
+    pub tasks: Vec<BackgroundTask>,
+    /// What it needs besides database and NATS.
+    pub readiness: Vec<ReadinessCheck>,
+    /// Awaited at the stop between the stages: empties mailboxes before the committer and the relay end.
+    pub drain: Option<BoxFuture<'static, ()>>,
+}
+
+impl Built {
+    /// A service of these routes and names; the rest empty.
+    pub fn new(routes: Routes, service_names: Vec<&'static str>) -> Self {
+        Self {
+            routes,
+            service_names,
+            public_rpcs: &[],
+            serves_http: false,
+            admin_routes: None,
+            tasks: Vec::new(),
+            readiness: Vec::new(),
+            drain: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Built {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Built")
+            .field("services", &self.service_names)
+            .field("tasks", &self.tasks)
+            .finish_non_exhaustive()
+    }
+}
