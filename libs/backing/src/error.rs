@@ -37,6 +37,16 @@ pub enum Error {
         /// The version the server told.
         found: Version,
     },
+    /// A running server that a URL points to does not answer as it should.
+    #[error("the {program} server that {setting} points to cannot be used: {reason}")]
+    Unreachable {
+        /// Which program.
+        program: Program,
+        /// The setting that holds the URL.
+        setting: &'static str,
+        /// What happened. Without the URL, which may hold a password.
+        reason: String,
+    },
     /// A program that was asked for by name is not there or does not run.
     #[error("{variable} is set to {}, but {reason}", path.display(), variable = program.variable())]
     Unusable {

@@ -1,7 +1,9 @@
 //! Where things live: tools, data, logs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use sha2::{Digest, Sha256};
 
@@ -58,6 +60,9 @@ impl Layout {
             .collect();
         let base = Path::new(FALLBACK).join(mark);
         create(&base)?;
+        for folder in [Path::new(FALLBACK), &base] {
+            open_to_all(folder)?;
+        }
         if !user.reaches(&base)? {
             return Err(Error::NoOrdinaryUser(format!(
                 "{} can enter neither {} nor {}",
@@ -66,7 +71,15 @@ impl Layout {
                 base.display()
             )));
         }
-        progress(&format!("{} cannot enter {}; using {} instead", user.name, home.display(), base.display()));
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| {
+            progress(&format!(
+                "{} cannot enter {}; using {} instead",
+                user.name,
+                home.display(),
+                base.display()
+            ));
+        });
         Ok(Self { base })
     }
 
@@ -85,6 +98,12 @@ impl Layout {
 
 fn create(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).doing(|| format!("making the folder {}", path.display()))
+}
+
+/// Lets every user enter a folder, which root's umask may have forbidden. What is secret inside has modes of its own.
+pub(crate) fn open_to_all(path: &Path) -> Result<(), Error> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .doing(|| format!("setting permissions of {}", path.display()))
 }
 
 /// Last lines of a log from a position on, for an error message. Empty if it cannot be read.

@@ -1,6 +1,6 @@
 //! `callboard-backing`: servers and tools for scripts.
 
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -155,8 +155,10 @@ async fn with_servers(home: &std::path::Path, command: &[String]) -> Result<Exit
         }
     };
     backing.stop().await?;
-    let code = result?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Ok(ExitCode::from(code))
+    let status = result?;
+    // As shells do it: a command that was ended by a signal counts as 128 and its number.
+    let code = status.code().or_else(|| status.signal().map(|number| 128 + number)).unwrap_or(1);
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
 /// Ctrl-C and the polite request to end.

@@ -221,8 +221,11 @@ async fn greeting(address: &str) -> std::io::Result<Greeting> {
 /// the client, which reports the version as well.
 pub(crate) async fn check_given(url: &str, setting: &'static str) -> Result<(), Error> {
     let Some(address) = address_of(url) else { return Ok(()) };
-    let greeting =
-        greeting(&address).await.doing(|| format!("connecting to the NATS server that {setting} names"))?;
+    let greeting = greeting(&address).await.map_err(|error| Error::Unreachable {
+        program: Program::Nats,
+        setting,
+        reason: error.to_string(),
+    })?;
     match Version::parse(&greeting.version) {
         Some(found) if found < Program::Nats.minimum() => {
             Err(Error::ServerTooOld { program: Program::Nats, setting, found })

@@ -244,7 +244,14 @@ fn find(layout: &Layout, folder: &Folder) -> Result<(PathBuf, Version), Error> {
     )?;
     match choice {
         Choice::Installed(executable, version) => Ok((executable, version)),
-        Choice::Pinned => Ok((provide(&layout.tools(), Tool::Postgres)?, pinned_version(program))),
+        Choice::Pinned => {
+            let executable = provide(&layout.tools(), Tool::Postgres)?;
+            if !reachable(&executable)? {
+                let text = format!("the user it would run as cannot reach {}", executable.display());
+                return Err(Error::NoOrdinaryUser(text));
+            }
+            Ok((executable, pinned_version(program)))
+        }
     }
 }
 
@@ -373,10 +380,18 @@ pub async fn create_database(url: &str, name: &str) -> Result<(), Error> {
 
 /// Refuses a running server that is too old.
 pub(crate) async fn check_given(url: &str, setting: &'static str) -> Result<(), Error> {
-    let options: PgConnectOptions = url.parse()?;
-    let mut connection = PgConnection::connect_with(&options).await?;
-    let printed: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?;
-    connection.close().await?;
+    let printed: Result<String, sqlx::Error> = async {
+        let mut connection = connect(url).await?;
+        let printed = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(printed)
+    }
+    .await;
+    let printed = printed.map_err(|error| Error::Unreachable {
+        program: Program::Postgres,
+        setting,
+        reason: error.to_string(),
+    })?;
     match Version::parse(&printed) {
         Some(found) if found < Program::Postgres.minimum() => {
             Err(Error::ServerTooOld { program: Program::Postgres, setting, found })
@@ -385,9 +400,10 @@ pub(crate) async fn check_given(url: &str, setting: &'static str) -> Result<(), 
     }
 }
 
-/// Connects to a server on the loopback address, which speaks no TLS.
+/// Connects; without asking for TLS if the server is on the loopback address, where ours speak none.
 async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
-    let options = if url.contains("@127.0.0.1:") { options.ssl_mode(PgSslMode::Disable) } else { options };
+    let plain = options.get_host() == "127.0.0.1" && matches!(options.get_ssl_mode(), PgSslMode::Prefer);
+    let options = if plain { options.ssl_mode(PgSslMode::Disable) } else { options };
     PgConnection::connect_with(&options).await
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Doing, Error};
+use crate::home::open_to_all;
 use crate::progress::progress;
 use crate::version::{Program, Version};
 
@@ -101,22 +102,24 @@ pub fn provide(tools: &Path, tool: Tool) -> Result<PathBuf, Error> {
         return Ok(executable);
     }
     fs::create_dir_all(tools).doing(|| format!("making the folder {}", tools.display()))?;
-    let _lock = lock(tools)?;
+    let _lock = lock(tools, tool)?;
     // Somebody else may have installed it while this process waited for the lock.
     if !executable.is_file() {
+        open_to_all(tools)?;
         install(tools, tool)?;
     }
     Ok(executable)
 }
 
-fn lock(tools: &Path) -> Result<File, Error> {
-    let path = tools.join(".lock");
+/// One lock per tool, so that a cold start installs several side by side.
+fn lock(tools: &Path, tool: Tool) -> Result<File, Error> {
+    let path = tools.join(format!(".lock-{}", tool.package()));
     let doing = || format!("locking {}", path.display());
     let file = File::create(&path).doing(doing)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            progress("waiting for another process that installs tools");
+            progress(&format!("waiting for another process that installs {}", tool.package()));
             file.lock().doing(doing)?;
         }
         Err(TryLockError::Error(error)) => return Err(error).doing(doing),
@@ -128,9 +131,10 @@ fn lock(tools: &Path) -> Result<File, Error> {
 fn install(tools: &Path, tool: Tool) -> Result<(), Error> {
     let package = format!("{} {}", tool.package(), tool.version());
     progress(&format!("installing {package} (once, some seconds)"));
-    sweep(tools);
+    let partial_prefix = format!(".partial-{}-", tool.package());
+    sweep(tools, &partial_prefix);
     let partial = tempfile::Builder::new()
-        .prefix(PARTIAL)
+        .prefix(&partial_prefix)
         .tempdir_in(tools)
         .doing(|| format!("making a folder in {}", tools.display()))?;
     let pins = partial.path().join("pins.txt");
@@ -157,12 +161,10 @@ fn install(tools: &Path, tool: Tool) -> Result<(), Error> {
     fs::rename(&content, &home).doing(|| format!("moving the tool to {}", home.display()))
 }
 
-const PARTIAL: &str = ".partial-";
-
 /// Removes what installers left that were killed. Called under the lock.
-fn sweep(tools: &Path) {
+fn sweep(tools: &Path, prefix: &str) {
     for entry in fs::read_dir(tools).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -101,7 +101,14 @@ fn servers_that_are_given_are_used_and_nothing_is_started() {
         .env("CALLBOARD_TEST_NATS_URL", "nats://127.0.0.1:1")
         .output()
         .expect("runs");
-    assert!(!output.status.success(), "nothing listens there, and that is told");
+    assert!(!output.status.success(), "nothing listens there, and nothing takes its place");
+    assert!(stderr(&output).contains("cannot be used"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_command_that_a_signal_ended_counts_as_in_a_shell() {
+    let output = command().args(["with-servers", "--", "sh", "-c", "kill -TERM $$"]).output().expect("runs");
+    assert_eq!(output.status.code(), Some(128 + 15), "{}", stderr(&output));
 }
 
 /// The driver is killed in the hardest way while its servers run; nobody is left to stop them but themselves.
