@@ -5,7 +5,7 @@ use callboard_actor::Step;
 use callboard_bus::Event;
 use callboard_kernel::{Aggregate, Timestamp};
 
-use crate::{Corrupt, RowChange, Rows, Schema};
+use crate::{Corrupt, RowChange, Rows, Schema, Table};
 
 /// A timer of an aggregate, set or cancelled together with what caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,13 @@ pub trait Mapping: Send + Sync + 'static {
 
     /// Its tables.
     fn schema(&self) -> &'static Schema;
+
+    /// Whether the rows of this child table are read when the aggregate is loaded. `false` for what decisions never
+    /// look at and what only grows (a timeline): it is written with the unit, and [`Rows::of`] is empty.
+    fn loads(&self, child: &Table) -> bool {
+        let _ = child;
+        true
+    }
 
     /// Builds the state from its rows; `rows.root` is there.
     ///
