@@ -98,6 +98,7 @@ impl Supervisor {
         let drain = built.drain.take();
         let (reporter, routes) = self.furnish(&built)?;
         let names = built.service_names.clone();
+        let cut_off = CancellationToken::new();
         let server = CallServer {
             service: self.definition.name,
             config: self.config.grpc.clone(),
@@ -106,6 +107,7 @@ impl Supervisor {
             serves_http: built.serves_http,
             verifier: context.verifier.clone(),
             ids: self.ids.clone(),
+            cut_off: cut_off.clone(),
         };
         self.readiness.started(checks);
         let health = self.watch_health(reporter, names, &context.stop);
@@ -139,8 +141,12 @@ impl Supervisor {
             if !serving.is_empty()
                 && tokio::time::timeout(limits.drain_timeout, serving.wait()).await.is_err()
             {
-                tracing::warn!("calls were cut off: shutdown.drain_timeout is over");
-                served.abort();
+                tracing::warn!("calls are cut off: shutdown.drain_timeout is over");
+                cut_off.cancel();
+                // They are told; what is left then are streams.
+                if tokio::time::timeout(Duration::from_millis(500), serving.wait()).await.is_err() {
+                    served.abort();
+                }
             }
             // 4. Take no more work, finish what is held.
             context.stop.fetch.cancel();

@@ -46,7 +46,7 @@ pub struct Sources {
 }
 
 /// The settings of a service.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Postgres.
     pub database: DatabaseConfig,
@@ -65,6 +65,13 @@ pub struct Config {
     service: &'static str,
     section: Value,
     effective: Value,
+}
+
+impl std::fmt::Debug for Config {
+    /// As [`Self::render`]: without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Config").field(&self.render()).finish()
+    }
 }
 
 #[derive(Deserialize)]

@@ -13,6 +13,7 @@ use futures::FutureExt;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
@@ -33,6 +34,7 @@ pub(crate) struct Guard {
     default_deadline: Duration,
     max_deadline: Duration,
     admission: Semaphore,
+    cut_off: CancellationToken,
 }
 
 impl Guard {
@@ -46,6 +48,7 @@ impl Guard {
             default_deadline: server.config.default_deadline,
             max_deadline: server.config.max_deadline,
             admission: Semaphore::new(server.config.max_concurrent_calls),
+            cut_off: server.cut_off.clone(),
         }
     }
 
@@ -113,12 +116,17 @@ impl Guard {
                 }
             }
         };
-        match tokio::time::timeout(wait, work).await {
-            Ok(response) => response,
-            Err(_) => self.refuse(&Refusal::new(
+        tokio::select! {
+            response = work => response,
+            () = tokio::time::sleep(wait) => self.refuse(&Refusal::new(
                 ErrorKind::DeadlineExceeded,
                 "DEADLINE_EXCEEDED",
                 "the deadline passed; whether the work was done is unknown",
+            )),
+            () = self.cut_off.cancelled() => self.refuse(&Refusal::new(
+                ErrorKind::Unavailable,
+                "STOPPING",
+                "this replica is stopping; whether the work was done is unknown",
             )),
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct CallServer {
     pub serves_http: bool,
     pub verifier: Arc<Verifier>,
     pub ids: Arc<dyn IdGenerator>,
+    /// When it is cancelled, calls that are still in flight are answered UNAVAILABLE.
+    pub cut_off: CancellationToken,
 }
 
 impl CallServer {

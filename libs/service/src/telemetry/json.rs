@@ -32,7 +32,7 @@ where
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        _context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -42,20 +42,21 @@ where
         line.insert("level".into(), event.metadata().level().as_str().into());
         line.insert("service".into(), self.service.into());
         line.insert("target".into(), event.metadata().target().into());
-        if let Some(span) = context.lookup_current() {
-            line.insert("span".into(), span.name().into());
-            let ids = tracing::dispatcher::get_default(|dispatch| {
-                tracing_opentelemetry::get_otel_context(&span.id(), dispatch)
-            });
-            if let Some(ids) = ids {
-                let span = ids.span();
-                let ids = span.span_context();
-                if ids.is_valid() {
-                    line.insert("trace_id".into(), ids.trace_id().to_string().into());
-                    line.insert("span_id".into(), ids.span_id().to_string().into());
-                }
+        tracing::dispatcher::get_default(|dispatch| {
+            // Not the context's own: that knows only of spans that the log level lets through.
+            let current = dispatch.current_span();
+            let Some(id) = current.id() else { return };
+            if let Some(metadata) = current.metadata() {
+                line.insert("span".into(), metadata.name().into());
             }
-        }
+            let Some(context) = tracing_opentelemetry::get_otel_context(id, dispatch) else { return };
+            let span = context.span();
+            let ids = span.span_context();
+            if ids.is_valid() {
+                line.insert("trace_id".into(), ids.trace_id().to_string().into());
+                line.insert("span_id".into(), ids.span_id().to_string().into());
+            }
+        });
         event.record(&mut Fields(&mut line));
         let text = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
         writeln!(writer, "{text}")

@@ -11,8 +11,8 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, TelemetryConfig};
@@ -58,14 +58,18 @@ impl Telemetry {
             provider = provider.with_batch_exporter(exporter);
         }
         let provider = provider.build();
-        let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("callboard"));
-        let registry = tracing_subscriber::registry().with(filter).with(traces);
-        // Somebody installed one before: a second service in the process, a test.
+        // Spans live whatever the log level is: calls keep their trace ids.
+        let traces = tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("callboard"))
+            .with_filter(LevelFilter::INFO);
+        let registry = tracing_subscriber::registry().with(traces);
+        // Refused when somebody installed one before: a second service in the process, a test.
         let _ = match config.log_format {
-            LogFormat::Json => registry
-                .with(tracing_subscriber::fmt::layer().event_format(json::JsonLines::new(service)))
-                .try_init(),
-            LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_target(false)).try_init(),
+            LogFormat::Json => {
+                let lines = tracing_subscriber::fmt::layer().event_format(json::JsonLines::new(service));
+                registry.with(lines.with_filter(filter)).try_init()
+            }
+            LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_filter(filter)).try_init(),
         };
         Ok(Self { provider })
     }

@@ -1,0 +1,141 @@
+//! What is promised around every call.
+
+use std::time::{Duration, Instant};
+
+use callboard_kernel::ErrorKind;
+use callboard_service::client::{CallContext, Safety};
+use callboard_service::error::report;
+use callboard_service::request::Deadline;
+use secrecy::ExposeSecret;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::support::{ask, call, channel, get, options, started, token};
+
+const ASK: &str = "/callboard.test.v1.TestService/Ask";
+
+#[tokio::test]
+async fn an_rpc_without_a_token_is_refused_with_a_reason() {
+    let running = started(options()).await;
+    let refused = call(channel(&running), ASK, "who", &[]).await.unwrap_err();
+    let read = report(&refused);
+    assert_eq!((read.kind, read.reason.as_str()), (ErrorKind::Unauthenticated, "TOKEN_MISSING"));
+    assert_eq!(read.domain, "callboard.test");
+    for (value, reason) in [("Basic abc", "TOKEN_MISSING"), ("Bearer a.b.c", "TOKEN_INVALID")] {
+        let refused = call(channel(&running), ASK, "who", &[("authorization", value)]).await.unwrap_err();
+        assert_eq!(report(&refused).reason, reason, "{value}");
+    }
+    assert_eq!(ask(channel(&running), "who").await.unwrap(), "employee:00000000-0000-0000-0000-000000000002");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_public_rpc_needs_no_token_but_takes_no_bad_one() {
+    let running = started(options()).await;
+    let public = "/callboard.test.v1.TestService/Public";
+    assert_eq!(call(channel(&running), public, "who", &[]).await.unwrap().into_inner(), "nobody");
+    let bad = [("authorization", "Bearer a.b.c")];
+    assert_eq!(call(channel(&running), public, "who", &bad).await.unwrap_err().code(), Code::Unauthenticated);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_ends_at_its_deadline() {
+    let running =
+        started(options().with("grpc.default_deadline", "200ms").with("grpc.max_deadline", "3s")).await;
+    let began = Instant::now();
+    let late = ask(channel(&running), "for ever").await.unwrap_err();
+    assert_eq!((late.code(), report(&late).reason.as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    assert!(began.elapsed() < Duration::from_secs(2));
+    // The caller's own, and the longest that is granted.
+    let bearer = format!("Bearer {}", token().expose_secret());
+    for (timeout, least, most) in [("2S", 1000, 2000), ("1H", 2000, 3000)] {
+        let metadata = [("authorization", bearer.as_str()), ("grpc-timeout", timeout)];
+        let left = call(channel(&running), ASK, "deadline", &metadata).await.unwrap().into_inner();
+        assert!((least..=most).contains(&left.parse().unwrap()), "{timeout}: {left} ms");
+    }
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_names_a_timeout_as_what_it_is_and_forwards_token_and_request_id() {
+    let running = started(options()).await;
+    let context = |timeout| CallContext {
+        token: Some(token()),
+        request_id: Some("abc-1".into()),
+        deadline: Deadline::after(Duration::from_millis(timeout)),
+    };
+    let make = async |context: &CallContext, text: &str| {
+        context
+            .call("test", Safety::Safe, || {
+                let request = context.request(text.to_owned());
+                let mut grpc = tonic::client::Grpc::new(channel(&running));
+                async move {
+                    grpc.ready().await.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+                    let codec = tonic_prost::ProstCodec::<String, String>::default();
+                    grpc.unary(request, ASK.parse().unwrap(), codec).await
+                }
+            })
+            .await
+    };
+    let answer = make(&context(5000), "request id").await.unwrap();
+    assert_eq!(answer.metadata().get("x-request-id").unwrap(), "abc-1");
+    assert_eq!(answer.into_inner(), "abc-1");
+    assert_eq!(make(&context(150), "for ever").await.unwrap_err().code(), Code::DeadlineExceeded);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused() {
+    let running = started(options().with("grpc.max_message_bytes", 10_000)).await;
+    assert_eq!(ask(channel(&running), &"x".repeat(9_000)).await.unwrap(), "9000");
+    assert_eq!(ask(channel(&running), &"x".repeat(11_000)).await.unwrap_err().code(), Code::OutOfRange);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error_without_details_and_the_service_goes_on() {
+    let running = started(options()).await;
+    let failed = ask(channel(&running), "panic").await.unwrap_err();
+    assert_eq!((failed.code(), report(&failed).reason.as_str()), (Code::Internal, "INTERNAL"));
+    assert!(!failed.message().contains("42"));
+    assert_eq!(ask(channel(&running), "still there").await.unwrap(), "11");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn too_many_calls_at_once_are_told_to_come_later() {
+    let running = started(options().with("grpc.max_concurrent_calls", 0)).await;
+    let read = report(&ask(channel(&running), "who").await.unwrap_err());
+    assert_eq!((read.kind, read.reason.as_str()), (ErrorKind::ResourceExhausted, "TOO_MANY_CALLS"));
+    assert!(read.retry_after.is_some());
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn health_needs_no_token_and_operators_see_metrics_and_the_services_own_routes() {
+    let running = started(options()).await;
+    let check = |service: &str| {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let mut client = HealthClient::new(channel(&running));
+        async move { client.check(request).await.map(|answer| answer.into_inner().status) }
+    };
+    for service in ["", crate::support::NAME] {
+        crate::support::eventually("serving", || async {
+            check(service).await.is_ok_and(|status| status == 1)
+        })
+        .await;
+    }
+    assert_eq!(check("else").await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(get(&running, "/livez").await.0, 200);
+    assert_eq!(get(&running, "/readyz").await.0, 200);
+    assert_eq!(get(&running, "/.well-known/thing").await, (200, "here".to_owned()));
+    assert_eq!(get(&running, "/nothing").await.0, 404);
+    let _ = ask(channel(&running), "who").await.unwrap();
+    let (_, metrics) = get(&running, "/metrics").await;
+    assert!(metrics.contains("rpc_server_call_duration_seconds_bucket"), "{metrics}");
+    // Nobody from outside can multiply time series.
+    assert!(!metrics.contains("TestService/Ask"));
+    running.stop().await.unwrap();
+}

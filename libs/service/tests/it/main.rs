@@ -1,0 +1,8 @@
+//! The chassis, seen from outside: a small service is started, called, watched and stopped.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop loudly")]
+
+mod calls;
+mod config;
+mod lifecycle;
+mod support;
