@@ -56,7 +56,8 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
                     self.shared.mailbox.done();
                 }
                 Taken::Nothing => {
-                    let idled = timeout(self.inner.options.idle, self.shared.mailbox.changed()).await.is_err();
+                    let idled =
+                        timeout(self.inner.options.idle, self.shared.mailbox.changed()).await.is_err();
                     if idled && self.inner.retire(self.id, &self.shared, true) {
                         return;
                     }
@@ -114,18 +115,16 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
             let base = match &self.resident {
                 Some(resident) => resident,
                 None => {
-                    nothing = Loaded {
-                        state: A::State::default(),
-                        version: Version::NONE,
-                        organisation: None,
-                    };
+                    nothing =
+                        Loaded { state: A::State::default(), version: Version::NONE, organisation: None };
                     &nothing
                 }
             };
             let began = Instant::now();
             let decided = decide_all(self.inner, self.id, base, &mail);
             metrics::histogram!(metric::BATCH_SIZE, "kind" => A::KIND).record(count(mail.len()));
-            metrics::histogram!(metric::DECIDE_SECONDS, "kind" => A::KIND).record(began.elapsed().as_secs_f64());
+            metrics::histogram!(metric::DECIDE_SECONDS, "kind" => A::KIND)
+                .record(began.elapsed().as_secs_f64());
 
             // A "no" may be the repeat of a command that succeeded, or decided on a state long changed elsewhere.
             // Receipts first: if the version is still the same after that, nobody carried it out in between.
@@ -167,7 +166,8 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
             };
             let began = Instant::now();
             let outcome = self.inner.store.commit(unit).await;
-            metrics::histogram!(metric::COMMIT_SECONDS, "kind" => A::KIND).record(began.elapsed().as_secs_f64());
+            metrics::histogram!(metric::COMMIT_SECONDS, "kind" => A::KIND)
+                .record(began.elapsed().as_secs_f64());
             match outcome {
                 Ok(()) => {
                     if let Some(state) = state {
@@ -263,7 +263,7 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
 }
 
 impl<A: Aggregate> Envelope<A> {
-    fn answer(self: Box<Self>, outcome: Result<Answer, AskError>) {
+    fn answer(self, outcome: Result<Answer, AskError>) {
         // Nobody may wait any more.
         let _ = self.reply.send(outcome);
     }

@@ -83,7 +83,9 @@ impl From<AskError> for Refusal {
             AskError::EtagMismatch { .. } => Self::new(ErrorKind::Aborted, "ETAG_MISMATCH", message),
             AskError::RequestIdReused => Self::new(ErrorKind::InvalidArgument, "REQUEST_ID_REUSED", message),
             AskError::Busy { .. } => Self::new(ErrorKind::ResourceExhausted, "MAILBOX_FULL", message),
-            AskError::DeadlineExceeded => Self::new(ErrorKind::DeadlineExceeded, "DEADLINE_EXCEEDED", message),
+            AskError::DeadlineExceeded => {
+                Self::new(ErrorKind::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+            }
             AskError::Conflict => Self::new(ErrorKind::Aborted, "CONCURRENT_CHANGE", message),
             AskError::Unavailable(_) => Self::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now"),
             AskError::Internal(_) => Self::new(ErrorKind::Internal, "INTERNAL", "internal error"),

@@ -107,9 +107,7 @@ impl<T, R> Decided<T, R> {
                 })),
             },
             Ok(One::No(refusal)) => match ask.lane {
-                Lane::Event => {
-                    self.keep(id, ask, Outcome::Rejected(refusal.reason.to_owned()), Bytes::new())
-                }
+                Lane::Event => self.keep(id, ask, Outcome::Rejected(refusal.reason.to_owned()), Bytes::new()),
                 Lane::User => Verdict::Unkept(Err(AskError::Refused(refusal))),
             },
             Ok(One::Unwritable(problem)) => {

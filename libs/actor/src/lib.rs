@@ -20,7 +20,5 @@ mod registry;
 
 pub use answer::{Answer, AskError};
 pub use options::Options;
-pub use port::{
-    Ask, CommitError, Lane, Loaded, Outcome, Receipt, Step, StepMeta, Store, StoreError, Unit,
-};
+pub use port::{Ask, CommitError, Lane, Loaded, Outcome, Receipt, Step, StepMeta, Store, StoreError, Unit};
 pub use registry::Registry;

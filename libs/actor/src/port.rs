@@ -185,10 +185,7 @@ pub trait Store<A: Aggregate>: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`StoreError`].
-    fn receipts(
-        &self,
-        ids: &[CommandId],
-    ) -> impl Future<Output = Result<Vec<Receipt>, StoreError>> + Send;
+    fn receipts(&self, ids: &[CommandId]) -> impl Future<Output = Result<Vec<Receipt>, StoreError>> + Send;
 
     /// Writes a unit, all or nothing, guarded by version. A unit of receipts alone is guarded too: a "no" decided on
     /// stale state is decided again rather than kept.

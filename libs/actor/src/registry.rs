@@ -172,9 +172,10 @@ impl<A: Aggregate> Slots<A> {
 
     /// The idle one that was not used for the longest time.
     fn least_used(&self) -> Option<Uuid> {
-        self.by_use.values().copied().find(|id| {
-            self.by_id.get(id).is_some_and(|slot| slot.shared.mailbox.is_idle())
-        })
+        self.by_use
+            .values()
+            .copied()
+            .find(|id| self.by_id.get(id).is_some_and(|slot| slot.shared.mailbox.is_idle()))
     }
 }
 

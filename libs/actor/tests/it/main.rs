@@ -1,0 +1,5 @@
+//! The runtime against a store that fails on demand.
+
+mod fake;
+mod rules;
+mod stress;

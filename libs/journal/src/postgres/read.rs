@@ -1,0 +1,138 @@
+//! Reading aggregates and receipts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use callboard_actor::{Outcome, Receipt, StoreError};
+use callboard_kernel::{CommandId, Version};
+use serde_json::Value as Json;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::{ColumnType, Row, Rows, Schema, Table, Value};
+
+/// All rows of one aggregate, as of one moment.
+pub(super) async fn rows(
+    pool: &PgPool,
+    statement: &Arc<str>,
+    schema: &'static Schema,
+    id: Uuid,
+) -> Result<(Rows, Version), StoreError> {
+    // Made of table and column names, which are constants of the context.
+    let found = sqlx::query(AssertSqlSafe(Arc::clone(statement)))
+        .bind(id)
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    let mut rows = Rows::default();
+    let mut version = Version::NONE;
+    let mut offset = 3;
+    let mut tables: Vec<(&'static Table, usize)> = Vec::with_capacity(1 + schema.children.len());
+    for table in std::iter::once(schema.root).chain(schema.children.iter().copied()) {
+        tables.push((table, offset));
+        offset += table.columns.len();
+    }
+    for row in found {
+        let number = usize::try_from(row.try_get::<i32, _>(0).map_err(failed)?).unwrap_or(usize::MAX);
+        let Some((table, offset)) = tables.get(number) else {
+            return Err(StoreError::Corrupt(format!("row of table {number}")));
+        };
+        let values = decode(&row, table, *offset)?;
+        if number == 0 {
+            rows.organisation = Some(row.try_get::<Uuid, _>(1).map_err(failed)?.into());
+            version = Version(row.try_get(2).map_err(failed)?);
+            rows.root = Some(values);
+        } else {
+            rows.children.entry(table.name).or_default().push(values);
+        }
+    }
+    Ok((rows, version))
+}
+
+fn decode(row: &PgRow, table: &Table, offset: usize) -> Result<Row, StoreError> {
+    let mut values = Row::with_capacity(table.columns.len());
+    for (index, column) in table.columns.iter().enumerate() {
+        let at = offset + index;
+        let value = match column.kind {
+            ColumnType::Uuid => row.try_get::<Option<Uuid>, _>(at).map(Into::into),
+            ColumnType::Text => row.try_get::<Option<String>, _>(at).map(Into::into),
+            ColumnType::BigInt => row.try_get::<Option<i64>, _>(at).map(Into::into),
+            ColumnType::Int => row.try_get::<Option<i32>, _>(at).map(Into::into),
+            ColumnType::Double => row.try_get::<Option<f64>, _>(at).map(Into::into),
+            ColumnType::Bool => row.try_get::<Option<bool>, _>(at).map(Into::into),
+            ColumnType::Timestamp => {
+                row.try_get::<Option<callboard_kernel::Timestamp>, _>(at).map(Into::into)
+            }
+            ColumnType::Json => row.try_get::<Option<Json>, _>(at).map(Into::into),
+            ColumnType::Bytes => row.try_get::<Option<Vec<u8>>, _>(at).map(Into::into),
+        };
+        let value: Value = value
+            .map_err(|error| StoreError::Corrupt(format!("{}.{}: {error}", table.name, column.name)))?;
+        values.push(value);
+    }
+    Ok(values)
+}
+
+/// The version of one aggregate now.
+pub(super) async fn version(pool: &PgPool, statement: &Arc<str>, id: Uuid) -> Result<Version, StoreError> {
+    let version: Option<i64> = sqlx::query_scalar(AssertSqlSafe(Arc::clone(statement)))
+        .bind(id)
+        .fetch_optional(pool)
+        .await
+        .map_err(failed)?;
+    Ok(version.map_or(Version::NONE, Version))
+}
+
+/// The receipts there are of these commands.
+pub(super) async fn receipts(pool: &PgPool, ids: &[CommandId]) -> Result<Vec<Receipt>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query(
+        "select command_id, aggregate_id, fingerprint, version, outcome, answer \
+         from command_receipt where command_id = any($1)",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    rows.iter().map(receipt).collect()
+}
+
+fn receipt(row: &PgRow) -> Result<Receipt, StoreError> {
+    let outcome: String = row.try_get(4).map_err(failed)?;
+    Ok(Receipt {
+        command_id: row.try_get::<Uuid, _>(0).map_err(failed)?.into(),
+        aggregate_id: row.try_get(1).map_err(failed)?,
+        fingerprint: row.try_get(2).map_err(failed)?,
+        version: Version(row.try_get(3).map_err(failed)?),
+        outcome: outcome_of(&outcome)
+            .ok_or_else(|| StoreError::Corrupt(format!("command_receipt.outcome: {outcome:?}")))?,
+        answer: Bytes::from(row.try_get::<Vec<u8>, _>(5).map_err(failed)?),
+    })
+}
+
+fn outcome_of(text: &str) -> Option<Outcome> {
+    match text {
+        "applied" => Some(Outcome::Applied),
+        "nothing" => Some(Outcome::Nothing),
+        _ => text.strip_prefix("rejected:").map(|reason| Outcome::Rejected(reason.to_owned())),
+    }
+}
+
+/// As stored: `applied`, `nothing` or `rejected:<REASON>`.
+pub(super) fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied => "applied".to_owned(),
+        Outcome::Nothing => "nothing".to_owned(),
+        Outcome::Rejected(reason) => format!("rejected:{reason}"),
+    }
+}
+
+fn failed(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            StoreError::Corrupt(error.to_string())
+        }
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}

@@ -1,0 +1,310 @@
+//! Writing a batch of units in one statement.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use callboard_actor::CommitError;
+use callboard_kernel::{CommandId, Timestamp};
+use sqlx::encode::Encode;
+use sqlx::error::BoxDynError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgArguments;
+use sqlx::types::Type;
+use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::committer::Writer;
+use crate::metric_names as metric;
+use crate::postgres::read::outcome_text;
+use crate::prepared::Prepared;
+use crate::{Column, ColumnType, Row, Schema, Table, Value};
+
+/// A unit written alone is tried again so often after a deadlock, a serialisation failure or a repeat that came in
+/// between.
+const MOST_TRIES: u32 = 3;
+
+pub(crate) struct PgWriter {
+    pub(crate) pool: PgPool,
+    pub(crate) statement: Arc<str>,
+    pub(crate) schema: &'static Schema,
+    /// Of the aggregate, for timers.
+    pub(crate) kind: &'static str,
+    pub(crate) context: &'static str,
+    pub(crate) outbox_wake: Arc<Notify>,
+    pub(crate) timer_wake: Arc<Notify>,
+}
+
+type Outcomes = Vec<Result<(), CommitError>>;
+
+impl Writer for PgWriter {
+    /// Kept while there is work: taking one from the pool costs a round trip.
+    type Session = Option<PoolConnection<Postgres>>;
+
+    async fn write(&self, session: &mut Self::Session, units: &[Prepared]) -> Outcomes {
+        let outcomes = self.write_all(session, units).await;
+        let mut events = false;
+        let mut timers = false;
+        for (unit, outcome) in units.iter().zip(&outcomes) {
+            let word = match outcome {
+                Ok(()) => {
+                    events |= !unit.events.is_empty();
+                    timers |= !unit.timers.is_empty();
+                    "written"
+                }
+                Err(CommitError::Conflict) => "conflict",
+                Err(CommitError::Replayed(_)) => "replayed",
+                Err(CommitError::Refused(_)) => "refused",
+                Err(CommitError::Unknown(_)) => "unknown",
+            };
+            metrics::counter!(metric::UNITS, "context" => self.context, "outcome" => word).increment(1);
+        }
+        if events {
+            self.outbox_wake.notify_one();
+        }
+        if timers {
+            self.timer_wake.notify_one();
+        }
+        outcomes
+    }
+}
+
+impl PgWriter {
+    async fn write_all(
+        &self,
+        session: &mut Option<PoolConnection<Postgres>>,
+        units: &[Prepared],
+    ) -> Outcomes {
+        if let [unit] = units {
+            return vec![self.write_alone(session, unit).await];
+        }
+        match self.execute(session, units).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => match Failure::of(&error) {
+                Failure::Lost => {
+                    let problem = error.to_string();
+                    units.iter().map(|_| Err(CommitError::Unknown(problem.clone()))).collect()
+                }
+                Failure::Unit | Failure::Again => {
+                    metrics::counter!(metric::BATCHES_SPLIT, "context" => self.context).increment(1);
+                    let mut outcomes = Vec::with_capacity(units.len());
+                    for unit in units {
+                        outcomes.push(self.write_alone(session, unit).await);
+                    }
+                    outcomes
+                }
+            },
+        }
+    }
+
+    async fn write_alone(
+        &self,
+        session: &mut Option<PoolConnection<Postgres>>,
+        unit: &Prepared,
+    ) -> Result<(), CommitError> {
+        let mut problem = String::new();
+        for _ in 0..MOST_TRIES {
+            match self.execute(session, std::slice::from_ref(unit)).await {
+                Ok(mut outcomes) => {
+                    return outcomes.pop().unwrap_or_else(|| Err(CommitError::Unknown(String::new())));
+                }
+                Err(error) => {
+                    problem = error.to_string();
+                    match Failure::of(&error) {
+                        Failure::Unit => return Err(CommitError::Refused(problem)),
+                        Failure::Lost => return Err(CommitError::Unknown(problem)),
+                        Failure::Again => {}
+                    }
+                }
+            }
+        }
+        Err(CommitError::Unknown(problem))
+    }
+
+    /// One round trip, one transaction.
+    async fn execute(
+        &self,
+        session: &mut Option<PoolConnection<Postgres>>,
+        units: &[Prepared],
+    ) -> Result<Outcomes, sqlx::Error> {
+        let arguments = bind(self.kind, self.schema, units).map_err(sqlx::Error::Encode)?;
+        let connection = match session {
+            Some(connection) => connection,
+            None => session.insert(self.pool.acquire().await?),
+        };
+        // Made of table and column names, which are constants of the context.
+        let statement = AssertSqlSafe(Arc::clone(&self.statement));
+        let answer: Result<Vec<(i32, Option<Uuid>)>, sqlx::Error> =
+            sqlx::query_as_with(statement, arguments).fetch_all(&mut **connection).await;
+        let rows = match answer {
+            Ok(rows) => rows,
+            Err(error) => {
+                if !matches!(error, sqlx::Error::Database(_)) {
+                    // Nobody knows what state it is in.
+                    connection.close_on_drop();
+                    *session = None;
+                }
+                return Err(error);
+            }
+        };
+        let mut won = vec![false; units.len()];
+        let mut replayed: HashMap<usize, Vec<CommandId>> = HashMap::new();
+        for (number, command) in rows {
+            let number = usize::try_from(number).unwrap_or(usize::MAX);
+            match command {
+                Some(command) => replayed.entry(number).or_default().push(command.into()),
+                None => {
+                    if let Some(won) = won.get_mut(number) {
+                        *won = true;
+                    }
+                }
+            }
+        }
+        let outcomes = won.into_iter().enumerate().map(|(number, won)| match replayed.remove(&number) {
+            Some(commands) => Err(CommitError::Replayed(commands)),
+            None if won => Ok(()),
+            None => Err(CommitError::Conflict),
+        });
+        Ok(outcomes.collect())
+    }
+}
+
+/// What a failed statement means. In each case but the last the server said that nothing was written.
+enum Failure {
+    /// What was to be written is at fault.
+    Unit,
+    /// Bad luck: a deadlock, or the same command committed elsewhere in between.
+    Again,
+    /// The connection or the server is at fault.
+    Lost,
+}
+
+impl Failure {
+    fn of(error: &sqlx::Error) -> Self {
+        let database = match error {
+            sqlx::Error::Database(database) => database,
+            sqlx::Error::Encode(_) => return Self::Unit,
+            _ => return Self::Lost,
+        };
+        if database.constraint() == Some("command_receipt_pkey") {
+            return Self::Again;
+        }
+        match database.code().as_deref() {
+            // Serialisation failure, deadlock, lock timeout.
+            Some("40001" | "40P01" | "55P03") => Self::Again,
+            // Data, integrity, syntax or names, program limits, raised by a trigger.
+            Some(code) if ["22", "23", "42", "54", "P0"].iter().any(|class| code.starts_with(class)) => Self::Unit,
+            _ => Self::Lost,
+        }
+    }
+}
+
+/// The arguments of [`Statements::commit`](crate::statement::Statements), in its order.
+fn bind(kind: &str, schema: &Schema, units: &[Prepared]) -> Result<PgArguments, BoxDynError> {
+    let mut arguments = PgArguments::default();
+    arguments.add(kind)?;
+    let numbers = || (0_i32..).zip(units);
+
+    column(&mut arguments, numbers().map(|(n, _)| n))?;
+    column(&mut arguments, units.iter().map(|unit| unit.aggregate_id))?;
+    column(&mut arguments, units.iter().map(|unit| unit.organisation.uuid()))?;
+    column(&mut arguments, units.iter().map(|unit| unit.expected.0))?;
+    column(&mut arguments, units.iter().map(|unit| unit.version.0))?;
+
+    let receipts = || numbers().flat_map(|(n, unit)| unit.receipts.iter().map(move |receipt| (n, receipt)));
+    column(&mut arguments, receipts().map(|(n, _)| n))?;
+    column(&mut arguments, receipts().map(|(_, receipt)| receipt.command_id.uuid()))?;
+    column(&mut arguments, receipts().map(|(_, receipt)| receipt.fingerprint))?;
+    column(&mut arguments, receipts().map(|(_, receipt)| receipt.version.0))?;
+    column(&mut arguments, receipts().map(|(_, receipt)| outcome_text(&receipt.outcome)))?;
+    column(&mut arguments, receipts().map(|(_, receipt)| &receipt.answer[..]))?;
+
+    let roots: Vec<(i32, &[Value])> =
+        numbers().filter_map(|(n, unit)| unit.root.as_deref().map(|root| (n, root))).collect();
+    rows(&mut arguments, &roots, schema.root.columns.iter())?;
+
+    for (number, child) in schema.children.iter().enumerate() {
+        let of = |pick: fn(&crate::prepared::ChildRows) -> &Vec<Row>| -> Vec<(i32, &[Value])> {
+            numbers()
+                .flat_map(|(n, unit)| pick(&unit.children[number]).iter().map(move |row| (n, row.as_slice())))
+                .collect()
+        };
+        rows(&mut arguments, &of(|rows| &rows.deletes), key_columns(child))?;
+        rows(&mut arguments, &of(|rows| &rows.puts), child.columns.iter())?;
+    }
+
+    let events = || numbers().flat_map(|(n, unit)| unit.events.iter().map(move |event| (n, event)));
+    column(&mut arguments, events().map(|(n, _)| n))?;
+    column(&mut arguments, events().map(|(_, event)| event.id.uuid()))?;
+    column(&mut arguments, events().map(|(_, event)| event.organisation.uuid()))?;
+    column(&mut arguments, events().map(|(_, event)| event.context.as_str()))?;
+    column(&mut arguments, events().map(|(_, event)| event.name.as_str()))?;
+    column(&mut arguments, events().map(|(_, event)| event.kind.as_str()))?;
+    column(&mut arguments, events().map(|(_, event)| event.aggregate_id))?;
+    column(&mut arguments, events().map(|(_, event)| event.aggregate_version.0))?;
+    column(&mut arguments, events().map(|(_, event)| event.time))?;
+    column(&mut arguments, events().map(|(_, event)| event.causation.map(|id| id.uuid())))?;
+    column(&mut arguments, events().map(|(_, event)| event.correlation))?;
+    column(&mut arguments, events().map(|(_, event)| event.traceparent.as_deref()))?;
+    column(&mut arguments, events().map(|(_, event)| event.actor.to_string()))?;
+    column(&mut arguments, events().map(|(_, event)| &event.payload[..]))?;
+
+    let timers = || numbers().flat_map(|(n, unit)| unit.timers.iter().map(move |(name, to)| (n, name, to)));
+    let set = || timers().filter_map(|(n, name, to)| to.as_ref().map(|(due, payload)| (n, name, due, payload)));
+    column(&mut arguments, set().map(|(n, ..)| n))?;
+    column(&mut arguments, set().map(|(_, name, ..)| name.as_str()))?;
+    column(&mut arguments, set().map(|(_, _, due, _)| *due))?;
+    column(&mut arguments, set().map(|(.., payload)| &payload[..]))?;
+    let cancelled = || timers().filter(|(.., to)| to.is_none());
+    column(&mut arguments, cancelled().map(|(n, ..)| n))?;
+    column(&mut arguments, cancelled().map(|(_, name, _)| name.as_str()))?;
+    Ok(arguments)
+}
+
+/// One array.
+fn column<'a, T>(arguments: &mut PgArguments, values: impl Iterator<Item = T>) -> Result<(), BoxDynError>
+where
+    Vec<T>: Encode<'a, Postgres> + Type<Postgres> + 'a,
+{
+    arguments.add(values.collect::<Vec<T>>())
+}
+
+/// One array of numbers and one per column.
+fn rows<'c>(
+    arguments: &mut PgArguments,
+    rows: &[(i32, &[Value])],
+    columns: impl Iterator<Item = &'c Column>,
+) -> Result<(), BoxDynError> {
+    column(arguments, rows.iter().map(|(n, _)| *n))?;
+    for (index, of) in columns.enumerate() {
+        let values = || rows.iter().map(|(_, row)| &row[index]);
+        // Types were checked when the unit was prepared; what is left of another type is null.
+        macro_rules! array {
+            ($type:ty, $variant:ident($value:ident) => $sent:expr) => {
+                column::<Option<$type>>(
+                    arguments,
+                    values().map(|value| match value {
+                        Value::$variant($value) => Some($sent),
+                        _ => None,
+                    }),
+                )?
+            };
+        }
+        match of.kind {
+            ColumnType::Uuid => array!(Uuid, Uuid(id) => *id),
+            ColumnType::Text => array!(&str, Text(text) => text.as_str()),
+            ColumnType::BigInt => array!(i64, BigInt(n) => *n),
+            ColumnType::Int => array!(i32, Int(n) => *n),
+            ColumnType::Double => array!(f64, Double(n) => *n),
+            ColumnType::Bool => array!(bool, Bool(is) => *is),
+            ColumnType::Timestamp => array!(Timestamp, Timestamp(time) => *time),
+            ColumnType::Json => array!(String, Json(json) => json.to_string()),
+            ColumnType::Bytes => array!(&[u8], Bytes(raw) => raw.as_slice()),
+        }
+    }
+    Ok(())
+}
+
+fn key_columns(table: &Table) -> impl Iterator<Item = &Column> {
+    table.key.iter().filter_map(|name| table.columns.iter().find(|column| column.name == *name))
+}
