@@ -1,1 +1,12 @@
-//! Tests only; see `tests/it`.
+//! A whole platform of separate processes for tests: started, called, killed and started again.
+//!
+//! Everything here panics with a sentence that says what was wanted, since a test can do nothing else.
+#![expect(clippy::missing_panics_doc, reason = "tests only: see above")]
+
+pub mod client;
+pub mod platform;
+pub mod world;
+
+pub use client::{Answer, Client};
+pub use platform::{Platform, Service};
+pub use world::World;

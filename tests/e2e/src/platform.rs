@@ -1,0 +1,297 @@
+//! Services as processes, each from its own binary.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use callboard_testkit::{
+    Database, Nats, PATIENCE, Postgres, Servers, eventually, free_port, fresh_nats, fresh_postgres,
+};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::Client;
+
+/// A service of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// People, devices, codes; issues tokens.
+    Directory,
+    /// Tickets and flows.
+    Tickets,
+    /// Offers and assignments.
+    Fleet,
+    /// Ratings.
+    Ratings,
+    /// The door.
+    Gateway,
+}
+
+impl Service {
+    /// All of them, the gateway last.
+    pub const ALL: [Self; 5] = [Self::Directory, Self::Tickets, Self::Fleet, Self::Ratings, Self::Gateway];
+
+    /// Its name: `tickets`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Tickets => "tickets",
+            Self::Fleet => "fleet",
+            Self::Ratings => "ratings",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// Where a service listens. Fixed for the platform's life, so that a restart is found again.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    grpc: u16,
+    admin: u16,
+}
+
+/// A Postgres and a NATS for one platform.
+enum Backing {
+    /// The test run's Postgres, with a database of its own; a NATS of its own, since stream names are fixed.
+    Shared(Database, Nats),
+    /// Servers that this test may kill.
+    Own(Box<Postgres>, Box<Nats>),
+}
+
+/// All services, each a process, on a database and a NATS of their own.
+pub struct Platform {
+    backing: Backing,
+    ports: BTreeMap<Service, Ports>,
+    processes: BTreeMap<Service, Child>,
+    extra: Vec<(Service, String, String)>,
+    logs: TempDir,
+}
+
+impl Platform {
+    /// Starts everything and waits until it serves.
+    pub async fn start() -> Self {
+        let database = Servers::shared().await.fresh_database().await;
+        Self::on(Backing::Shared(database, fresh_nats().await), Vec::new()).await
+    }
+
+    /// Starts everything with further settings of some services.
+    pub async fn start_with(extra: Vec<(Service, String, String)>) -> Self {
+        let database = Servers::shared().await.fresh_database().await;
+        Self::on(Backing::Shared(database, fresh_nats().await), extra).await
+    }
+
+    /// Starts everything on servers that may be killed.
+    pub async fn start_on_own_servers() -> Self {
+        Self::on(Backing::Own(Box::new(fresh_postgres().await), Box::new(fresh_nats().await)), Vec::new())
+            .await
+    }
+
+    async fn on(backing: Backing, extra: Vec<(Service, String, String)>) -> Self {
+        // Both rustls providers may be in the build; clients of this process need one chosen.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let ports = Service::ALL.map(|service| (service, Ports { grpc: port(), admin: port() }));
+        let mut platform = Self {
+            backing,
+            ports: ports.into_iter().collect(),
+            processes: BTreeMap::new(),
+            extra,
+            logs: TempDir::new().expect("a temporary folder for logs"),
+        };
+        for service in Service::ALL {
+            platform.spawn(service);
+        }
+        for service in Service::ALL {
+            platform.ready(service).await;
+        }
+        platform
+    }
+
+    /// Address of the gateway: `http://127.0.0.1:…`.
+    pub fn gateway_url(&self) -> String {
+        self.grpc_url(Service::Gateway)
+    }
+
+    /// Address of a service's gRPC server.
+    pub fn grpc_url(&self, service: Service) -> String {
+        format!("http://127.0.0.1:{}", self.ports[&service].grpc)
+    }
+
+    /// Address of a service's admin server.
+    pub fn admin_url(&self, service: Service) -> String {
+        format!("http://127.0.0.1:{}", self.ports[&service].admin)
+    }
+
+    /// The database that all schemas are in.
+    pub fn database_url(&self) -> String {
+        match &self.backing {
+            Backing::Shared(database, _) => database.url().to_owned(),
+            Backing::Own(postgres, _) => postgres.url(),
+        }
+    }
+
+    /// The NATS server.
+    pub fn nats_url(&self) -> String {
+        match &self.backing {
+            Backing::Shared(_, nats) => nats.url(),
+            Backing::Own(_, nats) => nats.url(),
+        }
+    }
+
+    /// A client of the gateway without a token.
+    pub fn client(&self) -> Client {
+        Client::new(self.gateway_url())
+    }
+
+    /// The NATS server, to be killed and restarted.
+    pub const fn nats(&mut self) -> &mut Nats {
+        match &mut self.backing {
+            Backing::Shared(_, nats) => nats,
+            Backing::Own(_, nats) => nats,
+        }
+    }
+
+    /// The Postgres server, to be killed and restarted; only of [`Platform::start_on_own_servers`].
+    pub fn postgres(&mut self) -> &mut Postgres {
+        match &mut self.backing {
+            Backing::Own(postgres, _) => postgres,
+            Backing::Shared(..) => panic!("the test run's Postgres is not this test's to kill"),
+        }
+    }
+
+    /// Ends a service at once, as a power cut would (SIGKILL).
+    pub async fn kill(&mut self, service: Service) {
+        let mut child = self.processes.remove(&service).expect("a running service");
+        child.kill().await.expect("to kill it");
+    }
+
+    /// Asks a service to stop (SIGTERM) and waits for its end; true when it ended well.
+    pub async fn terminate(&mut self, service: Service) -> bool {
+        let mut child = self.processes.remove(&service).expect("a running service");
+        let id = child.id().expect("a running process").to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status().await.expect("the kill command");
+        assert!(status.success(), "SIGTERM could not be sent");
+        child.wait().await.expect("its end").success()
+    }
+
+    /// Starts a service that was ended, without waiting.
+    pub fn spawn(&mut self, service: Service) {
+        let log = self.logs.path().join(format!("{}.log", service.name()));
+        let log = File::options().create(true).append(true).open(log).expect("a log file");
+        let child = Command::new(binary(service))
+            .arg("serve")
+            .env_clear()
+            .envs(self.environment(service))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{}: {error}; run `cargo build --workspace --bins`", service.name())
+            });
+        assert!(self.processes.insert(service, child).is_none(), "{} runs already", service.name());
+    }
+
+    /// Waits until a service says that it is ready.
+    pub async fn ready(&self, service: Service) {
+        let url = format!("{}/readyz", self.admin_url(service));
+        let http = reqwest::Client::new();
+        eventually(
+            &format!("{} to be ready; log:\n{}", service.name(), self.log(service)),
+            PATIENCE,
+            || async {
+                match http.get(&url).send().await {
+                    Ok(answer) if answer.status().is_success() => Ok(()),
+                    Ok(answer) => Err(answer.text().await.unwrap_or_default()),
+                    Err(error) => Err(format!("{error}\n{}", self.log(service))),
+                }
+            },
+        )
+        .await;
+    }
+
+    /// The end of what a service has logged.
+    pub fn log(&self, service: Service) -> String {
+        let path = self.logs.path().join(format!("{}.log", service.name()));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn environment(&self, service: Service) -> Vec<(String, String)> {
+        let issuer = json!([{
+            "issuer": "https://callboard.test",
+            "audience": "callboard",
+            "jwks_url": format!("{}/.well-known/jwks.json", self.admin_url(Service::Directory)),
+        }]);
+        let ports = self.ports[&service];
+        let mut all = vec![
+            ("CALLBOARD__GRPC__LISTEN", format!("127.0.0.1:{}", ports.grpc)),
+            ("CALLBOARD__ADMIN__LISTEN", format!("127.0.0.1:{}", ports.admin)),
+            ("CALLBOARD__NATS__URL", self.nats_url()),
+            ("CALLBOARD__AUTH__ISSUERS", issuer.to_string()),
+            ("CALLBOARD__SHUTDOWN__PROPAGATION_DELAY", "0s".to_owned()),
+        ];
+        if service == Service::Gateway {
+            for upstream in Service::ALL.into_iter().filter(|upstream| *upstream != Service::Gateway) {
+                let key = match upstream {
+                    Service::Directory => "CALLBOARD__GATEWAY__UPSTREAMS__DIRECTORY",
+                    Service::Tickets => "CALLBOARD__GATEWAY__UPSTREAMS__TICKETS",
+                    Service::Fleet => "CALLBOARD__GATEWAY__UPSTREAMS__FLEET",
+                    Service::Ratings | Service::Gateway => "CALLBOARD__GATEWAY__UPSTREAMS__RATINGS",
+                };
+                all.push((key, self.grpc_url(upstream)));
+            }
+            all.push(("CALLBOARD__GATEWAY__RATE__PER_PRINCIPAL", "0".to_owned()));
+            all.push(("CALLBOARD__GATEWAY__RATE__PER_ADDRESS", "0".to_owned()));
+        } else {
+            all.push(("CALLBOARD__DATABASE__URL", self.database_url()));
+            all.push(("CALLBOARD__DATABASE__MIGRATE_ON_START", "true".to_owned()));
+        }
+        if service == Service::Directory {
+            all.push(("CALLBOARD__DIRECTORY__ISSUER__URL", "https://callboard.test".to_owned()));
+            all.push(("CALLBOARD__DIRECTORY__ISSUER__DEVELOPMENT_TOKENS", "true".to_owned()));
+        }
+        let mut all: Vec<(String, String)> =
+            all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        all.extend(
+            self.extra
+                .iter()
+                .filter(|(of, ..)| *of == service)
+                .map(|(_, key, value)| (key.clone(), value.clone())),
+        );
+        all
+    }
+
+    /// Runs a subcommand of a service's binary with the platform's settings; its standard output.
+    pub async fn run(&self, service: Service, arguments: &[&str]) -> String {
+        let output = Command::new(binary(service))
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment(service))
+            .output()
+            .await
+            .expect("to run the binary");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{} {arguments:?}: {text}{}",
+            service.name(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    }
+}
+
+/// The binary beside the test's own: `target/<profile>/callboard-<service>`.
+fn binary(service: Service) -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.ancestors().nth(2).expect("target/<profile>");
+    folder.join(format!("callboard-{}", service.name()))
+}
+
+fn port() -> u16 {
+    free_port().expect("a free port")
+}
