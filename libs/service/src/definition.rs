@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callboard_auth::{Revocations, Verifier};
+use callboard_bus::{Bus, StreamSpec};
 use callboard_kernel::{Clock, IdGenerator};
 use futures::future::BoxFuture;
 use sqlx::PgPool;
@@ -23,9 +24,9 @@ pub struct Definition {
     pub default_config: &'static str,
     /// Its migrations; `None`: it has no database.
     pub migrations: Option<&'static Migrator>,
-    /// Whether it talks to NATS. It then also learns of ended sessions.
-    pub uses_nats: bool,
-    /// Builds it. Called when database and NATS can be reached and the schema is up to date.
+    /// Whether it publishes or hears events. It then also learns of ended sessions.
+    pub uses_bus: bool,
+    /// Builds it. Called when database and bus can be reached and the schema is up to date.
     pub build: fn(BuildContext) -> BoxFuture<'static, Result<Built, BoxError>>,
     /// What only this service can do on the command line; `None`: it has neither stream nor dead letters.
     pub operate: Option<fn(BuildContext, Operation) -> BoxFuture<'static, Result<String, BoxError>>>,
@@ -58,7 +59,7 @@ pub struct BuildContext {
     /// For tasks that come and go, such as actors. Waited for between the stages `Fetch` and `Flush`.
     pub tracker: TaskTracker,
     pub(crate) pool: Option<PgPool>,
-    pub(crate) nats: Option<async_nats::Client>,
+    pub(crate) bus: Option<Bus>,
 }
 
 impl BuildContext {
@@ -70,12 +71,17 @@ impl BuildContext {
         self.pool.clone().ok_or_else(|| "this service has no database".into())
     }
 
-    /// The NATS connection.
+    /// The bus.
     ///
     /// # Errors
-    /// When the definition does not use NATS.
-    pub fn nats(&self) -> Result<async_nats::Client, BoxError> {
-        self.nats.clone().ok_or_else(|| "this service does not use NATS".into())
+    /// When the definition does not use one.
+    pub fn bus(&self) -> Result<Bus, BoxError> {
+        self.bus.clone().ok_or_else(|| "this service does not use the bus".into())
+    }
+
+    /// The stream this service publishes to.
+    pub fn stream_spec(&self) -> StreamSpec {
+        crate::nats::stream_spec(&self.config.nats, self.config.service())
     }
 }
 
@@ -94,7 +100,7 @@ pub struct Built {
     pub admin_routes: Option<axum::Router>,
     /// What runs beside the calls.
     pub tasks: Vec<BackgroundTask>,
-    /// What it needs besides database and NATS.
+    /// What it needs besides database and bus.
     pub readiness: Vec<ReadinessCheck>,
     /// Awaited at the stop between the stages: empties mailboxes before the committer and the relay end.
     pub drain: Option<BoxFuture<'static, ()>>,

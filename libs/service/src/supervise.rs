@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_auth::{Revocations, Verifier};
+use callboard_bus::Bus;
 use callboard_kernel::{Clock, IdGenerator};
 use chrono::TimeDelta;
 use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
-use parking_lot::Mutex;
+use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -177,8 +178,8 @@ impl Supervisor {
         if let Some(pool) = &context.pool {
             let _ = tokio::time::timeout(Duration::from_secs(2), pool.close()).await;
         }
-        if let Some(nats) = &context.nats {
-            let _ = tokio::time::timeout(Duration::from_secs(1), nats.flush()).await;
+        if let Some(bus) = &context.bus {
+            let _ = tokio::time::timeout(Duration::from_secs(1), bus.close()).await;
         }
         tracing::info!(service = self.definition.name, "stopped");
         match tasks.problem() {
@@ -190,7 +191,7 @@ impl Supervisor {
     /// Waits for what the service needs, for as long as it takes.
     pub async fn context(&self) -> Result<BuildContext, BoxError> {
         let pool = self.prepare_database().await?;
-        let nats = self.prepare_nats().await?;
+        let bus = self.prepare_bus().await?;
         let verifier = self.config.auth.verifier()?;
         let revocations = Arc::new(Revocations::new(verifier.max_token_lifetime + verifier.clock_skew * 2));
         let verifier = Verifier::new(verifier, self.clock.clone(), revocations.clone());
@@ -203,7 +204,7 @@ impl Supervisor {
             stop: Stop::default(),
             tracker: TaskTracker::new(),
             pool,
-            nats,
+            bus,
         })
     }
 
@@ -246,9 +247,8 @@ impl Supervisor {
         }
     }
 
-    async fn prepare_nats(&self) -> Result<Option<async_nats::Client>, BoxError> {
-        use secrecy::ExposeSecret;
-        if !self.definition.uses_nats {
+    async fn prepare_bus(&self) -> Result<Option<Bus>, BoxError> {
+        if !self.definition.uses_bus {
             return Ok(None);
         }
         if self.config.nats.url.expose_secret().is_empty() {
@@ -258,8 +258,8 @@ impl Supervisor {
         let mut told = false;
         loop {
             match nats::connect(&self.config.nats, self.definition.name).await {
-                Ok(client) => return Ok(Some(client)),
-                Err(error) if error.to_string().contains("too old") => return Err(error),
+                Ok(bus) => return Ok(Some(bus)),
+                Err(error) if !nats::is_passing(&error) => return Err(error.into()),
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
                         tracing::warn!(%error, "waiting for NATS");
@@ -280,9 +280,9 @@ impl Supervisor {
                 }
             }));
         }
-        if let Some(nats) = context.nats.clone() {
+        if let Some(bus) = context.bus.clone() {
             checks.push(ReadinessCheck::new("nats", move || {
-                let connected = nats.connection_state() == async_nats::connection::State::Connected;
+                let connected = bus.is_connected();
                 async move { if connected { Ok(()) } else { Err("not connected".to_owned()) } }
             }));
         }
@@ -304,27 +304,27 @@ impl Supervisor {
         tasks: &Tasks,
         checks: &mut Vec<ReadinessCheck>,
     ) -> Result<(), BoxError> {
-        let Some(client) = context.nats.clone() else { return Ok(()) };
-        let state = Arc::new(Mutex::new(None));
+        let Some(bus) = context.bus.clone() else { return Ok(()) };
+        let caught_up = CancellationToken::new();
         let feed = RevocationFeed {
-            client,
+            bus,
             revocations: context.revocations.clone(),
             clock: self.clock.clone(),
-            window: TimeDelta::from_std(self.config.auth.max_token_lifetime)?,
-            state: state.clone(),
+            caught_up: caught_up.clone(),
         };
+        let window = TimeDelta::from_std(self.config.auth.max_token_lifetime)?;
         let stop = context.stop.fetch.clone();
         let work = async move {
-            stop.run_until_cancelled(feed.run()).await;
-            Ok(())
+            match stop.run_until_cancelled(feed.run(window)).await {
+                // The tail has no end of its own.
+                Some(()) => Err("the news of ended sessions stopped".into()),
+                None => Ok(()),
+            }
         };
         tasks.spawn(BackgroundTask::new("ended sessions", Stage::Fetch, work), &context.stop);
         // Serving before all ended sessions are known would let some of them live again.
-        let known = Mutex::new(false);
         checks.push(ReadinessCheck::new("ended sessions", move || {
-            let mut known = known.lock();
-            *known |= matches!(&*state.lock(), Some(Ok(())));
-            let known = *known;
+            let known = caught_up.is_cancelled();
             async move { if known { Ok(()) } else { Err("not read yet".to_owned()) } }
         }));
         Ok(())

@@ -139,3 +139,19 @@ async fn health_needs_no_token_and_operators_see_metrics_and_the_services_own_ro
     assert!(!metrics.contains("TestService/Ask"));
     running.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn where_plain_http_is_served_too_a_grpc_path_is_guarded_whatever_it_calls_itself() {
+    let running = started(options().with("test.http", true)).await;
+    let at = |path: &str| format!("http://{}{path}", running.grpc_addr);
+    let plain = reqwest::get(at("/v1/hello")).await.unwrap();
+    assert_eq!(plain.text().await.unwrap(), "hello");
+    for content_type in ["application/grpc", "text/plain", "application/json"] {
+        let request = reqwest::Client::new().post(at(ASK)).header("content-type", content_type).body("x");
+        let answer = request.send().await.unwrap();
+        // 16: UNAUTHENTICATED.
+        assert_eq!(answer.headers().get("grpc-status").unwrap(), "16", "{content_type}");
+    }
+    assert_eq!(ask(channel(&running), "who").await.unwrap().len(), 45);
+    running.stop().await.unwrap();
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop loudly")]
 
+mod backed;
 mod calls;
 mod config;
 mod lifecycle;

@@ -26,7 +26,7 @@ use tonic_prost::ProstCodec;
 use uuid::Uuid;
 
 pub const NAME: &str = "callboard.test.v1.TestService";
-pub const DEFAULTS: &str = "[test]\ncrash = false\ntoken = \"\"\n";
+pub const DEFAULTS: &str = "[test]\ncrash = false\nhttp = false\n";
 /// Opened by the test to let calls that say `gate` go on.
 pub static GATE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(0));
 /// How many calls wait at the gate.
@@ -95,10 +95,17 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, callboard_se
         #[derive(serde::Deserialize)]
         struct Section {
             crash: bool,
+            http: bool,
         }
         let section: Section = context.config.section()?;
         let service = Test { limit: context.config.grpc.max_message_bytes };
-        let mut built = Built::new(Routes::new(service), vec![NAME]);
+        let mut routes = Routes::new(service);
+        if section.http {
+            let hello = axum::Router::new().route("/v1/hello", axum::routing::get(async || "hello"));
+            routes = Routes::from(routes.into_axum_router().merge(hello));
+        }
+        let mut built = Built::new(routes, vec![NAME]);
+        built.serves_http = section.http;
         built.public_rpcs = &["callboard.test.v1.TestService/Public"];
         built.admin_routes =
             Some(axum::Router::new().route("/.well-known/thing", axum::routing::get(async || "here")));
@@ -120,7 +127,7 @@ pub const fn definition() -> Definition {
         name: "test",
         default_config: DEFAULTS,
         migrations: None,
-        uses_nats: false,
+        uses_bus: false,
         build,
         operate: None,
     }
