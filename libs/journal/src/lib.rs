@@ -6,14 +6,30 @@
 
 mod cells;
 mod committer;
+mod dead_letter;
+mod event_row;
+mod healing;
+mod leases;
 mod mapping;
 pub mod metric_names;
+mod outbox;
 mod postgres;
 mod prepared;
+mod relay;
+mod republish;
+mod retention;
 mod rows;
 mod statement;
+mod timers;
 
 pub use cells::{Cells, selected};
+pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, Replay};
+pub use leases::PgLeases;
 pub use mapping::{Mapping, Record, TimerChange};
+pub use outbox::{refused_events, release_refused};
 pub use postgres::{JournalOptions, PgJournal, PgStore, migrate};
+pub use relay::{Flushed, Relay, RelayError, RelayHandle, RelayOptions};
+pub use republish::republish;
+pub use retention::{Removed, Retention, RetentionOptions};
 pub use rows::{Column, ColumnType, Corrupt, Row, RowChange, Rows, Schema, Table, Value};
+pub use timers::{DueTimer, TimerOptions, Timers};
