@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use callboard_kernel::Timestamp;
 use serde::de::DeserializeOwned;
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{ColumnIndex, Row as _};
 use uuid::Uuid;
 
 use crate::{ColumnType, Corrupt, Row, Table, Value};
@@ -97,22 +97,20 @@ impl<'a> Cells<'a> {
 /// # Errors
 /// When a column is missing or of another type.
 pub fn selected(table: &Table, row: &PgRow) -> Result<Row, sqlx::Error> {
-    table
-        .columns
-        .iter()
-        .map(|column| {
-            let name = column.name;
-            Ok(match column.kind {
-                ColumnType::Uuid => row.try_get::<Option<Uuid>, _>(name)?.into(),
-                ColumnType::Text => row.try_get::<Option<String>, _>(name)?.into(),
-                ColumnType::BigInt => row.try_get::<Option<i64>, _>(name)?.into(),
-                ColumnType::Int => row.try_get::<Option<i32>, _>(name)?.into(),
-                ColumnType::Double => row.try_get::<Option<f64>, _>(name)?.into(),
-                ColumnType::Bool => row.try_get::<Option<bool>, _>(name)?.into(),
-                ColumnType::Timestamp => row.try_get::<Option<Timestamp>, _>(name)?.into(),
-                ColumnType::Json => row.try_get::<Option<serde_json::Value>, _>(name)?.into(),
-                ColumnType::Bytes => row.try_get::<Option<Vec<u8>>, _>(name)?.into(),
-            })
-        })
-        .collect()
+    table.columns.iter().map(|column| cell(row, column.name, column.kind)).collect()
+}
+
+/// One cell of a row that Postgres sent.
+pub(crate) fn cell<I: ColumnIndex<PgRow>>(row: &PgRow, at: I, kind: ColumnType) -> Result<Value, sqlx::Error> {
+    Ok(match kind {
+        ColumnType::Uuid => row.try_get::<Option<Uuid>, _>(at)?.into(),
+        ColumnType::Text => row.try_get::<Option<String>, _>(at)?.into(),
+        ColumnType::BigInt => row.try_get::<Option<i64>, _>(at)?.into(),
+        ColumnType::Int => row.try_get::<Option<i32>, _>(at)?.into(),
+        ColumnType::Double => row.try_get::<Option<f64>, _>(at)?.into(),
+        ColumnType::Bool => row.try_get::<Option<bool>, _>(at)?.into(),
+        ColumnType::Timestamp => row.try_get::<Option<Timestamp>, _>(at)?.into(),
+        ColumnType::Json => row.try_get::<Option<serde_json::Value>, _>(at)?.into(),
+        ColumnType::Bytes => row.try_get::<Option<Vec<u8>>, _>(at)?.into(),
+    })
 }

@@ -10,18 +10,18 @@ use crate::{Column, ColumnType, Schema, Table};
 pub(crate) struct Statements {
     /// Writes a batch. Its parameters are bound in [`write`](crate::postgres)'s order.
     pub(crate) commit: Arc<str>,
-    /// Reads all rows of one aggregate in one snapshot.
+    /// Reads the rows of one aggregate in one snapshot.
     pub(crate) load: Arc<str>,
     /// Reads the version of one aggregate.
     pub(crate) version: Arc<str>,
 }
 
 impl Statements {
-    pub(crate) fn of(schema: &Schema) -> Self {
+    pub(crate) fn of(schema: &Schema, loaded: &[&Table]) -> Self {
         let root = quoted(schema.root.name);
         Self {
             commit: commit(schema).into(),
-            load: load(schema).into(),
+            load: load(loaded).into(),
             version: format!("select version from {root} where id = $1").into(),
         }
     }
@@ -233,9 +233,8 @@ fn put_children(sql: &mut String, p: &mut Parameters, number: usize, child: &Tab
     );
 }
 
-/// All tables in one statement, hence one snapshot and one round trip: each branch fills its own columns.
-fn load(schema: &Schema) -> String {
-    let tables: Vec<&Table> = std::iter::once(schema.root).chain(schema.children.iter().copied()).collect();
+/// All tables, the root first, in one statement, hence one snapshot and one round trip: each branch fills its own columns.
+fn load(tables: &[&Table]) -> String {
     let branches: Vec<String> = tables
         .iter()
         .enumerate()

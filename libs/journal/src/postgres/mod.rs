@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::committer::Committer;
 use crate::prepared::{Prepared, check_schema};
 use crate::statement::Statements;
-use crate::{Mapping, Record};
+use crate::{Mapping, Record, Table};
 
 pub use migrate::migrate;
 use write::PgWriter;
@@ -74,7 +74,10 @@ impl PgJournal {
         if let Err(problem) = check_schema(schema) {
             panic!("{problem}");
         }
-        let statements = Statements::of(schema);
+        let tables: Arc<[&'static Table]> = std::iter::once(schema.root)
+            .chain(schema.children.iter().copied().filter(|child| mapping.loads(child)))
+            .collect();
+        let statements = Statements::of(schema, &tables);
         let writer = PgWriter {
             pool: self.pool.clone(),
             statement: Arc::clone(&statements.commit),
@@ -90,6 +93,7 @@ impl PgJournal {
             pool: self.pool.clone(),
             options: self.options,
             mapping: Arc::new(mapping),
+            tables,
             statements,
             committer,
         }
@@ -121,6 +125,8 @@ pub struct PgStore<M> {
     pool: PgPool,
     options: JournalOptions,
     mapping: Arc<M>,
+    /// Those that are loaded, the root first.
+    tables: Arc<[&'static Table]>,
     statements: Statements,
     committer: Committer<PgWriter>,
 }
@@ -131,6 +137,7 @@ impl<M> Clone for PgStore<M> {
             pool: self.pool.clone(),
             options: self.options,
             mapping: Arc::clone(&self.mapping),
+            tables: Arc::clone(&self.tables),
             statements: self.statements.clone(),
             committer: self.committer.clone(),
         }
@@ -161,7 +168,7 @@ impl<M: Mapping> Store<M::Aggregate> for PgStore<M> {
         &self,
         id: Uuid,
     ) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
-        let (rows, version) = read::rows(&self.pool, &self.statements.load, self.mapping.schema(), id).await?;
+        let (rows, version) = read::rows(&self.pool, &self.statements.load, &self.tables, id).await?;
         let state = match rows.root {
             Some(_) => self.mapping.load(&rows).map_err(|corrupt| StoreError::Corrupt(corrupt.to_string()))?,
             None => Default::default(),

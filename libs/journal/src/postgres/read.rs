@@ -5,18 +5,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use callboard_actor::{Outcome, Receipt, StoreError};
 use callboard_kernel::{CommandId, Version};
-use serde_json::Value as Json;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 use uuid::Uuid;
 
-use crate::{ColumnType, Row, Rows, Schema, Table, Value};
+use crate::cells::cell;
+use crate::{Row, Rows, Table};
 
-/// All rows of one aggregate, as of one moment.
+/// All rows of one aggregate in these tables, the root first, as of one moment.
 pub(super) async fn rows(
     pool: &PgPool,
     statement: &Arc<str>,
-    schema: &'static Schema,
+    tables: &[&'static Table],
     id: Uuid,
 ) -> Result<(Rows, Version), StoreError> {
     // Made of table and column names, which are constants of the context.
@@ -28,14 +28,14 @@ pub(super) async fn rows(
     let mut rows = Rows::default();
     let mut version = Version::NONE;
     let mut offset = 3;
-    let mut tables: Vec<(&'static Table, usize)> = Vec::with_capacity(1 + schema.children.len());
-    for table in std::iter::once(schema.root).chain(schema.children.iter().copied()) {
-        tables.push((table, offset));
+    let mut offsets: Vec<(&'static Table, usize)> = Vec::with_capacity(tables.len());
+    for table in tables {
+        offsets.push((table, offset));
         offset += table.columns.len();
     }
     for row in found {
         let number = usize::try_from(row.try_get::<i32, _>(0).map_err(failed)?).unwrap_or(usize::MAX);
-        let Some((table, offset)) = tables.get(number) else {
+        let Some((table, offset)) = offsets.get(number) else {
             return Err(StoreError::Corrupt(format!("row of table {number}")));
         };
         let values = decode(&row, table, *offset)?;
@@ -51,27 +51,11 @@ pub(super) async fn rows(
 }
 
 fn decode(row: &PgRow, table: &Table, offset: usize) -> Result<Row, StoreError> {
-    let mut values = Row::with_capacity(table.columns.len());
-    for (index, column) in table.columns.iter().enumerate() {
-        let at = offset + index;
-        let value = match column.kind {
-            ColumnType::Uuid => row.try_get::<Option<Uuid>, _>(at).map(Into::into),
-            ColumnType::Text => row.try_get::<Option<String>, _>(at).map(Into::into),
-            ColumnType::BigInt => row.try_get::<Option<i64>, _>(at).map(Into::into),
-            ColumnType::Int => row.try_get::<Option<i32>, _>(at).map(Into::into),
-            ColumnType::Double => row.try_get::<Option<f64>, _>(at).map(Into::into),
-            ColumnType::Bool => row.try_get::<Option<bool>, _>(at).map(Into::into),
-            ColumnType::Timestamp => {
-                row.try_get::<Option<callboard_kernel::Timestamp>, _>(at).map(Into::into)
-            }
-            ColumnType::Json => row.try_get::<Option<Json>, _>(at).map(Into::into),
-            ColumnType::Bytes => row.try_get::<Option<Vec<u8>>, _>(at).map(Into::into),
-        };
-        let value: Value = value
-            .map_err(|error| StoreError::Corrupt(format!("{}.{}: {error}", table.name, column.name)))?;
-        values.push(value);
-    }
-    Ok(values)
+    let cells = table.columns.iter().enumerate().map(|(index, column)| {
+        cell(row, offset + index, column.kind)
+            .map_err(|error| StoreError::Corrupt(format!("{}.{}: {error}", table.name, column.name)))
+    });
+    cells.collect()
 }
 
 /// The version of one aggregate now.
