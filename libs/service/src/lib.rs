@@ -10,12 +10,14 @@
 //!
 //! - [`Definition`] and [`Built`]: what a service says of itself.
 //! - [`run_main`] for binaries; [`start`] for several services in one process, and for tests.
+//! - [`Context`]: what every context runs beside its calls.
 //! - [`request`] and [`error`]: for handlers. [`client`]: for callers.
 //! - [`config`], [`telemetry`], [`lifecycle`], [`readiness`]: for what runs beside the calls.
 
 mod cli;
 pub mod client;
 pub mod config;
+mod context;
 pub mod convert;
 pub mod database;
 mod definition;
@@ -32,7 +34,8 @@ mod supervise;
 pub mod telemetry;
 
 pub use cli::DlqCommand;
-pub use definition::{BuildContext, Built, Definition, Operation};
+pub use context::{Context, PgRegistry};
+pub use definition::{BuildContext, Built, Definition, Operate, Operation};
 pub use lifecycle::{BackgroundTask, BoxError, Stage, Stop};
 pub use outbound::outbound;
 pub use reaction::Reaction;

@@ -1,0 +1,246 @@
+//! What every context runs beside its calls: journal, relay, consumers, timers, dead letters, retention.
+//!
+//! ```ignore
+//! let mut context = Context::new(&build)?;
+//! let tickets = context.registry(TicketMapping);
+//! context.consume("tickets-fleet", "fleet", Arc::new(FleetHandler::new(tickets.clone())));
+//! // serving: `context.furnish(&mut built).await?`; on the command line: `context.operate(operation).await`
+//! ```
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_actor::{Options, Registry};
+use callboard_bus::{Bus, Consumer, HandleError, Handler, StreamSpec};
+use callboard_journal::{
+    DeadLetter, DeadLetters, DueTimer, JournalOptions, Mapping, PgJournal, PgLeases, PgStore, Relay, RelayOptions,
+    Retention, RetentionOptions, TimerOptions, Timers, republish,
+};
+use callboard_kernel::EventId;
+use futures::future::{BoxFuture, join_all};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::DlqCommand;
+use crate::definition::{BuildContext, Built, Operation};
+use crate::lifecycle::{BackgroundTask, BoxError, Stage};
+
+/// How long a stop waits for the relay to publish what was committed. What is left is published after the next start.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How long `republish` waits for a running relay to give way.
+const REPUBLISH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The registry of one kind of aggregate, on Postgres.
+pub type PgRegistry<M> = Registry<<M as Mapping>::Aggregate, PgStore<M>>;
+
+type Fire = Box<dyn Fn(DueTimer) -> BoxFuture<'static, Result<(), HandleError>> + Send + Sync>;
+
+struct Subscriber {
+    name: &'static str,
+    producer: &'static str,
+    handler: Arc<dyn Handler>,
+}
+
+/// The spine of one context. Nothing runs before [`Context::furnish`].
+pub struct Context {
+    build: BuildContext,
+    name: &'static str,
+    bus: Bus,
+    spec: StreamSpec,
+    journal: PgJournal,
+    subscribers: Vec<Subscriber>,
+    drains: Vec<BoxFuture<'static, ()>>,
+    fire: Option<Fire>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// The spine of the service that is being built.
+    ///
+    /// # Errors
+    /// When its definition has no migrations or does not use the bus.
+    pub fn new(build: &BuildContext) -> Result<Self, BoxError> {
+        let name = build.config.service();
+        let journal = PgJournal::new(build.pool()?, JournalOptions::new(name), build.tracker.clone());
+        Ok(Self {
+            name,
+            bus: build.bus()?,
+            spec: build.stream_spec(),
+            journal,
+            subscribers: Vec::new(),
+            drains: Vec::new(),
+            fire: None,
+            build: build.clone(),
+        })
+    }
+
+    /// The pool, in the context's schema.
+    pub const fn pool(&self) -> &PgPool {
+        self.journal.pool()
+    }
+
+    /// The registry of one kind of aggregate. Once per kind; clone it.
+    pub fn registry<M: Mapping>(&mut self, mapping: M) -> PgRegistry<M> {
+        let registry = Registry::new(
+            self.journal.store(mapping),
+            Options::default(),
+            Arc::clone(&self.build.clock),
+            Arc::clone(&self.build.ids),
+            self.build.tracker.clone(),
+        );
+        let stopping = registry.clone();
+        self.drains.push(Box::pin(async move { stopping.stop().await }));
+        registry
+    }
+
+    /// Takes the events of a context. `name` is the durable's: `<service>-<purpose>`; it must never change.
+    pub fn consume(&mut self, name: &'static str, producer: &'static str, handler: Arc<dyn Handler>) {
+        self.subscribers.push(Subscriber { name, producer, handler });
+    }
+
+    /// Fires the context's timers. Give the command under [`DueTimer::command_id`].
+    pub fn on_timer(
+        &mut self,
+        fire: impl Fn(DueTimer) -> BoxFuture<'static, Result<(), HandleError>> + Send + Sync + 'static,
+    ) {
+        self.fire = Some(Box::new(fire));
+    }
+
+    /// Makes the stream, and hands relay, consumers, timers, retention and the drain to the chassis.
+    ///
+    /// # Errors
+    /// When the stream is there and looks otherwise, or cannot be made.
+    pub async fn furnish(self, built: &mut Built) -> Result<(), BoxError> {
+        self.bus.ensure_stream(&self.spec).await?;
+        let stop = &self.build.stop;
+        let pool = self.journal.pool();
+        let (relay, handle) = Relay::new(
+            pool,
+            self.name,
+            self.bus.log(self.spec.clone()),
+            Arc::clone(self.journal.outbox_wake()),
+            RelayOptions::default(),
+        );
+        let flush = stop.flush.clone();
+        built.tasks.push(BackgroundTask::new("relay", Stage::Flush, async move {
+            let end = CancellationToken::new();
+            let ending = async {
+                flush.cancelled().await;
+                let flushed = handle.flush(FLUSH_LIMIT).await;
+                tracing::debug!(?flushed, "the relay ends");
+                end.cancel();
+            };
+            tokio::join!(relay.run(end.clone()), ending);
+            Ok(())
+        }));
+        // Not on the chassis' tracker: leases outlive the consumers that hold them.
+        let leases = Arc::new(PgLeases::start(pool, &TaskTracker::new(), stop.flush.clone()));
+        let parking = Arc::new(DeadLetters::new(pool.clone()));
+        for subscriber in self.subscribers {
+            let Subscriber { name, producer, handler } = subscriber;
+            let consumer = Consumer::new(name, producer, handler, parking.clone()).exclusive(leases.clone());
+            let (bus, fetch) = (self.bus.clone(), stop.fetch.clone());
+            built.tasks.push(BackgroundTask::new(name, Stage::Fetch, async move {
+                consumer.run(&bus, fetch).await.map_err(Into::into)
+            }));
+        }
+        if let Some(fire) = self.fire {
+            let timers = Timers::new(
+                pool.clone(),
+                Arc::clone(&self.build.clock),
+                Arc::clone(self.journal.timer_wake()),
+                TimerOptions::default(),
+            );
+            let fetch = stop.fetch.clone();
+            built.tasks.push(BackgroundTask::new("timers", Stage::Fetch, async move {
+                timers.run(fire, fetch).await;
+                Ok(())
+            }));
+        }
+        let retention =
+            Retention::new(pool.clone(), Arc::clone(&self.build.clock), RetentionOptions::default());
+        let fetch = stop.fetch.clone();
+        built.tasks.push(BackgroundTask::new("retention", Stage::Fetch, async move {
+            retention.run(fetch).await;
+            Ok(())
+        }));
+        let drains = self.drains;
+        let earlier = built.drain.take();
+        built.drain = Some(Box::pin(async move {
+            if let Some(earlier) = earlier {
+                earlier.await;
+            }
+            join_all(drains).await;
+        }));
+        Ok(())
+    }
+
+    /// Does an operator's work on the command line; answers what to print.
+    ///
+    /// # Errors
+    /// What stopped it.
+    pub async fn operate(self, operation: Operation) -> Result<String, BoxError> {
+        let pool = self.journal.pool();
+        let letters = DeadLetters::new(pool.clone());
+        match operation {
+            Operation::Republish => {
+                let log = self.bus.log(self.spec.clone());
+                let count = republish(pool, self.name, &log, REPUBLISH_PATIENCE).await?;
+                Ok(format!("published {count} events again\n"))
+            }
+            Operation::Dlq(DlqCommand::List { limit }) => {
+                let found = letters.list(None, None, i64::from(limit)).await?;
+                Ok(if found.is_empty() { "none\n".to_owned() } else { found.iter().map(line).collect() })
+            }
+            Operation::Dlq(DlqCommand::Show { id }) => {
+                let (_, letter) = self.find(&letters, id.into()).await?;
+                Ok(format!("{letter:#?}\n"))
+            }
+            Operation::Dlq(DlqCommand::Replay { id }) => {
+                let (subscriber, letter) = self.find(&letters, id.into()).await?;
+                let replay =
+                    letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
+                let mut text = format!("handled {}\n", replay.handled);
+                if let Some((event, problem)) = replay.stopped {
+                    let _ = writeln!(text, "stopped at {event}: {problem}");
+                }
+                Ok(text)
+            }
+            Operation::Dlq(DlqCommand::Skip { id }) => {
+                let (subscriber, letter) = self.find(&letters, id.into()).await?;
+                letters.skip(subscriber.name, id.into()).await?;
+                let replay =
+                    letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
+                Ok(format!("skipped; handled {} behind it\n", replay.handled))
+            }
+        }
+    }
+
+    /// Where an event is parked.
+    async fn find(
+        &self,
+        letters: &DeadLetters,
+        event: EventId,
+    ) -> Result<(&Subscriber, DeadLetter), BoxError> {
+        for subscriber in &self.subscribers {
+            if let Some(letter) = letters.show(subscriber.name, event).await? {
+                return Ok((subscriber, letter));
+            }
+        }
+        Err(format!("no consumer of this service has parked {event}").into())
+    }
+}
+
+fn line(letter: &DeadLetter) -> String {
+    format!(
+        "{} {} {} key {} attempts {} {}\n",
+        letter.event.id, letter.consumer, letter.event.kind, letter.key, letter.attempts, letter.error
+    )
+}
