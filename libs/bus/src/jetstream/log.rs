@@ -15,7 +15,7 @@ use futures::StreamExt;
 use super::{Nats, SpecError, StreamSpec, server_code};
 use crate::{Event, PublishError, StreamLog, StreamTail, cloudevents, metric};
 
-/// Publishes in flight at once. A hole in the pipeline makes every later publish fail, so order is never broken.
+/// Publishes in flight at once. Whatever is not stored makes every later one of the batch fail: order is never broken.
 const WINDOW: usize = 256;
 
 /// The stream of a context on JetStream.
@@ -44,14 +44,23 @@ impl JetStreamLog {
         }
     }
 
-    fn message(&self, event: &Event, expected_last: u64) -> PublishMessage {
+    /// The message of one event. `behind`: the event before it in the same batch.
+    ///
+    /// The sequence alone is not enough within a pipeline: were the stream further on than this writer thinks, the
+    /// first messages would be refused and a later one, whose number then happens to fit, would be taken. So each but
+    /// the first also names the message it must follow. (The first cannot: servers forget ids with time.)
+    fn message(&self, event: &Event, expected_last: u64, behind: Option<&Event>) -> PublishMessage {
         let headers: HeaderMap = cloudevents::encode(event);
-        PublishMessage::build()
+        let message = PublishMessage::build()
             .payload(event.payload.clone())
             .headers(headers)
             .message_id(event.id.to_string())
             .expected_stream(self.spec.name())
-            .expected_last_sequence(expected_last)
+            .expected_last_sequence(expected_last);
+        match behind {
+            Some(before) => message.expected_last_message_id(before.id.to_string()),
+            None => message,
+        }
     }
 }
 
@@ -137,7 +146,9 @@ impl StreamLog for JetStreamLog {
                 break;
             }
             let expected = expected_last + index as u64;
-            match self.nats.jetstream().send_publish(event.subject(), self.message(event, expected)).await {
+            let behind = index.checked_sub(1).and_then(|before| events.get(before));
+            let message = self.message(event, expected, behind);
+            match self.nats.jetstream().send_publish(event.subject(), message).await {
                 Ok(ack) => waiting.push_back(ack),
                 Err(error) => {
                     stopped = Some(classify(&error, index));
@@ -201,10 +212,11 @@ async fn settle(
 
 fn classify(error: &async_nats::jetstream::context::PublishError, index: usize) -> PublishError {
     match error.kind() {
-        PublishErrorKind::WrongLastSequence => PublishError::WrongLastSequence,
+        PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
+            PublishError::WrongLastSequence
+        }
         PublishErrorKind::MaxPayloadExceeded => PublishError::Refused { index, reason: error.to_string() },
         PublishErrorKind::StreamNotFound
-        | PublishErrorKind::WrongLastMessageId
         | PublishErrorKind::TimedOut
         | PublishErrorKind::BrokenPipe
         | PublishErrorKind::MaxAckPending => unavailable(error),

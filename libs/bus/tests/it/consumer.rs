@@ -1,0 +1,242 @@
+//! Consumers: order per key, retries, dead letters, losses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_bus::{Bus, Consumer, Faults, HandleError, Handled, MemBus, MemParking, StreamLog, StreamSpec};
+use callboard_testkit::{PATIENCE, eventually};
+use uuid::Uuid;
+
+use crate::support::{CONTEXT, Recorder, Running, both, connect, event, options, publish};
+
+async fn until_done(recorder: &Recorder, count: usize) {
+    eventually("all events are handled", PATIENCE, || async {
+        let done = recorder.done().len();
+        if done >= count { Ok(()) } else { Err(done) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_of_a_key_come_in_order_and_once() {
+    for (bus, _server) in both().await {
+        let recorder = Recorder::content();
+        let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+        let events: Vec<_> = (1..=50).flat_map(|version| (1..=10).map(move |key| event(key, version))).collect();
+        publish(&bus, &events).await;
+        until_done(&recorder, 500).await;
+        running.stop().await;
+        for key in 1..=10 {
+            assert_eq!(recorder.done_of(key), (1..=50).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[tokio::test]
+async fn not_now_is_tried_again_in_order_and_others_go_on() {
+    for (bus, _server) in both().await {
+        // The first of key 1 says "not now" for longer than the server waits for an acknowledgement.
+        let recorder = Recorder::new(|event, before| {
+            if event.aggregate_id == Uuid::from_u128(1) && event.aggregate_version.0 == 1 && before < 25 {
+                Err(HandleError::Retry("a full mailbox".into()))
+            } else {
+                Ok(Handled::Done)
+            }
+        });
+        let parking = MemParking::default();
+        let running = Running::start(&bus, recorder.clone(), Arc::new(parking.clone()));
+        publish(&bus, &[event(1, 1), event(1, 2), event(2, 1), event(3, 1), event(4, 1)]).await;
+        until_done(&recorder, 5).await;
+        running.stop().await;
+        assert_eq!(recorder.done_of(1), [1, 2]);
+        assert_eq!(recorder.done().last(), Some(&(1, 2)), "the others did not wait: {:?}", recorder.done());
+        assert!(parking.parked("fleet-reacts", Uuid::from_u128(1)).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn poison_parks_its_key_and_the_others_go_on() {
+    for (bus, _server) in both().await {
+        let recorder = Recorder::new(|event, _| match (event.aggregate_id.as_u128(), event.aggregate_version.0) {
+            (1, 2) => Err(HandleError::Poison("cannot be decoded".into())),
+            (2, 1) => Err(HandleError::Failed("a bug".into())),
+            (3, 1) => panic!("a handler that panics"),
+            _ => Ok(Handled::Done),
+        });
+        let parking = MemParking::default();
+        let running = Running::start(&bus, recorder.clone(), Arc::new(parking.clone()));
+        let events: Vec<_> = (1..=3).flat_map(|version| (1..=4).map(move |key| event(key, version))).collect();
+        publish(&bus, &events).await;
+        let parked = |key| -> Vec<i64> {
+            let of_key = parking.parked("fleet-reacts", Uuid::from_u128(key));
+            of_key.iter().map(|(event, _)| event.aggregate_version.0).collect()
+        };
+        eventually("all is handled or parked", PATIENCE, || async {
+            let seen = (recorder.done().len(), parked(1).len(), parked(2).len(), parked(3).len());
+            if seen == (4, 2, 3, 3) { Ok(()) } else { Err(seen) }
+        })
+        .await;
+        running.stop().await;
+        assert_eq!((parked(1), parked(2), parked(3)), (vec![2, 3], vec![1, 2, 3], vec![1, 2, 3]));
+        assert_eq!(recorder.done_of(4), [1, 2, 3]);
+        let why = &parking.parked("fleet-reacts", Uuid::from_u128(2))[0].1;
+        assert_eq!(why, "failed 3 times: a bug");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again() {
+    for (bus, _server) in both().await {
+        let stuck = Recorder::new(|_, _| Err(HandleError::Retry("never".into())));
+        let first = Running::start(&bus, stuck.clone(), Arc::new(MemParking::default()));
+        publish(&bus, &[event(1, 1), event(1, 2)]).await;
+        eventually("the first is tried", PATIENCE, || async {
+            if stuck.done().is_empty() { Ok(()) } else { Err(()) }
+        })
+        .await;
+        first.die().await;
+        let recorder = Recorder::content();
+        let second = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+        until_done(&recorder, 2).await;
+        second.stop().await;
+        assert_eq!(recorder.done_of(1)[..2], [1, 2]);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_held() {
+    for (bus, _server) in both().await {
+        let recorder = Recorder::content();
+        let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+        publish(&bus, &(1..=100).map(|key| event(key, 1)).collect::<Vec<_>>()).await;
+        until_done(&recorder, 1).await;
+        running.stop().await;
+        let again = Recorder::content();
+        let running = Running::start(&bus, again.clone(), Arc::new(MemParking::default()));
+        eventually("the rest is handled", PATIENCE, || async {
+            let all = recorder.done().len() + again.done().len();
+            if all >= 100 { Ok(()) } else { Err(all) }
+        })
+        .await;
+        running.stop().await;
+        assert_eq!(recorder.done().len() + again.done().len(), 100, "none was handled twice");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_takes_only_what_it_names() {
+    for (bus, _server) in both().await {
+        let recorder = Recorder::content();
+        let consumer =
+            Consumer::new("fleet-closes", CONTEXT, recorder.clone(), Arc::new(MemParking::default()))
+                .filter(callboard_bus::subject("*", CONTEXT, "ticket.closed"))
+                .options(options());
+        let running = Running::of(&bus, consumer);
+        let mut closed = event(1, 2);
+        closed.name = "ticket.closed".into();
+        publish(&bus, &[event(1, 1), closed, event(1, 3)]).await;
+        until_done(&recorder, 1).await;
+        running.stop().await;
+        assert_eq!(recorder.done(), [(1, 2)]);
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_waits_for_its_stream_and_survives_a_new_one() {
+    for (bus, _server) in both().await {
+        let recorder = Recorder::content();
+        let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+        publish(&bus, &[event(1, 1)]).await;
+        until_done(&recorder, 1).await;
+        let log = bus.log(StreamSpec::new(CONTEXT));
+        log.recreate().await.unwrap();
+        publish(&bus, &[event(1, 1), event(1, 2)]).await;
+        until_done(&recorder, 3).await;
+        running.stop().await;
+        assert_eq!(recorder.done_of(1), [1, 1, 2], "receipts make the second 1 harmless");
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_survives_a_killed_server() {
+    let mut server = callboard_testkit::fresh_nats().await;
+    let bus = connect(&server).await;
+    let recorder = Recorder::content();
+    let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+    publish(&bus, &[event(1, 1)]).await;
+    until_done(&recorder, 1).await;
+    server.kill().await.unwrap();
+    server.restart().await.unwrap();
+    let log = bus.log(StreamSpec::new(CONTEXT));
+    let last = eventually("the server answers", PATIENCE, || log.tail()).await.last_sequence;
+    let (_, stopped) = log.publish(&[event(1, 2)], last).await;
+    assert!(stopped.is_none(), "{stopped:?}");
+    eventually("the second comes", PATIENCE, || async {
+        let done = recorder.done_of(1);
+        if done.last() == Some(&2) { Ok(()) } else { Err(done) }
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_durable_that_looks_otherwise_is_changed_and_otherwise_an_error() {
+    let server = callboard_testkit::fresh_nats().await;
+    let bus = connect(&server).await;
+    bus.ensure_stream(&StreamSpec::new(CONTEXT)).await.unwrap();
+    let recorder = Recorder::content();
+    let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+    publish(&bus, &[event(1, 1)]).await;
+    until_done(&recorder, 1).await;
+    running.stop().await;
+    // Another wait can be had; the durable goes on where it was.
+    let mut other = options();
+    other.ack_wait = Duration::from_secs(7);
+    let consumer = Consumer::new("fleet-reacts", CONTEXT, recorder.clone(), Arc::new(MemParking::default()));
+    let running = Running::of(&bus, consumer.options(other));
+    publish(&bus, &[event(1, 2)]).await;
+    until_done(&recorder, 2).await;
+    running.stop().await;
+    assert_eq!(recorder.done_of(1), [1, 2]);
+    // A push consumer of that name cannot become a pull consumer.
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("CALLBOARD_TICKETS").await.unwrap();
+    stream
+        .create_consumer(async_nats::jetstream::consumer::push::Config {
+            durable_name: Some("pushed".into()),
+            deliver_subject: "elsewhere".into(),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let consumer = Consumer::new("pushed", CONTEXT, recorder, Arc::new(MemParking::default()));
+    let error = consumer.run(&bus, tokio_util::sync::CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.what, "consumer pushed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_the_bus_in_memory_only_repeat_events() {
+    let memory = MemBus::new();
+    let bus = Bus::from(memory.clone());
+    let recorder = Recorder::content();
+    memory.set_faults(Faults { duplicate: 3, drop_acks: 4, delay: Some(Duration::from_millis(3)), ..Faults::default() });
+    let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
+    publish(&bus, &(1..=10).map(|version| event(1, version)).collect::<Vec<_>>()).await;
+    eventually("the last one came", PATIENCE, || async {
+        if recorder.done_of(1).contains(&10) { Ok(()) } else { Err(()) }
+    })
+    .await;
+    eventually("what was not acknowledged came again", PATIENCE, || async {
+        let count = recorder.done().len();
+        if count >= 14 { Ok(()) } else { Err(count) }
+    })
+    .await;
+    running.stop().await;
+    let mut first_times = Vec::new();
+    for version in recorder.done_of(1) {
+        if !first_times.contains(&version) {
+            first_times.push(version);
+        }
+    }
+    assert_eq!(first_times, (1..=10).collect::<Vec<_>>());
+}
