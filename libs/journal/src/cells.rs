@@ -101,7 +101,11 @@ pub fn selected(table: &Table, row: &PgRow) -> Result<Row, sqlx::Error> {
 }
 
 /// One cell of a row that Postgres sent.
-pub(crate) fn cell<I: ColumnIndex<PgRow>>(row: &PgRow, at: I, kind: ColumnType) -> Result<Value, sqlx::Error> {
+pub(crate) fn cell<I: ColumnIndex<PgRow>>(
+    row: &PgRow,
+    at: I,
+    kind: ColumnType,
+) -> Result<Value, sqlx::Error> {
     Ok(match kind {
         ColumnType::Uuid => row.try_get::<Option<Uuid>, _>(at)?.into(),
         ColumnType::Text => row.try_get::<Option<String>, _>(at)?.into(),

@@ -70,9 +70,7 @@ impl<W: Writer> Committer<W> {
     pub(crate) fn new(writer: W, context: &'static str, limit: usize, tracker: TaskTracker) -> Self {
         let queue = Mutex::default();
         let limit = limit.max(1);
-        Self {
-            shared: Arc::new(Shared { writer, context, limit, tracker, queue, arrived: Notify::new() }),
-        }
+        Self { shared: Arc::new(Shared { writer, context, limit, tracker, queue, arrived: Notify::new() }) }
     }
 
     /// Writes a unit together with others and waits for its own outcome. Once handed over it is written even if
@@ -120,7 +118,8 @@ impl<W: Writer> Shared<W> {
         loop {
             let jobs = self.take();
             if jobs.is_empty() {
-                let waited = !self.tracker.is_closed() && timeout(LINGER, self.arrived.notified()).await.is_ok();
+                let waited =
+                    !self.tracker.is_closed() && timeout(LINGER, self.arrived.notified()).await.is_ok();
                 if !waited && self.leave() {
                     return;
                 }

@@ -43,7 +43,8 @@ impl Prepared {
     pub(crate) fn new(schema: &Schema, unit: Unit<Record>, max_event_bytes: usize) -> Result<Self, String> {
         let Unit { aggregate_id, organisation, expected, version, records, receipts } = unit;
         let mut root = None;
-        let mut children: Vec<BTreeMap<Key, Change>> = schema.children.iter().map(|_| BTreeMap::new()).collect();
+        let mut children: Vec<BTreeMap<Key, Change>> =
+            schema.children.iter().map(|_| BTreeMap::new()).collect();
         let mut timers = BTreeMap::new();
         let mut events = Vec::new();
         for record in records {
@@ -141,7 +142,8 @@ fn ordered(n: i64) -> [u8; 8] {
 
 /// The key of a row. The table was checked when the store was made.
 pub(crate) fn key_of(table: &Table, row: &Row) -> Vec<Value> {
-    let columns = table.key.iter().filter_map(|name| table.columns.iter().position(|column| column.name == *name));
+    let columns =
+        table.key.iter().filter_map(|name| table.columns.iter().position(|column| column.name == *name));
     columns.filter_map(|index| row.get(index).cloned()).collect()
 }
 
@@ -165,9 +167,11 @@ fn check_row(table: &Table, row: &Row) -> Result<(), String> {
     if row.len() != table.columns.len() {
         return Err(format!("{}: {} values for {} columns", table.name, row.len(), table.columns.len()));
     }
-    table.columns.iter().zip(row).try_for_each(|(column, value)| {
-        check_value(table.name, column.name, column.kind, value)
-    })
+    table
+        .columns
+        .iter()
+        .zip(row)
+        .try_for_each(|(column, value)| check_value(table.name, column.name, column.kind, value))
 }
 
 fn check_key(table: &Table, key: &[Value]) -> Result<(), String> {
@@ -218,7 +222,8 @@ fn has_zero(json: &Json) -> bool {
 /// One event that the broker refuses would stop the relay for the whole context.
 fn check_event(event: &Event, max_bytes: usize) -> Result<(), String> {
     let word = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     };
     if !word(&event.context) || event.name.split('.').count() != 2 || !event.name.split('.').all(word) {
         return Err(format!("{}.{} is no subject for an event", event.context, event.name));
@@ -246,7 +251,8 @@ pub(crate) fn check_schema(schema: &Schema) -> Result<(), String> {
         if first(child) != Some(("aggregate_id", ColumnType::Uuid)) {
             return Err(format!("{}: the first column of a child is `aggregate_id uuid`", child.name));
         }
-        if child.key.is_empty() || child.key.iter().any(|key| child.columns.iter().all(|it| it.name != *key)) {
+        if child.key.is_empty() || child.key.iter().any(|key| child.columns.iter().all(|it| it.name != *key))
+        {
             return Err(format!("{}: the key is not among the columns", child.name));
         }
     }

@@ -93,17 +93,16 @@ fn commit(schema: &Schema) -> String {
     let kind = p.next("text");
     let units = p.unnest(["int4", "uuid", "uuid", "int8", "int8"]);
     let receipts = p.unnest(["int4", "uuid", "int8", "int8", "text", "bytea"]);
-    let roots = p.unnest(
-        std::iter::once("int4").chain(schema.root.columns.iter().map(|column| sent_as(column.kind))),
-    );
+    let roots = p
+        .unnest(std::iter::once("int4").chain(schema.root.columns.iter().map(|column| sent_as(column.kind))));
     let aliases = column_aliases(schema.root.columns.len());
     let own = || schema.root.columns.iter().enumerate().skip(1);
-    let sets: String =
-        own().fold(String::new(), |sets, (index, column)| {
-            sets + &format!(", {} = {}", quoted(column.name), value(index, column))
-        });
+    let sets: String = own().fold(String::new(), |sets, (index, column)| {
+        sets + &format!(", {} = {}", quoted(column.name), value(index, column))
+    });
     let names: String = own().fold(String::new(), |names, (_, column)| names + ", " + &quoted(column.name));
-    let values: String = own().fold(String::new(), |values, (index, column)| values + ", " + &value(index, column));
+    let values: String =
+        own().fold(String::new(), |values, (index, column)| values + ", " + &value(index, column));
     let mut sql = format!(
         "with _unit as materialized (
   select * from {units} as u(n, id, org, expected, version)
@@ -142,7 +141,19 @@ fn commit(schema: &Schema) -> String {
         put_children(&mut sql, &mut p, number, child);
     }
     let events = p.unnest([
-        "int4", "uuid", "uuid", "text", "text", "text", "uuid", "int8", "timestamptz", "uuid", "uuid", "text", "text",
+        "int4",
+        "uuid",
+        "uuid",
+        "text",
+        "text",
+        "text",
+        "uuid",
+        "int8",
+        "timestamptz",
+        "uuid",
+        "uuid",
+        "text",
+        "text",
         "bytea",
     ]);
     let set = p.unnest(["int4", "text", "timestamptz", "bytea"]);
@@ -181,8 +192,11 @@ select w.n, null::uuid as command_id from _winner w union all select p.n, p.comm
 }
 
 fn delete_children(sql: &mut String, p: &mut Parameters, number: usize, child: &Table) {
-    let keys: Vec<&Column> =
-        child.key.iter().filter_map(|name| child.columns.iter().find(|column| column.name == *name)).collect();
+    let keys: Vec<&Column> = child
+        .key
+        .iter()
+        .filter_map(|name| child.columns.iter().find(|column| column.name == *name))
+        .collect();
     let rows = p.unnest(std::iter::once("int4").chain(keys.iter().map(|column| sent_as(column.kind))));
     let matches: String = keys.iter().enumerate().fold(String::new(), |all, (index, column)| {
         all + &format!(" and t.{} = {}", quoted(column.name), value(index, column))
@@ -212,12 +226,14 @@ fn put_children(sql: &mut String, p: &mut Parameters, number: usize, child: &Tab
         .filter(|column| !child.key.contains(&column.name))
         .map(|column| match column.name {
             "aggregate_id" => {
-                "aggregate_id = case when t.aggregate_id = excluded.aggregate_id then t.aggregate_id end".to_owned()
+                "aggregate_id = case when t.aggregate_id = excluded.aggregate_id then t.aggregate_id end"
+                    .to_owned()
             }
             name => format!("{0} = excluded.{0}", quoted(name)),
         })
         .collect();
-    let action = if sets.is_empty() { "nothing".to_owned() } else { format!("update set {}", sets.join(", ")) };
+    let action =
+        if sets.is_empty() { "nothing".to_owned() } else { format!("update set {}", sets.join(", ")) };
     let _ = write!(
         sql,
         ", _put_{number} as (

@@ -144,10 +144,7 @@ impl<M: Mapping> Store<M::Aggregate> for MemStore<M> {
         self.mapping.record(step)
     }
 
-    async fn load(
-        &self,
-        id: Uuid,
-    ) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
+    async fn load(&self, id: Uuid) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
         self.journal.reachable()?;
         let schema = self.mapping.schema();
         let (mut rows, version) = self.journal.shared.world.lock().rows(schema, id);
@@ -155,7 +152,9 @@ impl<M: Mapping> Store<M::Aggregate> for MemStore<M> {
             schema.children.iter().any(|child| child.name == *name && self.mapping.loads(child))
         });
         let state = match rows.root {
-            Some(_) => self.mapping.load(&rows).map_err(|corrupt| StoreError::Corrupt(corrupt.to_string()))?,
+            Some(_) => {
+                self.mapping.load(&rows).map_err(|corrupt| StoreError::Corrupt(corrupt.to_string()))?
+            }
             None => Default::default(),
         };
         Ok(Loaded { state, version, organisation: rows.organisation })

@@ -1,7 +1,7 @@
 //! The journal's own tables.
 
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::PgConnection;
+use sqlx::migrate::{MigrateError, Migrator};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 

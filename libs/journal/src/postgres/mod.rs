@@ -164,13 +164,12 @@ impl<M: Mapping> Store<M::Aggregate> for PgStore<M> {
         self.mapping.record(step)
     }
 
-    async fn load(
-        &self,
-        id: Uuid,
-    ) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
+    async fn load(&self, id: Uuid) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
         let (rows, version) = read::rows(&self.pool, &self.statements.load, &self.tables, id).await?;
         let state = match rows.root {
-            Some(_) => self.mapping.load(&rows).map_err(|corrupt| StoreError::Corrupt(corrupt.to_string()))?,
+            Some(_) => {
+                self.mapping.load(&rows).map_err(|corrupt| StoreError::Corrupt(corrupt.to_string()))?
+            }
             None => Default::default(),
         };
         Ok(Loaded { state, version, organisation: rows.organisation })

@@ -20,11 +20,8 @@ pub(super) async fn rows(
     id: Uuid,
 ) -> Result<(Rows, Version), StoreError> {
     // Made of table and column names, which are constants of the context.
-    let found = sqlx::query(AssertSqlSafe(Arc::clone(statement)))
-        .bind(id)
-        .fetch_all(pool)
-        .await
-        .map_err(failed)?;
+    let found =
+        sqlx::query(AssertSqlSafe(Arc::clone(statement))).bind(id).fetch_all(pool).await.map_err(failed)?;
     let mut rows = Rows::default();
     let mut version = Version::NONE;
     let mut offset = 3;

@@ -139,8 +139,8 @@ impl PgWriter {
         let rows = match answer {
             Ok(rows) => rows,
             Err(error) => {
-                if !matches!(error, sqlx::Error::Database(_)) {
-                    // Nobody knows what state it is in.
+                if matches!(Failure::of(&error), Failure::Lost) {
+                    // Closed by the server, or nobody knows what state it is in.
                     connection.close_on_drop();
                     *session = None;
                 }
@@ -193,7 +193,9 @@ impl Failure {
             // Serialisation failure, deadlock, lock timeout.
             Some("40001" | "40P01" | "55P03") => Self::Again,
             // Data, integrity, syntax or names, program limits, raised by a trigger.
-            Some(code) if ["22", "23", "42", "54", "P0"].iter().any(|class| code.starts_with(class)) => Self::Unit,
+            Some(code) if ["22", "23", "42", "54", "P0"].iter().any(|class| code.starts_with(class)) => {
+                Self::Unit
+            }
             _ => Self::Lost,
         }
     }
@@ -250,7 +252,8 @@ fn bind(kind: &str, schema: &Schema, units: &[Prepared]) -> Result<PgArguments, 
     column(&mut arguments, events().map(|(_, event)| &event.payload[..]))?;
 
     let timers = || numbers().flat_map(|(n, unit)| unit.timers.iter().map(move |(name, to)| (n, name, to)));
-    let set = || timers().filter_map(|(n, name, to)| to.as_ref().map(|(due, payload)| (n, name, due, payload)));
+    let set =
+        || timers().filter_map(|(n, name, to)| to.as_ref().map(|(due, payload)| (n, name, due, payload)));
     column(&mut arguments, set().map(|(n, ..)| n))?;
     column(&mut arguments, set().map(|(_, name, ..)| name.as_str()))?;
     column(&mut arguments, set().map(|(_, _, due, _)| *due))?;
