@@ -14,8 +14,8 @@ use std::time::Duration;
 use callboard_actor::{Options, Registry};
 use callboard_bus::{Bus, Consumer, HandleError, Handler, StreamSpec};
 use callboard_journal::{
-    DeadLetter, DeadLetters, DueTimer, JournalOptions, Mapping, PgJournal, PgLeases, PgStore, Relay, RelayOptions,
-    Retention, RetentionOptions, TimerOptions, Timers, republish,
+    DeadLetter, DeadLetters, DueTimer, JournalOptions, Mapping, PgJournal, PgLeases, PgStore, Relay,
+    RelayOptions, Retention, RetentionOptions, TimerOptions, Timers, republish,
 };
 use callboard_kernel::EventId;
 use futures::future::{BoxFuture, join_all};
@@ -205,8 +205,7 @@ impl Context {
             }
             Operation::Dlq(DlqCommand::Replay { id }) => {
                 let (subscriber, letter) = self.find(&letters, id.into()).await?;
-                let replay =
-                    letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
+                let replay = letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
                 let mut text = format!("handled {}\n", replay.handled);
                 if let Some((event, problem)) = replay.stopped {
                     let _ = writeln!(text, "stopped at {event}: {problem}");
@@ -216,8 +215,7 @@ impl Context {
             Operation::Dlq(DlqCommand::Skip { id }) => {
                 let (subscriber, letter) = self.find(&letters, id.into()).await?;
                 letters.skip(subscriber.name, id.into()).await?;
-                let replay =
-                    letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
+                let replay = letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
                 Ok(format!("skipped; handled {} behind it\n", replay.handled))
             }
         }

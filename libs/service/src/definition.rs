@@ -29,8 +29,11 @@ pub struct Definition {
     /// Builds it. Called when database and bus can be reached and the schema is up to date.
     pub build: fn(BuildContext) -> BoxFuture<'static, Result<Built, BoxError>>,
     /// What only this service can do on the command line; `None`: it has neither stream nor dead letters.
-    pub operate: Option<fn(BuildContext, Operation) -> BoxFuture<'static, Result<String, BoxError>>>,
+    pub operate: Option<Operate>,
 }
+
+/// Does an operator's work and answers what to print.
+pub type Operate = fn(BuildContext, Operation) -> BoxFuture<'static, Result<String, BoxError>>;
 
 /// Work of an operator, on the command line. Answers what to print.
 #[derive(Debug, Clone)]

@@ -32,7 +32,7 @@ where
 {
     fn format_event(
         &self,
-        _context: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -42,21 +42,16 @@ where
         line.insert("level".into(), event.metadata().level().as_str().into());
         line.insert("service".into(), self.service.into());
         line.insert("target".into(), event.metadata().target().into());
-        tracing::dispatcher::get_default(|dispatch| {
-            // Not the context's own: that knows only of spans that the log level lets through.
-            let current = dispatch.current_span();
-            let Some(id) = current.id() else { return };
-            if let Some(metadata) = current.metadata() {
-                line.insert("span".into(), metadata.name().into());
-            }
-            let Some(context) = tracing_opentelemetry::get_otel_context(id, dispatch) else { return };
-            let span = context.span();
-            let ids = span.span_context();
-            if ids.is_valid() {
-                line.insert("trace_id".into(), ids.trace_id().to_string().into());
-                line.insert("span_id".into(), ids.span_id().to_string().into());
-            }
-        });
+        if let Some(span) = context.lookup_current() {
+            line.insert("span".into(), span.name().into());
+        }
+        // Spans are entered as contexts of OpenTelemetry too, also those that the log level hides.
+        let current = opentelemetry::Context::current();
+        let ids = current.span().span_context().clone();
+        if ids.is_valid() {
+            line.insert("trace_id".into(), ids.trace_id().to_string().into());
+            line.insert("span_id".into(), ids.span_id().to_string().into());
+        }
         event.record(&mut Fields(&mut line));
         let text = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
         writeln!(writer, "{text}")
@@ -92,5 +87,57 @@ impl Visit for Fields<'_> {
     }
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.put(field, format!("{value:?}").into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use parking_lot::Mutex;
+    use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+    use tracing_subscriber::layer::{Layer, SubscriberExt};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_names_its_trace_also_when_spans_are_below_the_log_level() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let provider = SdkTracerProvider::builder().build();
+        let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let log = tracing_subscriber::fmt::layer()
+            .event_format(JsonLines::new("test"))
+            .with_writer(move || writer.clone())
+            .with_filter(EnvFilter::new("warn"));
+        let subscriber = tracing_subscriber::registry().with(traces.with_filter(LevelFilter::INFO)).with(log);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info_span!("rpc").in_scope(|| {
+                tracing::info!("quiet");
+                tracing::warn!(count = 3, name = "x", "loud \"quoted\"\nand broken");
+            });
+        });
+        let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["message"], "loud \"quoted\"\nand broken");
+        assert_eq!((&line["count"], &line["service"]), (&3.into(), &"test".into()));
+        assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{text}");
+        assert_eq!(line["span_id"].as_str().map(str::len), Some(16));
     }
 }

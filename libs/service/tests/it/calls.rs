@@ -155,3 +155,19 @@ async fn where_plain_http_is_served_too_a_grpc_path_is_guarded_whatever_it_calls
     assert_eq!(ask(channel(&running), "who").await.unwrap().len(), 45);
     running.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_call_belongs_to_the_trace_of_its_caller_and_an_internal_error_names_it() {
+    let running = started(options()).await;
+    let bearer = format!("Bearer {}", token().expose_secret());
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let metadata = [("authorization", bearer.as_str()), ("traceparent", traceparent.as_str())];
+    assert_eq!(call(channel(&running), ASK, "trace", &metadata).await.unwrap().into_inner(), trace);
+    let failed = call(channel(&running), ASK, "panic", &metadata).await.unwrap_err();
+    assert_eq!(report(&failed).metadata.get("traceId").map(String::as_str), Some(trace));
+    // Without a caller's it is a new one.
+    let own = ask(channel(&running), "trace").await.unwrap();
+    assert!(own.len() == 32 && own != trace, "{own}");
+    running.stop().await.unwrap();
+}

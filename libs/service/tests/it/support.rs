@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_kernel::{Employee, Language, Principal, RandomIds, Role, Subject, SystemClock};
+use callboard_service::config::{LogFormat, TelemetryConfig};
+use callboard_service::telemetry::Telemetry;
 use callboard_service::{
     BackgroundTask, BuildContext, Built, Definition, Running, Stage, StartOptions, request,
 };
@@ -71,6 +73,7 @@ impl UnaryService<String> for Handler {
             let answer = match request.get_ref().as_str() {
                 "who" => request::principal(&request).map_or("nobody".into(), |who| who.actor().to_string()),
                 "deadline" => request::deadline(&request).remaining().as_millis().to_string(),
+                "trace" => callboard_service::telemetry::current_trace_id().unwrap_or_default(),
                 "request id" => request::request_id(&request).unwrap_or_default().to_owned(),
                 "for ever" => {
                     ENTERED.add_permits(1);
@@ -163,6 +166,15 @@ pub fn options() -> StartOptions {
 }
 
 pub async fn start_with(definition: Definition, options: StartOptions) -> Running {
+    static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
+        let config = TelemetryConfig {
+            log_format: LogFormat::Text,
+            log_level: "off".into(),
+            otlp_endpoint: String::new(),
+        };
+        Telemetry::install(&config, "test").unwrap()
+    });
+    LazyLock::force(&TELEMETRY);
     let metrics = callboard_service::telemetry::metrics();
     callboard_service::start(definition, options, metrics, CancellationToken::new()).await.unwrap()
 }
