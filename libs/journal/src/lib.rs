@@ -29,7 +29,7 @@ pub use leases::PgLeases;
 pub use mapping::{Mapping, Record, TimerChange};
 pub use outbox::{refused_events, release_refused};
 pub use memory::{Fault, MemJournal, MemStore, MemTimer};
-pub use postgres::{JournalOptions, PgJournal, PgStore, migrate};
+pub use postgres::{JournalOptions, PgJournal, PgStore, migrate, pending_migrations};
 pub use relay::{Flushed, Relay, RelayError, RelayHandle, RelayOptions};
 pub use republish::republish;
 pub use retention::{Removed, Retention, RetentionOptions};

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use callboard_journal::migrate as migrate_journal;
+use callboard_journal::{migrate as migrate_journal, pending_migrations};
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -107,7 +107,7 @@ pub async fn migrate(
     Ok(())
 }
 
-/// The service's migrations that are not applied yet, oldest first.
+/// What is not applied yet, oldest first: the journal's migrations, then the service's own.
 ///
 /// # Errors
 /// What Postgres says.
@@ -129,11 +129,12 @@ pub async fn pending(
     };
     let name =
         |migration: &sqlx::migrate::Migration| format!("{} {}", migration.version, migration.description);
-    Ok(migrations
+    let journal = pending_migrations(pool, service).await?;
+    let own = migrations
         .iter()
         .filter(|migration| {
             !migration.migration_type.is_down_migration() && !applied.contains(&migration.version)
         })
-        .map(name)
-        .collect())
+        .map(name);
+    Ok(journal.into_iter().map(|name| format!("journal {name}")).chain(own).collect())
 }

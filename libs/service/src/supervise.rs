@@ -85,6 +85,8 @@ impl Supervisor {
             context = self.context() => context?,
             () = self.requested.cancelled() => return Ok(()),
         };
+        // However this ends, nothing that was spawned stays behind.
+        let _hard = context.stop.hard.clone().drop_guard();
         let tasks = Tasks::default();
         let mut checks = self.checks(&context);
         self.keep_keys_fresh(&context, &tasks);

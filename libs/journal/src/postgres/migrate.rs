@@ -1,6 +1,6 @@
 //! The journal's own tables.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use sqlx::migrate::{MigrateError, Migrator};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -27,6 +27,8 @@ pub async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<(), 
     let mut migrator = Migrator { migrations: MIGRATOR.migrations.clone(), ..Migrator::DEFAULT };
     migrator.dangerous_set_table_name(format!("{schema}.{TABLE}"));
     migrator.create_schema(schema.to_owned());
+    // The release before this one must keep working on the schema of this one (expand, migrate, contract).
+    migrator.set_ignore_missing(true);
     // `run` takes `impl Acquire`, which makes the future of whoever calls this not `Send`.
     let outcome = migrator.run_direct(None, &mut *connection, false).await;
     sqlx::query("select set_config('search_path', $1, false)")
@@ -34,4 +36,25 @@ pub async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<(), 
         .execute(&mut *connection)
         .await?;
     outcome
+}
+
+/// The journal's migrations that are not applied yet in the pool's schema (first in its `search_path`), oldest first,
+/// as `<version> <description>`.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn pending_migrations(pool: &PgPool, schema: &str) -> Result<Vec<String>, sqlx::Error> {
+    let there: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
+        .bind(format!("{schema}.{TABLE}"))
+        .fetch_one(pool)
+        .await?;
+    let applied: Vec<i64> = match there {
+        None => Vec::new(),
+        Some(_) => {
+            sqlx::query_scalar("select version from _journal_migrations where success").fetch_all(pool).await?
+        }
+    };
+    let up = MIGRATOR.iter().filter(|migration| !migration.migration_type.is_down_migration());
+    let missing = up.filter(|migration| !applied.contains(&migration.version));
+    Ok(missing.map(|migration| format!("{} {}", migration.version, migration.description)).collect())
 }

@@ -19,7 +19,7 @@ use crate::prepared::{Prepared, check_schema};
 use crate::statement::Statements;
 use crate::{Mapping, Record, Table};
 
-pub use migrate::migrate;
+pub use migrate::{migrate, pending_migrations};
 use write::PgWriter;
 
 /// What can be set of a journal.

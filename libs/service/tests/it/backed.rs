@@ -49,7 +49,9 @@ async fn it_is_not_ready_until_migrations_are_applied_by_somebody() {
     .await;
     let pool = database::pool(&config.database, "test").unwrap();
     let pending = async || database::pending(&pool, "test", &MIGRATIONS).await.unwrap();
-    assert_eq!(pending().await, vec!["1 thing"]);
+    let before = pending().await;
+    assert!(before[0].starts_with("journal "), "{before:?}");
+    assert_eq!(before.last().map(String::as_str), Some("1 thing"));
     // Several at once do it once.
     let migrate = || database::migrate(&config.database, "test", &MIGRATIONS);
     let (one, two) = tokio::join!(migrate(), migrate());
