@@ -184,7 +184,8 @@ async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BoxError> {
 pub fn run_main(definition: Definition) -> ExitCode {
     install_crypto_provider();
     let name = format!("callboard-{}", definition.name);
-    let matches = Cli::command().name(definition.name).bin_name(name.clone()).get_matches();
+    let about = format!("The {} service of Callboard", definition.name);
+    let matches = Cli::command().about(about).name(definition.name).bin_name(name.clone()).get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
