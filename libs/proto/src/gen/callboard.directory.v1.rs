@@ -1125,13 +1125,16 @@ pub struct LookUpCodeRequest {
     pub code: ::prost::alloc::string::String,
 }
 /// What it needs.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LookUpCodeResponse {
     /// False: deactivated or unpaired: only logged-in people.
     #[prost(bool, tag = "1")]
     pub admits_code_users: bool,
     #[prost(bool, tag = "2")]
     pub needs_pin: bool,
+    /// The device, for a logged-in caller who may see it (D-3); else empty.
+    #[prost(string, tag = "3")]
+    pub device_id: ::prost::alloc::string::String,
 }
 /// Asks to come in by a code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

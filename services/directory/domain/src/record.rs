@@ -29,7 +29,6 @@ pub struct Kept<E> {
 
 /// What a record knows.
 #[derive(Debug, Clone, PartialEq, Default)]
-#[expect(clippy::large_enum_variant, reason = "nearly all states are the large one")]
 pub enum State<E> {
     /// Not made yet.
     #[default]
@@ -116,7 +115,11 @@ impl<E: Entity> Record<E> {
             .ok_or(Refused::NotFound(E::NOUN))
     }
 
-    fn may_write(principal: &Principal) -> Result<(), Refused> {
+    /// Whether the caller may create, edit and remove records of this kind at all (permission table).
+    ///
+    /// # Errors
+    /// [`Refused::Denied`].
+    pub fn authorise(principal: &Principal) -> Result<(), Refused> {
         if matches!(principal.subject, Subject::System) || principal.has_role(E::WRITERS) {
             return Ok(());
         }
@@ -155,7 +158,7 @@ impl<E: Entity> Aggregate for Record<E> {
         context: &DecisionContext<'_>,
     ) -> Result<Vec<Event<E>>, Refused> {
         let principal = context.principal;
-        Self::may_write(principal)?;
+        Self::authorise(principal)?;
         let at = context.now;
         match &command.action {
             Action::Create(value) => {

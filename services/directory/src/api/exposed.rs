@@ -1,0 +1,304 @@
+//! Create, get, list, update, delete: once, for every kind of simple record.
+
+use bytes::Bytes;
+use callboard_directory_domain::{Action, Command, Facts, Kept, MAX_NAMES, Record, State};
+use callboard_kernel::{FieldViolation, Principal, Refusal, Role, Subject, Version, derive_uuid};
+use callboard_service::request::{
+    command_id, deadline, decode_page_token, encode_page_token, fingerprint, page_size, parse_id, principal,
+};
+use futures::future::BoxFuture;
+use prost::Message as _;
+use tonic::Request;
+use uuid::Uuid;
+
+use super::fields::Fields;
+use super::refusal;
+use crate::directory::{Call, Directory, Records};
+use crate::store::read::{self, ByName, Filter};
+use crate::store::{ReadError, Stored, lookups};
+
+/// Who may read a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Everyone of the organisation who may see the single one.
+    Everyone,
+    /// Employees.
+    Employees,
+    /// Moderators and administrators.
+    Moderators,
+}
+
+impl Readers {
+    fn admit(self, principal: &Principal) -> Result<(), Refusal> {
+        let admitted = matches!(principal.subject, Subject::System)
+            || match self {
+                Self::Everyone => true,
+                Self::Employees => principal.has_role(Role::Member),
+                Self::Moderators => principal.is_moderator(),
+            };
+        if admitted { Ok(()) } else { Err(Refusal::denied("not for this caller")) }
+    }
+}
+
+/// A kind of record with its message.
+pub trait Exposed: Stored {
+    /// Its message.
+    type Message: prost::Message + Default + Send + Sync + 'static;
+    /// Who may read it.
+    const READERS: Readers;
+    /// Fields that are set when it is made and never again.
+    const FIXED: &'static [&'static str] = &[];
+
+    /// Its actors.
+    fn registry(directory: &Directory) -> &Records<Self>;
+
+    /// Id and etag.
+    fn address(message: &Self::Message) -> (&str, &str);
+
+    /// Reads the fields that count; the others stay at their default.
+    fn parse(message: &Self::Message, fields: &mut Fields) -> Self;
+
+    /// The message of a record.
+    fn message(kept: &Kept<Self>, version: Version) -> Self::Message;
+
+    /// Refuses fields that name what is not there, or not for the caller's eyes.
+    fn references<'a>(
+        _directory: &'a Directory,
+        _principal: &'a Principal,
+        _id: Uuid,
+        _value: &'a Self,
+        _fields: &'a mut Fields,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What the decision needs to know besides isolation.
+    fn facts<'a>(
+        _directory: &'a Directory,
+        _principal: &'a Principal,
+        _id: Uuid,
+    ) -> BoxFuture<'a, Result<Facts, ReadError>> {
+        Box::pin(async { Ok(Facts::default()) })
+    }
+}
+
+async fn facts<E: Exposed>(directory: &Directory, principal: &Principal, id: Uuid) -> Result<Facts, Refusal> {
+    let isolation = lookups::isolation(&directory.pool, principal.organisation).await?;
+    Ok(Facts { isolation, ..E::facts(directory, principal, id).await? })
+}
+
+/// The version that the caller saw, if it says so.
+///
+/// # Errors
+/// Names `etag` when it is none of ours.
+pub fn expected(etag: &str) -> Result<Option<Version>, Refusal> {
+    match etag {
+        "" => Ok(None),
+        etag => Version::from_etag(etag).map(Some).ok_or_else(|| Refusal::field("etag", "is not one of ours")),
+    }
+}
+
+fn answer<E: Exposed>(state: &State<E>, version: Version) -> Bytes {
+    state.kept().map(|kept| Bytes::from(E::message(kept, version).encode_to_vec())).unwrap_or_default()
+}
+
+fn decode<M: prost::Message + Default>(bytes: &Bytes) -> Result<M, Refusal> {
+    M::decode(bytes.clone()).map_err(|error| {
+        Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", format!("a kept answer: {error}"))
+    })
+}
+
+/// What a mutating request says of itself.
+struct Asked<E> {
+    id: Uuid,
+    action: Action<E>,
+    expected: Option<Version>,
+    creates: bool,
+}
+
+async fn ask<E: Exposed>(directory: &Directory, call: &Call, asked: Asked<E>) -> Result<Bytes, Refusal> {
+    let Asked { id, action, expected, creates } = asked;
+    let facts = facts::<E>(directory, &call.principal, id).await?;
+    let command = Command { id, action, facts };
+    let answer = Box::new(|state: &State<E>, _: &[_], version| answer(state, version));
+    let ask = call.ask::<Record<E>>(command, expected, creates, answer);
+    let map = if creates { refusal::of_create } else { refusal::of_ask };
+    E::registry(directory).ask(id, ask).await.map(|answer| answer.bytes).map_err(|error| map(error, E::NOUN))
+}
+
+fn required<'a, E: Exposed>(message: Option<&'a E::Message>) -> Result<&'a E::Message, Refusal> {
+    message.ok_or_else(|| Refusal::fields(vec![FieldViolation::new(E::KIND, "is required")]))
+}
+
+fn call<Q: prost::Message>(request: &Request<Q>, rpc: &str, request_id: &str) -> Result<Call, Refusal> {
+    let principal = principal(request)?;
+    Ok(Call {
+        command_id: command_id(&principal, rpc, request_id)?,
+        fingerprint: fingerprint(request.get_ref()),
+        deadline: deadline(request).0,
+        principal,
+    })
+}
+
+/// Creates a record; an id given by the caller is kept (AIP-133).
+pub async fn create<E: Exposed, Q: prost::Message>(
+    directory: &Directory,
+    rpc: &str,
+    request: &Request<Q>,
+    request_id: &str,
+    message: Option<&E::Message>,
+) -> Result<E::Message, Refusal> {
+    Record::<E>::authorise(&*principal(request)?).map_err(|refused| Refusal::from(&refused))?;
+    let call = call(request, rpc, request_id)?;
+    let message = required::<E>(message)?;
+    // Made of the command, so that a repeat means the same record.
+    let id = match E::address(message).0 {
+        "" => derive_uuid(call.command_id.uuid(), &[E::KIND.as_bytes()]),
+        id => parse_id(&format!("{}.id", E::KIND), id)?,
+    };
+    let mut fields = Fields::new(E::KIND, [E::FIELDS, E::FIXED].concat());
+    let value = E::parse(message, &mut fields);
+    fields.finish()?;
+    // A repeat is answered by its receipt, not by what has changed since.
+    if !directory.is_repeat(&call).await? {
+        E::references(directory, &call.principal, id, &value, &mut fields).await?;
+        fields.finish()?;
+    }
+    let asked = Asked { id, action: Action::Create(value), expected: None, creates: true };
+    decode(&ask::<E>(directory, &call, asked).await?)
+}
+
+/// One record.
+pub async fn get<E: Exposed, Q>(
+    directory: &Directory,
+    request: &Request<Q>,
+    id: &str,
+) -> Result<E::Message, Refusal> {
+    let principal = principal(request)?;
+    E::READERS.admit(&principal)?;
+    let id = parse_id("id", id)?;
+    let found = visible::<E>(directory, &principal, id).await?;
+    found.map(|(kept, version)| E::message(&kept, version)).ok_or_else(|| Refusal::not_found(E::NOUN))
+}
+
+/// The record, if it is there and the caller may see it.
+pub async fn visible<E: Stored>(
+    directory: &Directory,
+    principal: &Principal,
+    id: Uuid,
+) -> Result<Option<(Kept<E>, Version)>, ReadError> {
+    let Some(found) = read::get::<E>(&directory.pool, principal.organisation, id).await? else { return Ok(None) };
+    let isolation = lookups::isolation(&directory.pool, principal.organisation).await?;
+    let seen = found.value.value.visible(id, principal, isolation);
+    Ok(seen.then_some((found.value, found.version)))
+}
+
+/// What a list request says.
+pub struct Page<'a> {
+    /// As asked.
+    pub page_size: i32,
+    /// As asked.
+    pub page_token: &'a str,
+    /// Words of the name.
+    pub query: &'a str,
+    /// What narrows it; with those that narrow it to what the caller may see.
+    pub filters: Vec<Filter>,
+    /// Hash of the other arguments.
+    pub arguments: i64,
+}
+
+/// Words to search for.
+///
+/// # Errors
+/// Names `query` when it is too long.
+pub fn check_query(query: &str) -> Result<(), Refusal> {
+    if query.chars().count() > MAX_NAMES {
+        return Err(Refusal::field("query", "at most 200 characters"));
+    }
+    Ok(())
+}
+
+/// A page of records by name, and the next page's token.
+pub async fn list<E: Exposed, Q>(
+    directory: &Directory,
+    request: &Request<Q>,
+    page: Page<'_>,
+) -> Result<(Vec<E::Message>, String), Refusal> {
+    let principal = principal(request)?;
+    E::READERS.admit(&principal)?;
+    check_query(page.query)?;
+    let now = directory.clock.now();
+    let size = page_size(page.page_size, 50, 200)?;
+    let after: Option<ByName> = decode_page_token(page.page_token, page.arguments, now)?;
+    let limit = i64::from(size) + 1;
+    let organisation = principal.organisation;
+    let mut found =
+        read::list::<E>(&directory.pool, organisation, page.query, &page.filters, after, limit).await?;
+    let more = found.len() > size as usize;
+    found.truncate(size as usize);
+    let next = match found.last() {
+        Some(last) if more => {
+            let cursor: ByName = (last.value.value.names().to_lowercase(), last.value.id);
+            encode_page_token(&cursor, page.arguments, now)
+        }
+        _ => String::new(),
+    };
+    Ok((found.iter().map(|found| E::message(&found.value, found.version)).collect(), next))
+}
+
+/// Edits the fields in the mask (AIP-134).
+pub async fn update<E: Exposed, Q: prost::Message>(
+    directory: &Directory,
+    rpc: &str,
+    request: &Request<Q>,
+    request_id: &str,
+    message: Option<&E::Message>,
+    mask: Option<&prost_types::FieldMask>,
+) -> Result<E::Message, Refusal> {
+    Record::<E>::authorise(&*principal(request)?).map_err(|refused| Refusal::from(&refused))?;
+    let call = call(request, rpc, request_id)?;
+    let message = required::<E>(message)?;
+    let (id, etag) = E::address(message);
+    // There is one organisation to a caller; it need not be named.
+    let id = if E::KIND == "organisation" && id.is_empty() {
+        call.principal.organisation.uuid()
+    } else {
+        parse_id(&format!("{}.id", E::KIND), id)?
+    };
+    let expected = expected(etag)?;
+    let mut fields = Fields::of_mask(E::KIND, mask, E::FIELDS)?;
+    let value = E::parse(message, &mut fields);
+    fields.finish()?;
+    if !directory.is_repeat(&call).await? {
+        if visible::<E>(directory, &call.principal, id).await?.is_none() {
+            return Err(Refusal::not_found(E::NOUN));
+        }
+        E::references(directory, &call.principal, id, &value, &mut fields).await?;
+        fields.finish()?;
+    }
+    let action = Action::Update { value, fields: fields.wanted().to_vec() };
+    decode(&ask::<E>(directory, &call, Asked { id, action, expected, creates: false }).await?)
+}
+
+/// Removes a record.
+pub async fn delete<E: Exposed, Q: prost::Message>(
+    directory: &Directory,
+    rpc: &str,
+    request: &Request<Q>,
+    request_id: &str,
+    id: &str,
+    etag: &str,
+) -> Result<(), Refusal> {
+    Record::<E>::authorise(&*principal(request)?).map_err(|refused| Refusal::from(&refused))?;
+    let call = call(request, rpc, request_id)?;
+    let id = parse_id("id", id)?;
+    let expected = expected(etag)?;
+    ask::<E>(directory, &call, Asked { id, action: Action::Delete, expected, creates: false }).await.map(drop)
+}
+
+impl Call {
+    /// The same call, of any mutating RPC.
+    pub fn of<Q: prost::Message>(request: &Request<Q>, rpc: &str, request_id: &str) -> Result<Self, Refusal> {
+        call(request, rpc, request_id)
+    }
+}

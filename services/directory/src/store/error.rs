@@ -1,0 +1,34 @@
+//! Reading went wrong.
+
+use callboard_journal::Corrupt;
+use callboard_kernel::{ErrorKind, Refusal};
+
+/// Reading went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Postgres did not answer, or not sensibly.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// A row makes no sense: a bug or a hand in the database.
+    #[error("stored data makes no sense: {0}")]
+    Corrupt(#[from] Corrupt),
+    /// A signing key cannot be read.
+    #[error("signing key: {0}")]
+    Key(#[from] callboard_auth::KeyError),
+    /// A hash cannot be made or read.
+    #[error("hashing: {0}")]
+    Hash(String),
+}
+
+impl From<ReadError> for Refusal {
+    /// Texts of the database stay in the log.
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
+                tracing::warn!(%error, "the database cannot be reached");
+                Self::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now")
+            }
+            _ => Self::new(ErrorKind::Internal, "INTERNAL", error.to_string()),
+        }
+    }
+}

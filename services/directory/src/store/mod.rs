@@ -1,0 +1,17 @@
+//! Where the directory keeps things: tables, mappings, and what is read from them.
+
+mod code;
+mod error;
+pub mod keys;
+pub mod lookups;
+mod organisation;
+mod people;
+pub mod read;
+mod record;
+mod session;
+mod things;
+
+pub use code::{CODE, CodeMapping};
+pub use error::ReadError;
+pub use record::{RecordMapping, Stored};
+pub use session::{SESSION, SessionMapping};
