@@ -49,6 +49,18 @@ impl Bus {
         crate::tail::tail(self, from)
     }
 
+    /// The last sequence of a context's stream; 0 when the stream is not there (it is not made): where a reader who
+    /// begins with what is new stands.
+    ///
+    /// # Errors
+    /// [`PublishError::Unavailable`] when the server does not answer.
+    pub async fn last_sequence(&self, context: &str) -> Result<u64, PublishError> {
+        match self {
+            Self::Nats(nats) => crate::jetstream::last_sequence(nats, context).await,
+            Self::Memory(memory) => Ok(memory.events(context).len() as u64),
+        }
+    }
+
     /// True while events can flow: for readiness.
     pub fn is_connected(&self) -> bool {
         match self {

@@ -51,7 +51,9 @@ pub fn check(event: &Event) -> Result<(), String> {
         }
         _ => return Err(format!("name: {:?} is not of the form aggregate.event", event.name)),
     }
-    if event.kind.is_empty() || !event.kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_') {
+    if event.kind.is_empty()
+        || !event.kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_')
+    {
         return Err(format!("type: {:?} is not a protobuf message name", event.kind));
     }
     let headers: usize = attributes(event).iter().map(|(name, value)| name.len() + value.len() + 4).sum();
@@ -66,11 +68,7 @@ fn token(what: &str, text: &str) -> Result<(), String> {
     let good = !text.is_empty()
         && text.len() <= 63
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if good {
-        Ok(())
-    } else {
-        Err(format!("{what}: {text:?} is not 1 to 63 of a-z, 0-9 and _"))
-    }
+    if good { Ok(()) } else { Err(format!("{what}: {text:?} is not 1 to 63 of a-z, 0-9 and _")) }
 }
 
 /// The headers of an event.
@@ -146,9 +144,9 @@ pub(crate) fn decode(
         wrong.get_or_insert(format!("ce-specversion: only {SPEC_VERSION} is known"));
     }
     let mut missing_id = None;
-    let id: Uuid = attributes.parse("ce-id", &mut missing_id).unwrap_or_else(|| {
-        derive_uuid(Uuid::NAMESPACE_URL, &[place.0.as_bytes(), &place.1.to_be_bytes()])
-    });
+    let id: Uuid = attributes
+        .parse("ce-id", &mut missing_id)
+        .unwrap_or_else(|| derive_uuid(Uuid::NAMESPACE_URL, &[place.0.as_bytes(), &place.1.to_be_bytes()]));
     if let Some(problem) = missing_id {
         wrong.get_or_insert(problem);
     }

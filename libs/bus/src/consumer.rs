@@ -202,8 +202,7 @@ impl Consumer {
         stop: &CancellationToken,
     ) -> bool {
         let lost = held.map(|held| held.lost().clone()).unwrap_or_default();
-        let gauge =
-            metrics::gauge!(metric::CONSUMER_LAG, "consumer" => self.name.clone(), "context" => self.context.clone());
+        let gauge = metrics::gauge!(metric::CONSUMER_LAG, "consumer" => self.name.clone(), "context" => self.context.clone());
         let mut ticks = tokio::time::interval(self.options.lag_every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -97,7 +97,11 @@ pub trait Parking: Send + Sync + 'static {
     /// A consumer begins to read: forget what was remembered of its keys and look again.
     fn open<'a>(&'a self, consumer: &'a str) -> BoxFuture<'a, Result<(), HandleError>>;
     /// True when an event of this key may be parked for this consumer; false only when none is.
-    fn is_parked<'a>(&'a self, consumer: &'a str, key: uuid::Uuid) -> BoxFuture<'a, Result<bool, HandleError>>;
+    fn is_parked<'a>(
+        &'a self,
+        consumer: &'a str,
+        key: uuid::Uuid,
+    ) -> BoxFuture<'a, Result<bool, HandleError>>;
     /// Parks an event behind those of its key, if there still are any; false: there are none, so handle it.
     fn park_behind<'a>(
         &'a self,

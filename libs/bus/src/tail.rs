@@ -40,6 +40,7 @@ impl TailFrom {
 
 /// What a tail yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub enum TailItem {
     /// An event, once, in the order of its stream.
     Event {
@@ -63,6 +64,7 @@ pub enum TailItem {
 
 /// What one stream's tail yields; sent on by [`tail`].
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub(crate) enum OneItem {
     Event { sequence: u64, event: Event },
     CaughtUp,
@@ -81,7 +83,9 @@ pub(crate) fn tail(bus: &Bus, from: Vec<TailFrom>) -> BoxStream<'static, TailIte
             let item = match item {
                 OneItem::Event { sequence, event } => Some(TailItem::Event { context, sequence, event }),
                 OneItem::Rebuilt => Some(TailItem::Rebuilt { context }),
-                OneItem::CaughtUp => (behind.remove(&index) && behind.is_empty()).then_some(TailItem::CaughtUp),
+                OneItem::CaughtUp => {
+                    (behind.remove(&index) && behind.is_empty()).then_some(TailItem::CaughtUp)
+                }
             };
             futures::future::ready(Some(item))
         })

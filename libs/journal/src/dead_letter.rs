@@ -264,17 +264,22 @@ impl DeadLetters {
         }
     }
 
-    async fn insert(&self, consumer: &str, event: &Event, error: &str, behind: bool) -> Result<bool, sqlx::Error> {
+    async fn insert(
+        &self,
+        consumer: &str,
+        event: &Event,
+        error: &str,
+        behind: bool,
+    ) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         lock_key(&mut transaction, consumer, event.aggregate_id).await?;
         // A statement of its own, so that it sees what the last holder of the lock did.
-        let still: bool = sqlx::query_scalar(
-            "select exists (select 1 from dead_letter where consumer = $1 and key = $2)",
-        )
-        .bind(consumer)
-        .bind(event.aggregate_id)
-        .fetch_one(&mut *transaction)
-        .await?;
+        let still: bool =
+            sqlx::query_scalar("select exists (select 1 from dead_letter where consumer = $1 and key = $2)")
+                .bind(consumer)
+                .bind(event.aggregate_id)
+                .fetch_one(&mut *transaction)
+                .await?;
         if behind && !still {
             return Ok(false);
         }
@@ -379,11 +384,7 @@ impl Parking for DeadLetters {
 
     fn is_parked<'a>(&'a self, consumer: &'a str, key: Uuid) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move {
-            let fresh = self
-                .known
-                .lock()
-                .get(consumer)
-                .is_some_and(|known| known.read.elapsed() < RECHECK);
+            let fresh = self.known.lock().get(consumer).is_some_and(|known| known.read.elapsed() < RECHECK);
             if !fresh {
                 self.look(consumer).await.map_err(|error| not_now(&error))?;
             }
@@ -397,8 +398,7 @@ impl Parking for DeadLetters {
         event: &'a Event,
     ) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move {
-            let parked =
-                self.insert(consumer, event, WAITS, true).await.map_err(|error| not_now(&error))?;
+            let parked = self.insert(consumer, event, WAITS, true).await.map_err(|error| not_now(&error))?;
             self.remember(consumer, event.aggregate_id, parked);
             if parked {
                 self.measure(consumer).await;

@@ -21,9 +21,10 @@ pub(crate) fn event(row: &PgRow) -> Result<Event, sqlx::Error> {
         causation: row.try_get::<Option<uuid::Uuid>, _>("causation")?.map(EventId),
         correlation: row.try_get("correlation")?,
         traceparent: row.try_get("traceparent")?,
-        actor: actor
-            .parse()
-            .map_err(|error| sqlx::Error::ColumnDecode { index: "actor".to_owned(), source: Box::new(error) })?,
+        actor: actor.parse().map_err(|error| sqlx::Error::ColumnDecode {
+            index: "actor".to_owned(),
+            source: Box::new(error),
+        })?,
         payload: Bytes::from(row.try_get::<Vec<u8>, _>("payload")?),
     })
 }

@@ -143,8 +143,12 @@ impl Keeper {
     /// Unlocks what nobody holds any more.
     async fn give_up(&mut self) -> Result<(), sqlx::Error> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
-        let names: Vec<String> =
-            self.held.iter().filter(|(_, lease)| lease.given_up.is_cancelled()).map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = self
+            .held
+            .iter()
+            .filter(|(_, lease)| lease.given_up.is_cancelled())
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in names {
             sqlx::query("select pg_advisory_unlock(hashtextextended(current_schema() || ':' || $1, 0))")
                 .bind(&name)

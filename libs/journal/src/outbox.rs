@@ -177,7 +177,11 @@ pub async fn refused_events(pool: &sqlx::PgPool, limit: i64) -> Result<Vec<Event
 ///
 /// # Errors
 /// What Postgres says.
-pub async fn release_refused(pool: &sqlx::PgPool, event: EventId, publish: bool) -> Result<bool, sqlx::Error> {
+pub async fn release_refused(
+    pool: &sqlx::PgPool,
+    event: EventId,
+    publish: bool,
+) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("update outbox set stream_seq = $3 where event_id = $1 and stream_seq = $2")
         .bind(event.uuid())
         .bind(REFUSED)

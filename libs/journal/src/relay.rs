@@ -287,11 +287,12 @@ async fn acquire(
 
 /// Takes the relay's lock for this connection. It lasts as long as the connection does.
 pub(crate) async fn try_lock(connection: &mut PgConnection, context: &str) -> Result<bool, sqlx::Error> {
-    let held: bool =
-        sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended(current_schema() || ':relay:' || $1, 0))")
-            .bind(context)
-            .fetch_one(&mut *connection)
-            .await?;
+    let held: bool = sqlx::query_scalar(
+        "select pg_try_advisory_lock(hashtextextended(current_schema() || ':relay:' || $1, 0))",
+    )
+    .bind(context)
+    .fetch_one(&mut *connection)
+    .await?;
     if held {
         // Marks need not be on disk before the next batch: one that is lost with the server is found again by its
         // event id in the stream.

@@ -67,7 +67,10 @@ impl<L: StreamLog> Session<'_, L> {
             if published < rows.len() as u64 {
                 // One was refused that was taken before: a smaller limit on the server, perhaps. The rest goes on
                 // behind it.
-                passed = rows.get(usize::try_from(published).unwrap_or_default()).and_then(|row| row.mark).unwrap_or(end);
+                passed = rows
+                    .get(usize::try_from(published).unwrap_or_default())
+                    .and_then(|row| row.mark)
+                    .unwrap_or(end);
             } else {
                 passed = end;
             }

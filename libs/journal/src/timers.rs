@@ -137,7 +137,8 @@ impl Timers {
     {
         let due = self.claim().await?;
         let count = due.len();
-        let mut firing: FuturesUnordered<_> = due.into_iter().map(|timer| self.fire_one(fire, timer)).collect();
+        let mut firing: FuturesUnordered<_> =
+            due.into_iter().map(|timer| self.fire_one(fire, timer)).collect();
         while let Some(outcome) = firing.next().await {
             outcome?;
         }
@@ -188,7 +189,9 @@ impl Timers {
         let (word, again) = match &outcome {
             Ok(()) => ("fired", None),
             Err(HandleError::Retry(_)) => ("retry", Some(self.options.retry)),
-            Err(HandleError::Failed(_) | HandleError::Poison(_)) => ("failed", Some(self.options.retry_failed)),
+            Err(HandleError::Failed(_) | HandleError::Poison(_)) => {
+                ("failed", Some(self.options.retry_failed))
+            }
         };
         metrics::counter!(FIRED, "kind" => timer.kind.clone(), "outcome" => word).increment(1);
         if let Err(error) = outcome {

@@ -1,6 +1,7 @@
 //! The connection to NATS.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -73,7 +74,10 @@ pub enum NatsError {
 
 /// A connection to NATS that finds back by itself. Cheap to clone; clones share the connection.
 #[derive(Debug, Clone)]
-pub struct Nats {
+pub struct Nats(Arc<Connection>);
+
+#[derive(Debug)]
+struct Connection {
     client: Client,
     context: jetstream::Context,
 }
@@ -95,9 +99,7 @@ impl Nats {
             .connection_timeout(options.request_timeout)
             .request_timeout(Some(options.request_timeout))
             .ping_interval(Duration::from_secs(10))
-            .reconnect_delay_callback(|attempt| {
-                Duration::from_millis(50 * (1 << attempt.min(6)) as u64)
-            })
+            .reconnect_delay_callback(|attempt| Duration::from_millis(50 * (1 << attempt.min(6)) as u64))
             .event_callback(|event| async move {
                 match event {
                     async_nats::Event::Connected => metrics::gauge!(metric::CONNECTED).set(1.0),
@@ -133,27 +135,27 @@ impl Nats {
             .ack_timeout(options.request_timeout)
             .build(client.clone());
         context.query_account().await.map_err(|error| NatsError::NoJetStream(error.to_string()))?;
-        Ok(Self { client, context })
+        Ok(Self(Arc::new(Connection { client, context })))
     }
 
     /// True while connected: for readiness.
     pub fn is_connected(&self) -> bool {
-        self.client.connection_state() == async_nats::connection::State::Connected
+        self.0.client.connection_state() == async_nats::connection::State::Connected
     }
 
     /// The client, for what this crate does not offer.
-    pub const fn client(&self) -> &Client {
-        &self.client
+    pub fn client(&self) -> &Client {
+        &self.0.client
     }
 
     /// JetStream on this connection.
-    pub const fn jetstream(&self) -> &jetstream::Context {
-        &self.context
+    pub fn jetstream(&self) -> &jetstream::Context {
+        &self.0.context
     }
 
     /// Sends what is waiting and closes the connection.
     pub async fn close(&self) {
-        if let Err(error) = self.client.drain().await {
+        if let Err(error) = self.0.client.drain().await {
             tracing::debug!(%error, "closing the connection to NATS");
         }
     }

@@ -1,14 +1,15 @@
 //! A stream as its only writer sees it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
-use async_nats::jetstream::ErrorCode;
 use callboard_kernel::EventId;
 use futures::StreamExt;
 
@@ -22,13 +23,13 @@ const WINDOW: usize = 256;
 #[derive(Debug, Clone)]
 pub struct JetStreamLog {
     nats: Nats,
-    spec: StreamSpec,
+    spec: Arc<StreamSpec>,
 }
 
 impl JetStreamLog {
     /// The stream of `spec`. It is made when first needed and not there.
-    pub const fn new(nats: Nats, spec: StreamSpec) -> Self {
-        Self { nats, spec }
+    pub fn new(nats: Nats, spec: StreamSpec) -> Self {
+        Self { nats, spec: Arc::new(spec) }
     }
 
     async fn stream(&self) -> Result<Stream, PublishError> {
@@ -72,6 +73,15 @@ impl From<SpecError> for PublishError {
 
 fn unavailable(error: impl std::fmt::Display) -> PublishError {
     PublishError::Unavailable(error.to_string())
+}
+
+/// The last sequence of a context's stream; 0 when there is none. Makes nothing.
+pub(crate) async fn last_sequence(nats: &Nats, context: &str) -> Result<u64, PublishError> {
+    match nats.jetstream().get_stream(crate::stream_name(context)).await {
+        Ok(stream) => Ok(stream.cached_info().state.last_sequence),
+        Err(error) if is_missing(&error) => Ok(0),
+        Err(error) => Err(unavailable(error)),
+    }
 }
 
 fn is_missing(error: &async_nats::jetstream::context::GetStreamError) -> bool {
@@ -121,7 +131,8 @@ impl StreamLog for JetStreamLog {
                 let message = message.map_err(unavailable)?;
                 let at = message.info().map_err(unavailable)?.stream_sequence;
                 // A message without an id is not ours; the nil id is in no outbox, so the relay sees a stranger.
-                let id = cloudevents::event_id(message.headers.as_ref()).unwrap_or(EventId(uuid::Uuid::nil()));
+                let id =
+                    cloudevents::event_id(message.headers.as_ref()).unwrap_or(EventId(uuid::Uuid::nil()));
                 found.push((at, id));
             }
         }

@@ -12,6 +12,7 @@ pub use difference::ConfigDifference;
 pub use log::JetStreamLog;
 pub use spec::{SpecError, StreamSpec};
 
+pub(crate) use log::last_sequence;
 pub(crate) use pull::{Durable, PullSubscription};
 pub(crate) use tail::tail_one;
 

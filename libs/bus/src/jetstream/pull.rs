@@ -129,7 +129,12 @@ impl PullSubscription {
         // behind the last one below which all is acknowledged. What comes twice is harmless: receipts answer.
         // Should this process die in between, the durable is made from the beginning of the stream: harmless too.
         let start_sequence = info.ack_floor.stream_sequence + 1;
-        tracing::info!(consumer = durable.name, start_sequence, pending = info.num_ack_pending, "begins again");
+        tracing::info!(
+            consumer = durable.name,
+            start_sequence,
+            pending = info.num_ack_pending,
+            "begins again"
+        );
         stream.delete_consumer(&durable.name).await.map_err(unavailable)?;
         Ok(Some(DeliverPolicy::ByStartSequence { start_sequence }))
     }

@@ -115,7 +115,12 @@ impl Tail {
                 self.goal = self.goal.min(sequence);
             }
             let headers = message.headers.as_ref();
-            match cloudevents::decode(&message.subject, headers, message.payload.clone(), (&self.stream, sequence)) {
+            match cloudevents::decode(
+                &message.subject,
+                headers,
+                message.payload.clone(),
+                (&self.stream, sequence),
+            ) {
                 Ok(event) => return OneItem::Event { sequence, event },
                 Err(error) => tracing::warn!(stream = self.stream, sequence, error.reason, "passed over"),
             }
@@ -157,9 +162,7 @@ impl Tail {
             self.goal = if info.state.messages == 0 { self.last } else { end };
         }
         let deliver_policy = match self.from.start {
-            Start::Time(time) if self.last == 0 => DeliverPolicy::ByStartTime {
-                start_time: time,
-            },
+            Start::Time(time) if self.last == 0 => DeliverPolicy::ByStartTime { start_time: time },
             _ => DeliverPolicy::ByStartSequence { start_sequence: self.last + 1 },
         };
         let consumer: PullConsumer = stream

@@ -46,7 +46,12 @@ impl StreamLog for MemLog {
     async fn events_from(&self, sequence: u64, limit: usize) -> Result<Vec<(u64, EventId)>, PublishError> {
         let mut state = self.shared.state.lock();
         let events = &state.ensure(&self.context).events;
-        Ok((1..).zip(events).filter(|(at, _)| *at >= sequence).take(limit).map(|(at, event)| (at, event.id)).collect())
+        Ok((1..)
+            .zip(events)
+            .filter(|(at, _)| *at >= sequence)
+            .take(limit)
+            .map(|(at, event)| (at, event.id))
+            .collect())
     }
 
     async fn publish(&self, events: &[Event], expected_last: u64) -> (Vec<u64>, Option<PublishError>) {

@@ -12,8 +12,11 @@ use crate::{Event, HandleError, Parking};
 /// Parks events in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct MemParking {
-    parked: Arc<Mutex<BTreeMap<(String, Uuid), Vec<(Event, String)>>>>,
+    parked: Arc<Mutex<Parked>>,
 }
+
+/// By consumer and key: events in order, each with why.
+type Parked = BTreeMap<(String, Uuid), Vec<(Event, String)>>;
 
 impl MemParking {
     /// Parked events of a consumer's key, in order, with why.

@@ -52,7 +52,8 @@ impl MemSubscription {
         }
         let now = Instant::now();
         let mut state = self.shared.state.lock();
-        let Some(stream) = state.streams.get_mut(&self.durable.context).filter(|stream| stream.made == self.made)
+        let Some(stream) =
+            state.streams.get_mut(&self.durable.context).filter(|stream| stream.made == self.made)
         else {
             return Look::Gone;
         };
@@ -64,7 +65,8 @@ impl MemSubscription {
                 return None;
             }
             (own.delivered + 1..=stream.events.len() as u64).find(|sequence| {
-                at(&stream.events, *sequence).is_some_and(|event| matches(&self.durable.filter, &event.subject()))
+                at(&stream.events, *sequence)
+                    .is_some_and(|event| matches(&self.durable.filter, &event.subject()))
             })
         });
         let Some((sequence, event)) =

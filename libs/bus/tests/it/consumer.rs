@@ -22,7 +22,8 @@ async fn events_of_a_key_come_in_order_and_once() {
     for (bus, _server) in both().await {
         let recorder = Recorder::content();
         let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
-        let events: Vec<_> = (1..=50).flat_map(|version| (1..=10).map(move |key| event(key, version))).collect();
+        let events: Vec<_> =
+            (1..=50).flat_map(|version| (1..=10).map(move |key| event(key, version))).collect();
         publish(&bus, &events).await;
         until_done(&recorder, 500).await;
         running.stop().await;
@@ -57,15 +58,17 @@ async fn not_now_is_tried_again_in_order_and_others_go_on() {
 #[tokio::test]
 async fn poison_parks_its_key_and_the_others_go_on() {
     for (bus, _server) in both().await {
-        let recorder = Recorder::new(|event, _| match (event.aggregate_id.as_u128(), event.aggregate_version.0) {
-            (1, 2) => Err(HandleError::Poison("cannot be decoded".into())),
-            (2, 1) => Err(HandleError::Failed("a bug".into())),
-            (3, 1) => panic!("a handler that panics"),
-            _ => Ok(Handled::Done),
-        });
+        let recorder =
+            Recorder::new(|event, _| match (event.aggregate_id.as_u128(), event.aggregate_version.0) {
+                (1, 2) => Err(HandleError::Poison("cannot be decoded".into())),
+                (2, 1) => Err(HandleError::Failed("a bug".into())),
+                (3, 1) => panic!("a handler that panics"),
+                _ => Ok(Handled::Done),
+            });
         let parking = MemParking::default();
         let running = Running::start(&bus, recorder.clone(), Arc::new(parking.clone()));
-        let events: Vec<_> = (1..=3).flat_map(|version| (1..=4).map(move |key| event(key, version))).collect();
+        let events: Vec<_> =
+            (1..=3).flat_map(|version| (1..=4).map(move |key| event(key, version))).collect();
         publish(&bus, &events).await;
         let parked = |key| -> Vec<i64> {
             let of_key = parking.parked("fleet-reacts", Uuid::from_u128(key));
@@ -219,7 +222,12 @@ async fn faults_of_the_bus_in_memory_only_repeat_events() {
     let memory = MemBus::new();
     let bus = Bus::from(memory.clone());
     let recorder = Recorder::content();
-    memory.set_faults(Faults { duplicate: 3, drop_acks: 4, delay: Some(Duration::from_millis(3)), ..Faults::default() });
+    memory.set_faults(Faults {
+        duplicate: 3,
+        drop_acks: 4,
+        delay: Some(Duration::from_millis(3)),
+        ..Faults::default()
+    });
     let running = Running::start(&bus, recorder.clone(), Arc::new(MemParking::default()));
     publish(&bus, &(1..=10).map(|version| event(1, version)).collect::<Vec<_>>()).await;
     eventually("the last one came", PATIENCE, || async {

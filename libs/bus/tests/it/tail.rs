@@ -60,10 +60,8 @@ async fn a_tail_from_a_time_with_a_filter_catches_up_too() {
 #[tokio::test]
 async fn a_stream_that_is_not_there_yet_counts_as_read() {
     for (bus, _server) in both().await {
-        let mut tail = bus.tail(vec![
-            TailFrom::new(CONTEXT, Start::New),
-            TailFrom::new("fleet", Start::Beginning),
-        ]);
+        let mut tail =
+            bus.tail(vec![TailFrom::new(CONTEXT, Start::New), TailFrom::new("fleet", Start::Beginning)]);
         assert_eq!(next(&mut tail).await, (0, 0));
         publish(&bus, &[event(1, 1)]).await;
         assert_eq!(next(&mut tail).await, (1, 1));
