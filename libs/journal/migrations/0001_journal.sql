@@ -56,7 +56,8 @@ create table timer (
     payload         bytea       not null,
     -- Somebody is firing it until then; null: nobody.
     claimed_until   timestamptz,
-    primary key (aggregate_kind, aggregate_id, name)
+    -- The id first: it finds the row, whatever the planner believes of the kinds.
+    primary key (aggregate_id, aggregate_kind, name)
 );
 create index timer_due_at on timer (due_at);
 

@@ -82,6 +82,9 @@ impl Prepared {
                 timers.insert(name, change);
             }
         }
+        if receipts.iter().any(|receipt| receipt.aggregate_id != aggregate_id) {
+            return Err("a receipt names another aggregate".to_owned());
+        }
         if version > expected && root.is_none() {
             return Err(format!("{}: the version moves and the root row is not put", schema.root.name));
         }

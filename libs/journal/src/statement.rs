@@ -81,59 +81,62 @@ fn column_aliases(count: usize) -> String {
     (0..count).map(|index| format!("c{index}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Names of parts begin with `_`, since a context's tables may have any other name.
-/// One statement for a batch of units of different aggregates, `n` numbering them in order of aggregate id.
+/// One statement for a batch of units of different aggregates, in order of aggregate id, `a` in rows that belong to
+/// one. Names of parts begin with `_`, since a context's tables may have any other name.
 ///
 /// Rows of roots are locked in order of id before any is changed, and receipts are inserted in order of id, so two
 /// batches that meet wait for each other and never in a circle. A unit wins when none of its commands has a receipt
 /// and its aggregate is at the version it expects; everything else is written for winners alone.
+///
+/// The plan is made when tables are empty and lives long. Tables are therefore looked up row by row through their keys
+/// (`lateral … limit 1`), and parts are joined only where the planner hashes them whatever it believes of their size.
 fn commit(schema: &Schema) -> String {
     let mut p = Parameters::default();
     let root = quoted(schema.root.name);
+    let own: Vec<&Column> = schema.root.columns.iter().skip(1).collect();
     let kind = p.next("text");
-    let units = p.unnest(["int4", "uuid", "uuid", "int8", "int8"]);
-    let receipts = p.unnest(["int4", "uuid", "int8", "int8", "text", "bytea"]);
-    let roots = p
-        .unnest(std::iter::once("int4").chain(schema.root.columns.iter().map(|column| sent_as(column.kind))));
-    let aliases = column_aliases(schema.root.columns.len());
-    let own = || schema.root.columns.iter().enumerate().skip(1);
-    let sets: String = own().fold(String::new(), |sets, (index, column)| {
-        sets + &format!(", {} = {}", quoted(column.name), value(index, column))
-    });
-    let names: String = own().fold(String::new(), |names, (_, column)| names + ", " + &quoted(column.name));
-    let values: String =
-        own().fold(String::new(), |values, (index, column)| values + ", " + &value(index, column));
+    let units = p.unnest(
+        ["uuid", "uuid", "int8", "int8"].into_iter().chain(own.iter().map(|column| sent_as(column.kind))),
+    );
+    let receipts = p.unnest(["uuid", "uuid", "int8", "int8", "text", "bytea"]);
+    let mut aliases = String::new();
+    let mut sets = String::new();
+    let mut names = String::new();
+    let mut values = String::new();
+    for (index, column) in own.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = write!(aliases, ", c{index}");
+        let _ = write!(sets, ", {} = {}", quoted(column.name), value(index, column));
+        let _ = write!(names, ", {}", quoted(column.name));
+        let _ = write!(values, ", {}", value(index, column));
+    }
     let mut sql = format!(
         "with _unit as materialized (
-  select * from {units} as u(n, id, org, expected, version)
+  select * from {units} as u(id, org, expected, version{aliases})
 ), _receipt as materialized (
-  select * from {receipts} as r(n, command_id, fingerprint, version, outcome, answer)
+  select * from {receipts} as r(a, command_id, fingerprint, version, outcome, answer)
 ), _replayed as materialized (
-  select r.n, r.command_id from _receipt r join command_receipt c on c.command_id = r.command_id
+  select r.a, r.command_id from _receipt r
+  cross join lateral (select from command_receipt c where c.command_id = r.command_id limit 1) c
 ), _fresh as materialized (
-  select u.* from _unit u where not exists (select from _replayed p where p.n = u.n)
-), _root as materialized (
-  select * from {roots} as r(n, {aliases})
+  select u.* from _unit u where not exists (select from _replayed p where p.a = u.id)
 ), _locked as materialized (
-  select t.id from _fresh f join {root} t on t.id = f.id
+  select f.* from _fresh f join {root} t on t.id = f.id
   where f.version > f.expected and f.expected > 0 order by t.id for update of t
 ), _updated as (
-  update {root} t set version = f.version{sets}
-  from _locked l join _fresh f on f.id = l.id join _root r on r.n = f.n
-  where t.id = l.id and t.version = f.expected and t.organisation_id = f.org
-  returning f.n
+  update {root} t set version = r.version{sets} from _locked r
+  where t.id = r.id and t.version = r.expected and t.organisation_id = r.org
+  returning t.id, t.organisation_id
 ), _inserted as (
   insert into {root} (id, organisation_id, version{names})
-  select f.id, f.org, f.version{values} from _fresh f join _root r on r.n = f.n
-  where f.version > f.expected and f.expected = 0 order by f.id
-  on conflict (id) do nothing returning id
+  select r.id, r.org, r.version{values} from _fresh r
+  where r.version > r.expected and r.expected = 0 order by r.id
+  on conflict (id) do nothing returning id, organisation_id
 ), _unchanged as (
-  select f.n from _fresh f left join {root} t on t.id = f.id
-  where f.version = f.expected and coalesce(t.version, 0) = f.expected
-), _winner as materialized (
-  select f.n, f.id, f.org from _updated u join _fresh f on f.n = u.n
-  union all select f.n, f.id, f.org from _inserted i join _fresh f on f.id = i.id
-  union all select f.n, f.id, f.org from _unchanged u join _fresh f on f.n = u.n
+  select f.id, f.org from _fresh f
+  where f.version = f.expected and coalesce((select t.version from {root} t where t.id = f.id), 0) = f.expected
+), _winner(id, org) as materialized (
+  select * from _updated union all select * from _inserted union all select * from _unchanged
 )"
     );
     for (number, child) in schema.children.iter().enumerate() {
@@ -141,7 +144,7 @@ fn commit(schema: &Schema) -> String {
         put_children(&mut sql, &mut p, number, child);
     }
     let events = p.unnest([
-        "int4",
+        "uuid",
         "uuid",
         "uuid",
         "text",
@@ -156,8 +159,8 @@ fn commit(schema: &Schema) -> String {
         "text",
         "bytea",
     ]);
-    let set = p.unnest(["int4", "text", "timestamptz", "bytea"]);
-    let cancelled = p.unnest(["int4", "text"]);
+    let set = p.unnest(["uuid", "text", "timestamptz", "bytea"]);
+    let cancelled = p.unnest(["uuid", "text"]);
     // Writing to a string cannot fail.
     let _ = write!(
         sql,
@@ -165,28 +168,28 @@ fn commit(schema: &Schema) -> String {
   insert into command_receipt
     (command_id, aggregate_id, organisation_id, fingerprint, version, outcome, answer)
   select r.command_id, w.id, w.org, r.fingerprint, r.version, r.outcome, r.answer
-  from _receipt r join _winner w on w.n = r.n order by r.command_id
+  from _receipt r join _winner w on w.id = r.a order by r.command_id
 ), _event_put as (
   insert into outbox
     (event_id, organisation_id, context, name, kind, aggregate_id, aggregate_version, time, causation, correlation,
      traceparent, actor, payload)
   select e.event_id, e.org, e.context, e.name, e.kind, e.aggregate_id, e.version, e.time, e.causation, e.correlation,
      e.traceparent, e.actor, e.payload
-  from {events} with ordinality as e(n, event_id, org, context, name, kind, aggregate_id, version, time, causation,
+  from {events} with ordinality as e(a, event_id, org, context, name, kind, aggregate_id, version, time, causation,
      correlation, traceparent, actor, payload, place)
-  join _winner w on w.n = e.n order by e.place
+  join _winner w on w.id = e.a order by e.place
 ), _timer_delete as (
-  delete from timer t using {cancelled} as k(n, name), _winner w
-  where w.n = k.n and t.aggregate_kind = {kind} and t.aggregate_id = w.id and t.name = k.name
+  delete from timer t using {cancelled} as k(a, name), _winner w
+  where w.id = k.a and t.aggregate_kind = {kind} and t.aggregate_id = w.id and t.name = k.name
 ), _timer_put as (
   insert into timer (aggregate_kind, aggregate_id, name, organisation_id, due_at, payload)
   select {kind}, w.id, k.name, w.org, k.due_at, k.payload
-  from {set} as k(n, name, due_at, payload) join _winner w on w.n = k.n
-  on conflict (aggregate_kind, aggregate_id, name) do update
+  from {set} as k(a, name, due_at, payload) join _winner w on w.id = k.a
+  on conflict (aggregate_id, aggregate_kind, name) do update
   set organisation_id = excluded.organisation_id, due_at = excluded.due_at, payload = excluded.payload,
       claimed_until = null
 )
-select w.n, null::uuid as command_id from _winner w union all select p.n, p.command_id from _replayed p"
+select w.id, null::uuid as command_id from _winner w union all select p.a, p.command_id from _replayed p"
     );
     sql
 }
@@ -197,15 +200,15 @@ fn delete_children(sql: &mut String, p: &mut Parameters, number: usize, child: &
         .iter()
         .filter_map(|name| child.columns.iter().find(|column| column.name == *name))
         .collect();
-    let rows = p.unnest(std::iter::once("int4").chain(keys.iter().map(|column| sent_as(column.kind))));
+    let rows = p.unnest(std::iter::once("uuid").chain(keys.iter().map(|column| sent_as(column.kind))));
     let matches: String = keys.iter().enumerate().fold(String::new(), |all, (index, column)| {
         all + &format!(" and t.{} = {}", quoted(column.name), value(index, column))
     });
     let _ = write!(
         sql,
         ", _delete_{number} as (
-  delete from {table} t using {rows} as r(n, {aliases}), _winner w
-  where w.n = r.n and t.aggregate_id = w.id{matches}
+  delete from {table} t using {rows} as r(a, {aliases}), _winner w
+  where w.id = r.a and t.aggregate_id = w.id{matches}
 )",
         table = quoted(child.name),
         aliases = column_aliases(keys.len()),
@@ -215,8 +218,7 @@ fn delete_children(sql: &mut String, p: &mut Parameters, number: usize, child: &
 /// A row that is there already under the key belongs to the same aggregate. If it does not, the case below makes its
 /// owner null, which no table allows: the unit is refused instead of taking another's row.
 fn put_children(sql: &mut String, p: &mut Parameters, number: usize, child: &Table) {
-    let rows =
-        p.unnest(std::iter::once("int4").chain(child.columns.iter().map(|column| sent_as(column.kind))));
+    let rows = p.unnest(child.columns.iter().map(|column| sent_as(column.kind)));
     let names: Vec<String> = child.columns.iter().map(|column| quoted(column.name)).collect();
     let values: Vec<String> =
         child.columns.iter().enumerate().map(|(index, column)| value(index, column)).collect();
@@ -238,7 +240,7 @@ fn put_children(sql: &mut String, p: &mut Parameters, number: usize, child: &Tab
         sql,
         ", _put_{number} as (
   insert into {table} as t ({names})
-  select {values} from {rows} as r(n, {aliases}) join _winner w on w.n = r.n
+  select {values} from {rows} as r({aliases}) join _winner w on w.id = r.c0
   on conflict ({key}) do {action}
 )",
         table = quoted(child.name),

@@ -1,6 +1,6 @@
 //! Writing a batch of units in one statement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use callboard_actor::CommitError;
@@ -18,7 +18,7 @@ use crate::committer::Writer;
 use crate::metric_names as metric;
 use crate::postgres::read::outcome_text;
 use crate::prepared::Prepared;
-use crate::{Column, ColumnType, Row, Schema, Table, Value};
+use crate::{Column, ColumnType, Schema, Table, Value};
 
 /// A unit written alone is tried again so often after a deadlock, a serialisation failure or a repeat that came in
 /// between.
@@ -134,7 +134,7 @@ impl PgWriter {
         };
         // Made of table and column names, which are constants of the context.
         let statement = AssertSqlSafe(Arc::clone(&self.statement));
-        let answer: Result<Vec<(i32, Option<Uuid>)>, sqlx::Error> =
+        let answer: Result<Vec<(Uuid, Option<Uuid>)>, sqlx::Error> =
             sqlx::query_as_with(statement, arguments).fetch_all(&mut **connection).await;
         let rows = match answer {
             Ok(rows) => rows,
@@ -147,22 +147,19 @@ impl PgWriter {
                 return Err(error);
             }
         };
-        let mut won = vec![false; units.len()];
-        let mut replayed: HashMap<usize, Vec<CommandId>> = HashMap::new();
-        for (number, command) in rows {
-            let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let mut won = HashSet::with_capacity(units.len());
+        let mut replayed: HashMap<Uuid, Vec<CommandId>> = HashMap::new();
+        for (aggregate, command) in rows {
             match command {
-                Some(command) => replayed.entry(number).or_default().push(command.into()),
+                Some(command) => replayed.entry(aggregate).or_default().push(command.into()),
                 None => {
-                    if let Some(won) = won.get_mut(number) {
-                        *won = true;
-                    }
+                    won.insert(aggregate);
                 }
             }
         }
-        let outcomes = won.into_iter().enumerate().map(|(number, won)| match replayed.remove(&number) {
+        let outcomes = units.iter().map(|unit| match replayed.remove(&unit.aggregate_id) {
             Some(commands) => Err(CommitError::Replayed(commands)),
-            None if won => Ok(()),
+            None if won.contains(&unit.aggregate_id) => Ok(()),
             None => Err(CommitError::Conflict),
         });
         Ok(outcomes.collect())
@@ -205,38 +202,39 @@ impl Failure {
 fn bind(kind: &str, schema: &Schema, units: &[Prepared]) -> Result<PgArguments, BoxDynError> {
     let mut arguments = PgArguments::default();
     arguments.add(kind)?;
-    let numbers = || (0_i32..).zip(units);
-
-    column(&mut arguments, numbers().map(|(n, _)| n))?;
     column(&mut arguments, units.iter().map(|unit| unit.aggregate_id))?;
     column(&mut arguments, units.iter().map(|unit| unit.organisation.uuid()))?;
     column(&mut arguments, units.iter().map(|unit| unit.expected.0))?;
     column(&mut arguments, units.iter().map(|unit| unit.version.0))?;
+    let nothing = vec![Value::Null; schema.root.columns.len()];
+    let roots: Vec<&[Value]> =
+        units.iter().map(|unit| unit.root.as_deref().unwrap_or(&nothing)).map(|root| &root[1..]).collect();
+    rows(&mut arguments, &roots, schema.root.columns.iter().skip(1))?;
 
-    let receipts = || numbers().flat_map(|(n, unit)| unit.receipts.iter().map(move |receipt| (n, receipt)));
-    column(&mut arguments, receipts().map(|(n, _)| n))?;
-    column(&mut arguments, receipts().map(|(_, receipt)| receipt.command_id.uuid()))?;
-    column(&mut arguments, receipts().map(|(_, receipt)| receipt.fingerprint))?;
-    column(&mut arguments, receipts().map(|(_, receipt)| receipt.version.0))?;
-    column(&mut arguments, receipts().map(|(_, receipt)| outcome_text(&receipt.outcome)))?;
-    column(&mut arguments, receipts().map(|(_, receipt)| &receipt.answer[..]))?;
-
-    let roots: Vec<(i32, &[Value])> =
-        numbers().filter_map(|(n, unit)| unit.root.as_deref().map(|root| (n, root))).collect();
-    rows(&mut arguments, &roots, schema.root.columns.iter())?;
+    let receipts = || units.iter().flat_map(|unit| unit.receipts.iter());
+    column(&mut arguments, receipts().map(|receipt| receipt.aggregate_id))?;
+    column(&mut arguments, receipts().map(|receipt| receipt.command_id.uuid()))?;
+    column(&mut arguments, receipts().map(|receipt| receipt.fingerprint))?;
+    column(&mut arguments, receipts().map(|receipt| receipt.version.0))?;
+    column(&mut arguments, receipts().map(|receipt| outcome_text(&receipt.outcome)))?;
+    column(&mut arguments, receipts().map(|receipt| &receipt.answer[..]))?;
 
     for (number, child) in schema.children.iter().enumerate() {
-        let of = |pick: fn(&crate::prepared::ChildRows) -> &Vec<Row>| -> Vec<(i32, &[Value])> {
-            numbers()
-                .flat_map(|(n, unit)| pick(&unit.children[number]).iter().map(move |row| (n, row.as_slice())))
-                .collect()
-        };
-        rows(&mut arguments, &of(|rows| &rows.deletes), key_columns(child))?;
-        rows(&mut arguments, &of(|rows| &rows.puts), child.columns.iter())?;
+        let deletes: Vec<(Uuid, &[Value])> = units
+            .iter()
+            .flat_map(|unit| {
+                unit.children[number].deletes.iter().map(|key| (unit.aggregate_id, key.as_slice()))
+            })
+            .collect();
+        column(&mut arguments, deletes.iter().map(|(id, _)| *id))?;
+        let keys: Vec<&[Value]> = deletes.into_iter().map(|(_, key)| key).collect();
+        rows(&mut arguments, &keys, key_columns(child))?;
+        let puts = units.iter().flat_map(|unit| unit.children[number].puts.iter().map(Vec::as_slice));
+        rows(&mut arguments, &puts.collect::<Vec<_>>(), child.columns.iter())?;
     }
 
-    let events = || numbers().flat_map(|(n, unit)| unit.events.iter().map(move |event| (n, event)));
-    column(&mut arguments, events().map(|(n, _)| n))?;
+    let events = || units.iter().flat_map(|unit| unit.events.iter().map(|event| (unit.aggregate_id, event)));
+    column(&mut arguments, events().map(|(id, _)| id))?;
     column(&mut arguments, events().map(|(_, event)| event.id.uuid()))?;
     column(&mut arguments, events().map(|(_, event)| event.organisation.uuid()))?;
     column(&mut arguments, events().map(|(_, event)| event.context.as_str()))?;
@@ -251,15 +249,16 @@ fn bind(kind: &str, schema: &Schema, units: &[Prepared]) -> Result<PgArguments, 
     column(&mut arguments, events().map(|(_, event)| event.actor.to_string()))?;
     column(&mut arguments, events().map(|(_, event)| &event.payload[..]))?;
 
-    let timers = || numbers().flat_map(|(n, unit)| unit.timers.iter().map(move |(name, to)| (n, name, to)));
+    let timers =
+        || units.iter().flat_map(|unit| unit.timers.iter().map(|(name, to)| (unit.aggregate_id, name, to)));
     let set =
-        || timers().filter_map(|(n, name, to)| to.as_ref().map(|(due, payload)| (n, name, due, payload)));
-    column(&mut arguments, set().map(|(n, ..)| n))?;
+        || timers().filter_map(|(id, name, to)| to.as_ref().map(|(due, payload)| (id, name, due, payload)));
+    column(&mut arguments, set().map(|(id, ..)| id))?;
     column(&mut arguments, set().map(|(_, name, ..)| name.as_str()))?;
     column(&mut arguments, set().map(|(_, _, due, _)| *due))?;
     column(&mut arguments, set().map(|(.., payload)| &payload[..]))?;
     let cancelled = || timers().filter(|(.., to)| to.is_none());
-    column(&mut arguments, cancelled().map(|(n, ..)| n))?;
+    column(&mut arguments, cancelled().map(|(id, ..)| id))?;
     column(&mut arguments, cancelled().map(|(_, name, _)| name.as_str()))?;
     Ok(arguments)
 }
@@ -272,15 +271,14 @@ where
     arguments.add(values.collect::<Vec<T>>())
 }
 
-/// One array of numbers and one per column.
+/// One array per column.
 fn rows<'c>(
     arguments: &mut PgArguments,
-    rows: &[(i32, &[Value])],
+    rows: &[&[Value]],
     columns: impl Iterator<Item = &'c Column>,
 ) -> Result<(), BoxDynError> {
-    column(arguments, rows.iter().map(|(n, _)| *n))?;
     for (index, of) in columns.enumerate() {
-        let values = || rows.iter().map(|(_, row)| &row[index]);
+        let values = || rows.iter().map(|row| &row[index]);
         // Types were checked when the unit was prepared; what is left of another type is null.
         macro_rules! array {
             ($type:ty, $variant:ident($value:ident) => $sent:expr) => {

@@ -1,12 +1,16 @@
 //! What only Postgres can show: several processes, constraints, lost connections.
 
 use callboard_actor::{CommitError, Store as _};
-use callboard_journal::{JournalOptions, PgJournal, RowChange};
+use callboard_journal::{JournalOptions, PgJournal, RowChange, TimerChange, Value};
 use callboard_kernel::Version;
+use callboard_testkit::{PATIENCE, eventually_some};
 use futures::future::join_all;
+use sqlx::postgres::PgPoolOptions;
 use tokio_util::task::TaskTracker;
 
-use crate::sample::{LINE, Postgres, ROOT, Samples, World as _, command, id, line, root, set, unit, with};
+use crate::sample::{
+    HISTORY, LABEL, LINE, MARK, Postgres, ROOT, Samples, World as _, command, id, line, root, set, unit, with,
+};
 
 /// Another process on the same database.
 fn another(world: &Postgres) -> PgJournal {
@@ -126,5 +130,53 @@ async fn a_schema_name_is_a_plain_word() {
     let mut connection = world.pool.acquire().await.unwrap();
     for name in ["", "1a", "a b", "a\"; drop", "Upper"] {
         assert!(callboard_journal::migrate(&mut connection, name).await.is_err(), "{name:?}");
+    }
+}
+
+/// Plans are made while tables are empty and stay: none may read a table from end to end.
+#[tokio::test]
+async fn commits_find_their_rows_by_key() {
+    let world = Postgres::new().await;
+    let store = world.store();
+    let busy = |n: u128, version: i64, number: u128| {
+        let changes = [
+            RowChange::Put(&LINE, line(id(n), 1, "text")),
+            RowChange::Delete(&LINE, vec![id(n).into(), 2.into()]),
+            RowChange::Put(&LABEL, vec![id(n).into(), id(n).into(), Value::Null]),
+            RowChange::Delete(&LABEL, vec![id(1 << 100 | n).into()]),
+            RowChange::Put(&MARK, vec![id(n).into(), "word".into()]),
+            RowChange::Put(&HISTORY, vec![id(n).into(), 1.into()]),
+        ];
+        let mut one = with(unit(id(n), version, number), changes);
+        let cancel = TimerChange::Cancel { name: "b".to_owned() };
+        one.records[0].timers = vec![set("a", "2026-01-01T00:00:00Z"), cancel];
+        one
+    };
+    for n in 1..=10 {
+        store.commit(busy(n, 0, n)).await.unwrap();
+    }
+    for round in 0..12 {
+        let commits = (0..200).map(|n| store.commit(busy(1000 + round * 200 + n, 0, 1000 + round * 200 + n)));
+        assert!(join_all(commits).await.iter().all(Result::is_ok));
+    }
+    let commits = (1000..1200).map(|n| store.commit(busy(n, 1, 1_000_000 + n)));
+    assert!(join_all(commits).await.iter().all(Result::is_ok));
+    // A server process tells what it read when it ends at the latest.
+    let options = (*world.pool.connect_options()).clone();
+    world.pool.close().await;
+    let pool = PgPoolOptions::new().connect_with(options).await.unwrap();
+    let read = eventually_some("statistics of all commits", PATIENCE, || async {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "select relname::text, seq_tup_read, n_tup_ins from pg_stat_user_tables where schemaname = 'sample'",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        let all = rows.iter().any(|(name, _, inserted)| name == "command_receipt" && *inserted >= 2610);
+        all.then_some(rows)
+    })
+    .await;
+    for (table, rows, _) in read {
+        assert!(rows < 1500, "{table}: {rows} rows read from end to end");
     }
 }

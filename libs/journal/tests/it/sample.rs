@@ -70,7 +70,7 @@ pub static HISTORY: Table = Table {
 };
 pub static SCHEMA: Schema = Schema { root: &ROOT, children: &[&LINE, &LABEL, &MARK, &HISTORY] };
 
-const TABLES: &str = "
+pub const TABLES: &str = "
 create table sample (
     id uuid primary key, organisation_id uuid not null, version bigint not null, other uuid, title text,
     big bigint, small integer check (small <> 13), fraction double precision, \"is\" boolean, at timestamptz,
@@ -150,7 +150,7 @@ impl Mapping for Samples {
 }
 
 /// Where a store keeps things, for looking from outside.
-#[expect(async_fn_in_trait, reason = "used here alone")]
+#[allow(async_fn_in_trait, reason = "used by tests alone")]
 pub trait World {
     type Store: Store<Sample, Record = Record> + Clone;
     fn store(&self) -> &Self::Store;
