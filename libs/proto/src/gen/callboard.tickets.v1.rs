@@ -884,11 +884,16 @@ pub struct ListUpdatesResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// Asks for the service record.
+/// Asks for the service record, or for its next page.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetServiceRecordRequest {
     #[prost(string, tag = "1")]
     pub ticket_id: ::prost::alloc::string::String,
+    /// 0: 200; more than 200 counts as 200; negative: INVALID_ARGUMENT.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
 }
 /// The digital service record.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -897,6 +902,9 @@ pub struct GetServiceRecordResponse {
     pub ticket: ::core::option::Option<Ticket>,
     #[prost(message, repeated, tag = "2")]
     pub updates: ::prost::alloc::vec::Vec<Update>,
+    /// Empty: the end. A page may hold less than was asked for, so that it fits into a message.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// Asks for a page of the timeline.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1014,7 +1022,7 @@ pub struct DeleteFlowRequest {
 /// Removed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteFlowResponse {}
-/// How a list is sorted; ties by id.
+/// How a list is sorted; ties by create time in the same direction, then by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum TicketOrder {
@@ -1026,6 +1034,7 @@ pub enum TicketOrder {
     UpdateTimeAsc = 4,
     PriorityDesc = 5,
     RatingDesc = 6,
+    /// By number; drafts have none and are left out.
     NumberDesc = 7,
     NumberAsc = 8,
 }
