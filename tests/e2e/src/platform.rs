@@ -251,7 +251,7 @@ impl Platform {
             all.push(("CALLBOARD__DATABASE__MIGRATE_ON_START", "true".to_owned()));
         }
         if service == Service::Directory {
-            all.push(("CALLBOARD__DIRECTORY__ISSUER__URL", "https://callboard.test".to_owned()));
+            all.push(("CALLBOARD__DIRECTORY__ISSUER__ISSUER", "https://callboard.test".to_owned()));
             all.push(("CALLBOARD__DIRECTORY__ISSUER__DEVELOPMENT_TOKENS", "true".to_owned()));
         }
         let mut all: Vec<(String, String)> =

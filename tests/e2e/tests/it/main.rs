@@ -1,1 +1,4 @@
-//! Not written yet.
+//! The life of a ticket over separate processes, and what must hold when they die.
+
+mod events;
+mod life;

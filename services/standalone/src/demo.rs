@@ -1,0 +1,198 @@
+//! Plays the life of a ticket through a running gateway and prints each call and each event as it arrives.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use callboard_kernel::{IdGenerator, RandomIds};
+use callboard_service::BoxError;
+use futures::StreamExt;
+use parking_lot::Mutex;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::rest::Client;
+use crate::seed::Demo;
+
+/// The longest a demo waits for an event.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// What has been seen on the live stream.
+#[derive(Default)]
+struct Seen {
+    /// Event id to a short name, to say what caused what.
+    names: Mutex<HashMap<String, String>>,
+    order: Mutex<Vec<String>>,
+    news: Notify,
+}
+
+/// Prints a line of the play.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away ends the play at its next call.
+    let _ = writeln!(out, "{line}");
+}
+
+struct Player<'a> {
+    name: &'a str,
+    client: Client,
+}
+
+impl Player<'_> {
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, BoxError> {
+        let shown = body.as_ref().map(|body| format!(" {body}")).unwrap_or_default();
+        say(&format!("→ {:<9} {method} {path}{shown}", self.name));
+        let answer = self.client.send_when_known(method, path, body, Some(RandomIds.next())).await?;
+        say(&format!("← {:<9} {}", "", short(&answer)));
+        Ok(answer)
+    }
+}
+
+/// What of an answer a reader wants to see.
+fn short(answer: &Value) -> String {
+    const SHOWN: [&str; 9] =
+        ["number", "status", "state", "visibility", "title", "score", "employeeId", "text", "id"];
+    let parts: Vec<String> = SHOWN
+        .iter()
+        .filter_map(|key| {
+            answer.get(key).filter(|value| !value.is_null()).map(|value| format!("{key}: {value}"))
+        })
+        .collect();
+    if parts.is_empty() { "ok".to_owned() } else { parts.join(", ") }
+}
+
+/// Follows `/v1/live` and prints what comes.
+async fn follow(client: Client, seen: Arc<Seen>, ready: Arc<Notify>) -> Result<(), BoxError> {
+    let answer = client.request(Method::GET, "/v1/live").send().await?.error_for_status()?;
+    ready.notify_one();
+    let mut stream = answer.bytes_stream();
+    let mut pending = String::new();
+    while let Some(bytes) = stream.next().await {
+        pending.push_str(&String::from_utf8_lossy(&bytes?));
+        while let Some(end) = pending.find("\n\n") {
+            let block: String = pending.drain(..end + 2).collect();
+            let data: String = block.lines().filter_map(|line| line.strip_prefix("data:")).collect();
+            if let Ok(event) = serde_json::from_str::<Value>(data.trim()) {
+                show(&event, &seen);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn show(event: &Value, seen: &Seen) {
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let (id, name, cause) = (text("eventId"), text("event"), text("causedBy"));
+    let because = match seen.names.lock().get(&cause) {
+        Some(cause) => format!("because of {cause}"),
+        None if cause.is_empty() => "by hand".to_owned(),
+        None => format!("because of event {cause}"),
+    };
+    say(&format!("  ⚡ {name:<28} {because}"));
+    seen.names.lock().insert(id, name.clone());
+    seen.order.lock().push(name);
+    seen.news.notify_waiters();
+}
+
+impl Seen {
+    /// Waits until an event of this name has come since position `from`.
+    async fn wait(&self, name: &str, from: usize) -> Result<(), BoxError> {
+        let found = async {
+            loop {
+                let news = self.news.notified();
+                if self.order.lock().iter().skip(from).any(|seen| seen == name) {
+                    return;
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.map_err(|_| format!("no event {name} came").into())
+    }
+
+    fn position(&self) -> usize {
+        self.order.lock().len()
+    }
+}
+
+/// Plays the life: scan, answer, offers, accept, work, done, rate, closed.
+///
+/// # Errors
+/// The first call that fails, or an event that does not come.
+pub async fn play(gateway: &str, demo: &Demo) -> Result<(), BoxError> {
+    let anyone = Client::new(gateway);
+    let seen = Arc::new(Seen::default());
+    let (ready, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let moderator = anyone.as_person(&demo.email("max")).await?;
+    let tasks = TaskTracker::new();
+    let follower = follow(moderator.clone(), Arc::clone(&seen), Arc::clone(&ready));
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            outcome = follower => if let Err(error) = outcome {
+                say(&format!("the live stream ended: {error}"));
+            },
+            () = stopped.cancelled() => {}
+        }
+    });
+    tokio::time::timeout(PATIENCE, ready.notified()).await.map_err(|_| "no live stream")?;
+    let outcome = life(&anyone, demo, &seen).await;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    outcome
+}
+
+async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError> {
+    say("A visitor scans the code on the coffee machine and answers the flow \"Repair\".");
+    let visitor = Player { name: "visitor", client: anyone.as_visitor(&demo.coffee_code, None).await? };
+    let draft = visitor.call(Method::POST, "/v1/tickets", Some(json!({"flowId": demo.repair_flow}))).await?;
+    let ticket = draft["id"].as_str().unwrap_or_default().to_owned();
+    let at = |rest: &str| format!("/v1/tickets/{ticket}{rest}");
+    visitor
+        .call(Method::PUT, &at("/answers/what"), Some(json!({"text": "It hisses and gives no coffee"})))
+        .await?;
+    visitor.call(Method::PUT, &at("/answers/part"), Some(json!({"choice": "pump"}))).await?;
+    visitor.call(Method::POST, &at(":submit"), Some(json!({}))).await?;
+    seen.wait("offers.made", 0).await?;
+
+    say("\nNora, of the team that serves this customer, looks at it and accepts.");
+    let nora = Player { name: "nora", client: anyone.as_person(&demo.email("nora")).await? };
+    nora.call(Method::GET, &at("/view"), None).await?;
+    let offers = nora.client.get_until(&format!("/v1/offers?ticketId={ticket}"), |page| {
+        own_offer(page, demo.employee("nora")).is_some()
+    });
+    let offer = own_offer(&offers.await?, demo.employee("nora")).unwrap_or_default();
+    nora.call(Method::POST, &format!("/v1/offers/{offer}:accept"), Some(json!({}))).await?;
+    seen.wait("ticket.assigned", 0).await?;
+
+    say("\nShe works on it.");
+    nora.call(Method::POST, &at(":setStatus"), Some(json!({"status": "IN_PROGRESS"}))).await?;
+    let update = json!({"text": "Pump seal replaced, **pressure 9 bar**.", "visibility": "PUBLIC"});
+    nora.call(Method::POST, &at("/updates"), Some(update)).await?;
+    let note = json!({"text": "Order two more seals.", "visibility": "INTERNAL"});
+    nora.call(Method::POST, &at("/updates"), Some(note)).await?;
+    let before = seen.position();
+    nora.call(Method::POST, &at(":setStatus"), Some(json!({"status": "DONE"}))).await?;
+    seen.wait("rating.requested", before).await?;
+
+    say("\nThe visitor is asked, rates, and the ticket closes by itself.");
+    visitor
+        .call(Method::POST, &at("/rating:submit"), Some(json!({"score": 5, "comment": "Quick and friendly"})))
+        .await?;
+    seen.wait("ticket.closed", before).await?;
+    let closed = nora.client.send(Method::GET, &at(""), None, None).await?;
+    say(&format!(
+        "\nTicket {} is {} with a rating of {}.",
+        closed["number"], closed["status"], closed["rating"]
+    ));
+    Ok(())
+}
+
+fn own_offer(page: &Value, employee: &str) -> Option<String> {
+    let offers = page["offers"].as_array()?;
+    let own = offers.iter().find(|offer| offer["employeeId"] == employee)?;
+    own["id"].as_str().map(str::to_owned)
+}

@@ -1,0 +1,132 @@
+//! All services in this process, wired to each other over loopback.
+
+use std::net::SocketAddr;
+
+use callboard_backing::{Backing, free_port};
+use callboard_service::{BoxError, Definition, Running, StartOptions, start, telemetry};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// The contexts and the gateway, running.
+#[derive(Debug)]
+pub struct Platform {
+    /// The contexts, in the order of their start.
+    contexts: Vec<Running>,
+    gateway: Running,
+}
+
+/// The contexts, the directory first: it holds the keys that the others verify tokens with.
+fn contexts() -> [Definition; 4] {
+    [
+        callboard_directory::definition(),
+        callboard_tickets::definition(),
+        callboard_fleet::definition(),
+        callboard_ratings::definition(),
+    ]
+}
+
+impl Platform {
+    /// Starts everything on these servers and waits until it serves. `gateway` is where people come in.
+    ///
+    /// # Errors
+    /// The first service that does not start.
+    pub async fn start(backing: &Backing, gateway: SocketAddr) -> Result<Self, BoxError> {
+        let keys: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
+        let issuer = format!("http://{keys}");
+        let metrics = telemetry::metrics();
+        let common = || {
+            StartOptions { environment: environment(), ..StartOptions::default() }
+                .with("nats.url", backing.nats_url())
+                .with("shutdown.propagation_delay", "0s")
+                .with("auth.issuers", issuers(&issuer))
+        };
+        let mut running = Vec::new();
+        for definition in contexts() {
+            let directory = definition.name == "directory";
+            let mut options = common()
+                .with("database.url", backing.postgres_url())
+                .with("database.migrate_on_start", true)
+                .with("grpc.listen", "127.0.0.1:0")
+                .with("admin.listen", if directory { keys.to_string() } else { "127.0.0.1:0".to_owned() });
+            if directory {
+                options = options
+                    .with("directory.issuer.issuer", issuer.clone())
+                    .with("directory.issuer.development_tokens", true);
+            }
+            running.push(start(definition, options, metrics.clone(), CancellationToken::new()).await?);
+        }
+        let mut options =
+            common().with("grpc.listen", gateway.to_string()).with("admin.listen", "127.0.0.1:0");
+        for (definition, service) in contexts().iter().zip(&running) {
+            let key = format!("gateway.upstreams.{}", definition.name);
+            options = options.with(key, format!("http://{}", service.grpc_addr));
+        }
+        let gateway =
+            start(callboard_gateway::definition(), options, metrics.clone(), CancellationToken::new())
+                .await?;
+        let mut platform = Self { contexts: running, gateway };
+        for service in &mut platform.contexts {
+            service.ready().await?;
+        }
+        platform.gateway.ready().await?;
+        Ok(platform)
+    }
+
+    /// Where people come in: `http://127.0.0.1:…`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.gateway.grpc_addr)
+    }
+
+    /// Where metrics and probes are, by service.
+    pub fn admin_urls(&self) -> Vec<(&'static str, String)> {
+        let names = contexts().map(|definition| definition.name);
+        names
+            .into_iter()
+            .zip(&self.contexts)
+            .chain([("gateway", &self.gateway)])
+            .map(|(name, service)| (name, format!("http://{}", service.admin_addr)))
+            .collect()
+    }
+
+    /// Where the services listen for gRPC, by name; the gateway takes all of it too.
+    pub fn grpc_urls(&self) -> Vec<(&'static str, String)> {
+        let names = contexts().map(|definition| definition.name);
+        names
+            .into_iter()
+            .zip(&self.contexts)
+            .map(|(name, service)| (name, format!("http://{}", service.grpc_addr)))
+            .collect()
+    }
+
+    /// Stops the gateway, then the contexts, each in good order.
+    ///
+    /// # Errors
+    /// The first that did not end well; all are asked to.
+    pub async fn stop(self) -> Result<(), BoxError> {
+        let mut outcome = self.gateway.stop().await;
+        for service in &self.contexts {
+            service.request_stop();
+        }
+        for service in self.contexts {
+            outcome = outcome.and(service.stop().await);
+        }
+        outcome
+    }
+}
+
+fn issuers(issuer: &str) -> Value {
+    json!([{"issuer": issuer, "audience": "callboard", "jwks_url": format!("{issuer}/.well-known/jwks.json")}])
+}
+
+/// What the caller's environment may still say: how calls are limited, what is logged. Addresses are ours to choose.
+fn environment() -> Vec<(String, String)> {
+    const OURS: [&str; 6] = [
+        "CALLBOARD__DATABASE__",
+        "CALLBOARD__NATS__",
+        "CALLBOARD__GRPC__LISTEN",
+        "CALLBOARD__ADMIN__LISTEN",
+        "CALLBOARD__AUTH__ISSUERS",
+        "CALLBOARD__GATEWAY__UPSTREAMS",
+    ];
+    std::env::vars().filter(|(name, _)| !OURS.iter().any(|ours| name.starts_with(ours))).collect()
+}

@@ -1,0 +1,34 @@
+//! The `curl` lines that play a ticket's life by hand.
+
+use crate::seed::Demo;
+
+/// Lines to paste into a shell, in order.
+pub fn tour(url: &str, demo: &Demo) -> String {
+    format!(
+        r#"
+A ticket's life by hand:
+
+  CALLBOARD={url}
+  token() {{ curl -s $CALLBOARD/v1/sessions:developmentToken --json '{{"email":"'$1'"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["tokens"]["accessToken"])'; }}
+  field() {{ python3 -c 'import json,sys; print(json.load(sys.stdin)["'$1'"])'; }}
+
+  # Somebody scans the code and asks for help.
+  VISITOR=$(curl -s $CALLBOARD/v1/codes:scan --json '{{"code":"{code}"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["tokens"]["accessToken"])')
+  TICKET=$(curl -s $CALLBOARD/v1/tickets -H "Authorization: Bearer $VISITOR" --json '{{"flowId":"{flow}","open":true,"answers":[{{"step":"what","text":"No coffee"}},{{"step":"part","choice":"pump"}}]}}' | field id)
+
+  # A moment later Nora has an offer, and accepts.
+  sleep 1
+  NORA=$(token {nora})
+  OFFER=$(curl -s $CALLBOARD/v1/tickets/$TICKET/dispatch -H "Authorization: Bearer $NORA" | field ownOfferId)
+  curl -s $CALLBOARD/v1/offers/$OFFER:accept -H "Authorization: Bearer $NORA" -X POST
+  curl -s $CALLBOARD/v1/tickets/$TICKET:setStatus -H "Authorization: Bearer $NORA" --json '{{"status":"DONE"}}'
+
+  # The visitor rates, and the ticket closes by itself.
+  curl -s $CALLBOARD/v1/tickets/$TICKET/rating:submit -H "Authorization: Bearer $VISITOR" --json '{{"score":5}}'
+  curl -s $CALLBOARD/v1/tickets/$TICKET/view -H "Authorization: Bearer $NORA"
+"#,
+        code = demo.coffee_code,
+        flow = demo.repair_flow,
+        nora = demo.email("nora"),
+    )
+}

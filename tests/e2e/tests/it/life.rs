@@ -1,0 +1,126 @@
+//! From a scanned code to a closed, rated ticket.
+
+use callboard_e2e_tests::{Client, Platform, World};
+use callboard_proto::fleet::v1::OfferAccepted;
+use callboard_testkit::{PATIENCE, eventually, eventually_some};
+use prost::Message;
+use serde_json::{Value, json};
+
+use crate::events::{heard, only};
+
+/// The id of an employee's open offer on a ticket, as soon as there is one.
+pub async fn offer_of(employee: &Client, ticket: &str) -> String {
+    eventually_some("an offer", PATIENCE, || async {
+        let dispatch = employee.get(&format!("/v1/tickets/{ticket}/dispatch")).await;
+        dispatch.body["ownOfferId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned)
+    })
+    .await
+}
+
+/// Waits until a ticket has a status.
+pub async fn becomes(caller: &Client, ticket: &str, status: &str) -> Value {
+    eventually_some(&format!("the ticket to become {status}"), PATIENCE, || async {
+        let answer = caller.get(&format!("/v1/tickets/{ticket}")).await;
+        (answer.body["status"] == status).then_some(answer.body)
+    })
+    .await
+}
+
+fn id(value: &Value) -> String {
+    value["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_life_of_a_ticket_over_rest() {
+    let platform = Platform::start().await;
+    let world = World::make(&platform, "acme.test").await;
+    let (visitor, nora, max) = (world.visitor().await, world.person("nora").await, world.person("max").await);
+
+    // T-2: one answer at a time; T-4: opens only when all required steps are answered.
+    let draft = visitor.post("/v1/tickets", json!({"flowId": world.demo.repair_flow})).await.ok();
+    let ticket = id(&draft);
+    assert_eq!(draft["status"], "DRAFT");
+    let answered =
+        visitor.put(&format!("/v1/tickets/{ticket}/answers/what"), json!({"text": "No coffee"})).await.ok();
+    assert_eq!(answered["missingSteps"], json!(["part"]));
+    assert_eq!(visitor.post(&format!("/v1/tickets/{ticket}:submit"), json!({})).await.status.as_u16(), 400);
+    assert_eq!(
+        nora.get(&format!("/v1/tickets/{ticket}/dispatch")).await.status.as_u16(),
+        404,
+        "no offer before OPEN"
+    );
+    visitor.put(&format!("/v1/tickets/{ticket}/answers/part"), json!({"choice": "pump"})).await.ok();
+    let opened = visitor.post(&format!("/v1/tickets/{ticket}:submit"), json!({})).await.ok();
+    assert_eq!((&opened["status"], &opened["visibility"]), (&json!("OPEN"), &json!("PUBLIC")));
+    assert_eq!((&opened["number"], &opened["title"]), (&json!(1), &json!("No coffee")));
+
+    // F-2: the meta team's local team of the customer, and nobody else.
+    let offer = offer_of(&nora, &ticket).await;
+    let dispatch = max.get(&format!("/v1/tickets/{ticket}/dispatch")).await.ok();
+    let mut offered: Vec<&str> = dispatch["requested"]
+        .as_array()
+        .expect("offers")
+        .iter()
+        .filter_map(|offer| offer["employeeId"].as_str())
+        .collect();
+    let mut expected = vec![world.demo.employee("nora"), world.demo.employee("nick")];
+    offered.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(offered, expected);
+
+    // F-5, T-5.
+    let accepted = nora.post(&format!("/v1/offers/{offer}:accept"), json!({})).await.ok();
+    assert_eq!(accepted["status"], "ACCEPTED");
+    let assigned = becomes(&visitor, &ticket, "ASSIGNED").await;
+    assert_eq!(assigned["involvedEmployeeIds"], json!([world.demo.employee("nora")]));
+
+    // Work goes on the record (T-12); internal updates are not for visitors.
+    nora.post(&format!("/v1/tickets/{ticket}:setStatus"), json!({"status": "IN_PROGRESS"})).await.ok();
+    let update = json!({"text": "Pump replaced", "visibility": "PUBLIC"});
+    nora.post(&format!("/v1/tickets/{ticket}/updates"), update).await.ok();
+    let note = json!({"text": "Order two seals", "visibility": "INTERNAL"});
+    nora.post(&format!("/v1/tickets/{ticket}/updates"), note).await.ok();
+    let seen = visitor.get(&format!("/v1/tickets/{ticket}/updates")).await.ok();
+    assert_eq!(seen["updates"].as_array().expect("updates").len(), 1);
+
+    // R-1, T-8.
+    nora.post(&format!("/v1/tickets/{ticket}:setStatus"), json!({"status": "DONE"})).await.ok();
+    eventually("the visitor to be asked", PATIENCE, || async {
+        let rating = visitor.get(&format!("/v1/tickets/{ticket}/rating")).await.body;
+        if rating["state"] == "REQUESTED" { Ok(()) } else { Err(rating.to_string()) }
+    })
+    .await;
+    visitor.post(&format!("/v1/tickets/{ticket}/rating:submit"), json!({"score": 5})).await.ok();
+    let closed = becomes(&nora, &ticket, "CLOSED").await;
+    assert_eq!(closed["rating"], 5);
+
+    // T-9: locked for visitors, readable for all.
+    let late = visitor.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Thanks"})).await;
+    assert!(late.status.is_client_error(), "{}", late.body);
+    visitor.get(&format!("/v1/tickets/{ticket}")).await.ok();
+
+    // The same life as another backend heard it: each chain once, and what caused what.
+    let tickets = heard(&platform, "tickets", &ticket).await;
+    let fleet = heard(&platform, "fleet", &ticket).await;
+    let ratings = heard(&platform, "ratings", &ticket).await;
+    let opened = only(&tickets, "tickets.TicketOpened");
+    let made = only(&fleet, "fleet.OffersMade");
+    let accepted = only(&fleet, "fleet.OfferAccepted");
+    let assigned = only(&tickets, "tickets.TicketAssigned");
+    let done = only(&tickets, "tickets.TicketDone");
+    let requested = only(&ratings, "ratings.RatingRequested");
+    let submitted = only(&ratings, "ratings.RatingSubmitted");
+    let closed = only(&tickets, "tickets.TicketClosed");
+    assert_eq!(
+        (made.cause.as_str(), made.correlation.as_str()),
+        (opened.id.as_str(), opened.correlation.as_str())
+    );
+    assert_eq!((accepted.cause.as_str(), assigned.cause.as_str()), ("", accepted.id.as_str()));
+    assert_eq!((requested.cause.as_str(), closed.cause.as_str()), (done.id.as_str(), submitted.id.as_str()));
+    let payload = OfferAccepted::decode(accepted.payload.as_slice()).expect("a readable payload");
+    assert_eq!(payload.offer.expect("an offer").employee_id, world.demo.employee("nora"));
+
+    // The view has all of it in one call.
+    let view = nora.get(&format!("/v1/tickets/{ticket}/view")).await.ok();
+    assert_eq!(view["unreachable"], json!([]), "{view}");
+}
