@@ -187,12 +187,14 @@ impl Context {
     /// # Errors
     /// What stopped it.
     pub async fn operate(self, operation: Operation) -> Result<String, BoxError> {
-        let pool = self.journal.pool();
+        // Not `&self` across a wait: the drains cannot be shared between threads.
+        let Self { name, bus, spec, journal, subscribers, .. } = self;
+        let pool = journal.pool();
         let letters = DeadLetters::new(pool.clone());
         match operation {
             Operation::Republish => {
-                let log = self.bus.log(self.spec.clone());
-                let count = republish(pool, self.name, &log, REPUBLISH_PATIENCE).await?;
+                let log = bus.log(spec);
+                let count = republish(pool, name, &log, REPUBLISH_PATIENCE).await?;
                 Ok(format!("published {count} events again\n"))
             }
             Operation::Dlq(DlqCommand::List { limit }) => {
@@ -200,11 +202,11 @@ impl Context {
                 Ok(if found.is_empty() { "none\n".to_owned() } else { found.iter().map(line).collect() })
             }
             Operation::Dlq(DlqCommand::Show { id }) => {
-                let (_, letter) = self.find(&letters, id.into()).await?;
+                let (_, letter) = find(&subscribers, &letters, id.into()).await?;
                 Ok(format!("{letter:#?}\n"))
             }
             Operation::Dlq(DlqCommand::Replay { id }) => {
-                let (subscriber, letter) = self.find(&letters, id.into()).await?;
+                let (subscriber, letter) = find(&subscribers, &letters, id.into()).await?;
                 let replay = letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
                 let mut text = format!("handled {}\n", replay.handled);
                 if let Some((event, problem)) = replay.stopped {
@@ -213,27 +215,27 @@ impl Context {
                 Ok(text)
             }
             Operation::Dlq(DlqCommand::Skip { id }) => {
-                let (subscriber, letter) = self.find(&letters, id.into()).await?;
+                let (subscriber, letter) = find(&subscribers, &letters, id.into()).await?;
                 letters.skip(subscriber.name, id.into()).await?;
                 let replay = letters.replay(subscriber.name, letter.key, subscriber.handler.as_ref()).await?;
                 Ok(format!("skipped; handled {} behind it\n", replay.handled))
             }
         }
     }
+}
 
-    /// Where an event is parked.
-    async fn find(
-        &self,
-        letters: &DeadLetters,
-        event: EventId,
-    ) -> Result<(&Subscriber, DeadLetter), BoxError> {
-        for subscriber in &self.subscribers {
-            if let Some(letter) = letters.show(subscriber.name, event).await? {
-                return Ok((subscriber, letter));
-            }
+/// Where an event is parked.
+async fn find<'a>(
+    subscribers: &'a [Subscriber],
+    letters: &DeadLetters,
+    event: EventId,
+) -> Result<(&'a Subscriber, DeadLetter), BoxError> {
+    for subscriber in subscribers {
+        if let Some(letter) = letters.show(subscriber.name, event).await? {
+            return Ok((subscriber, letter));
         }
-        Err(format!("no consumer of this service has parked {event}").into())
     }
+    Err(format!("no consumer of this service has parked {event}").into())
 }
 
 fn line(letter: &DeadLetter) -> String {

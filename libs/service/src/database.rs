@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use callboard_journal::{migrate as migrate_journal, pending_migrations};
+use callboard_kernel::{ErrorKind, Refusal};
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -44,6 +45,18 @@ impl DatabaseError {
             Self::Sql(_) => true,
             Self::Address(_) | Self::TooOld(_) | Self::Migrate(_) => false,
         }
+    }
+}
+
+/// What a caller is told when a query failed: UNAVAILABLE where trying again helps, else INTERNAL. Texts of the
+/// database stay in the log.
+pub fn refusal(error: sqlx::Error) -> Refusal {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            tracing::warn!(%error, "the database cannot be reached");
+            Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now")
+        }
+        error => Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string()),
     }
 }
 

@@ -1,0 +1,264 @@
+//! What fleet makes of the directory's events: read copies, and F-8.
+
+use std::collections::BTreeMap;
+
+use callboard_bus::{Event, HandleError, Handled, Handler};
+use callboard_fleet_domain::dispatch::{DispatchCommand, Standing};
+use callboard_fleet_domain::group::{GroupSetCommand, group_set_id};
+use callboard_kernel::{EmployeeId, Isolation, TemplateId};
+use callboard_proto::Event as _;
+use callboard_proto::directory::v1 as proto;
+use callboard_service::Reaction;
+use callboard_service::reaction::{decode, event_id};
+use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt};
+use uuid::Uuid;
+
+use super::Planner;
+use crate::store::EmployeeCopy;
+use crate::{Dispatches, GroupSets, not_now};
+
+/// The durable's name; part of command ids.
+pub const CONSUMER: &str = "fleet-directory";
+
+/// Holdings looked at in one query.
+const PAGE: i64 = 500;
+/// Commands under way at once for one event.
+const AT_ONCE: usize = 32;
+
+/// Keeps the read copies, and takes away what F-8 says.
+#[derive(Debug, Clone)]
+pub struct DirectoryHandler {
+    /// Dispatches.
+    pub dispatches: Dispatches,
+    /// Sets of groups.
+    pub group_sets: GroupSets,
+    /// Knows the copies.
+    pub planner: Planner,
+}
+
+fn missing(event: &Event) -> HandleError {
+    HandleError::Poison(format!("{} lacks its record", event.kind))
+}
+
+fn ids<I: From<Uuid>>(field: &str, texts: &[String]) -> Result<Vec<I>, HandleError> {
+    texts.iter().map(|text| event_id(field, text)).collect()
+}
+
+impl DirectoryHandler {
+    async fn react(&self, event: &Event) -> Result<Handled, HandleError> {
+        match event.kind.as_str() {
+            proto::EmployeeCreated::TYPE => {
+                let facts = decode::<proto::EmployeeCreated>(event)?.employee;
+                self.keep_employee(event, facts, false).await?;
+            }
+            proto::EmployeeChanged::TYPE => {
+                let facts = decode::<proto::EmployeeChanged>(event)?.employee;
+                self.keep_employee(event, facts, false).await?;
+            }
+            proto::EmployeeDepartmentsChanged::TYPE => {
+                let facts = decode::<proto::EmployeeDepartmentsChanged>(event)?.employee;
+                let employee = self.keep_employee(event, facts, false).await?;
+                self.review(event, Some(employee)).await?;
+            }
+            proto::EmployeeRemoved::TYPE => {
+                let facts = decode::<proto::EmployeeRemoved>(event)?.employee;
+                let employee = self.keep_employee(event, facts, true).await?;
+                self.review(event, Some(employee)).await?;
+            }
+            proto::OrganisationChanged::TYPE => self.keep_organisation(event).await?,
+            proto::TeamChanged::TYPE => {
+                let message: proto::TeamChanged = decode(event)?;
+                self.keep_team(event, &message.team_id, false).await?;
+            }
+            proto::TeamRemoved::TYPE => {
+                let message: proto::TeamRemoved = decode(event)?;
+                self.keep_team(event, &message.team_id, true).await?;
+            }
+            proto::MetaTeamChanged::TYPE => {
+                let message: proto::MetaTeamChanged = decode(event)?;
+                let teams = ids("team_ids", &message.team_ids)?;
+                self.keep_meta_team(event, &message.meta_team_id, teams, false).await?;
+            }
+            proto::MetaTeamRemoved::TYPE => {
+                let message: proto::MetaTeamRemoved = decode(event)?;
+                self.keep_meta_team(event, &message.meta_team_id, Vec::new(), true).await?;
+            }
+            proto::CustomerChanged::TYPE => {
+                let facts = decode::<proto::CustomerChanged>(event)?.customer;
+                self.keep_customer(event, facts, false).await?;
+            }
+            proto::CustomerRemoved::TYPE => {
+                let facts = decode::<proto::CustomerRemoved>(event)?.customer;
+                self.keep_customer(event, facts, true).await?;
+            }
+            proto::TemplateChanged::TYPE => {
+                let message: proto::TemplateChanged = decode(event)?;
+                self.keep_template(event, &message.template_id, false).await?;
+            }
+            proto::TemplateRemoved::TYPE => {
+                let message: proto::TemplateRemoved = decode(event)?;
+                let template: TemplateId = self.keep_template(event, &message.template_id, true).await?;
+                let reaction = Reaction { consumer: CONSUMER, event };
+                reaction.give(&self.group_sets, group_set_id(template), GroupSetCommand::Clear).await?;
+            }
+            // Devices come with the ticket's facts; departments and codes mean nothing here.
+            _ => return Ok(Handled::Ignored),
+        }
+        Ok(Handled::Done)
+    }
+
+    async fn keep_employee(
+        &self,
+        event: &Event,
+        facts: Option<proto::EmployeeFacts>,
+        removed: bool,
+    ) -> Result<EmployeeId, HandleError> {
+        let facts = facts.ok_or_else(|| missing(event))?;
+        let employee = EmployeeCopy {
+            id: event_id("employee_id", &facts.employee_id)?,
+            departments: ids("department_ids", &facts.department_ids)?,
+            teams: ids("team_ids", &facts.team_ids)?,
+            removed,
+        };
+        self.planner
+            .copies
+            .keep_employee(event.organisation, event.aggregate_version.0, &employee)
+            .await
+            .map_err(not_now)?;
+        Ok(employee.id)
+    }
+
+    async fn keep_organisation(&self, event: &Event) -> Result<(), HandleError> {
+        let organisation =
+            decode::<proto::OrganisationChanged>(event)?.organisation.ok_or_else(|| missing(event))?;
+        let isolation = match organisation.isolation() {
+            proto::Isolation::Unspecified | proto::Isolation::Off => Isolation::Off,
+            proto::Isolation::Basic => Isolation::Basic,
+            proto::Isolation::Strict => Isolation::Strict,
+        };
+        let copies = &self.planner.copies;
+        let before = copies.isolation(event.organisation).await.map_err(not_now)?;
+        let news = copies
+            .keep_organisation(event.organisation, event.aggregate_version.0, isolation)
+            .await
+            .map_err(not_now)?;
+        // Stricter for everybody at once: F-8 asks of everyone what it asks of one whose departments change. Asked
+        // again where the event was interrupted half-way, hence not only when it was news.
+        if isolation != Isolation::Off && (before != isolation || !news) {
+            self.review(event, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_team(&self, event: &Event, id: &str, removed: bool) -> Result<(), HandleError> {
+        let id = event_id("team_id", id)?;
+        let version = event.aggregate_version.0;
+        self.planner.copies.keep_team(event.organisation, id, version, removed).await.map_err(not_now)
+    }
+
+    async fn keep_meta_team(
+        &self,
+        event: &Event,
+        id: &str,
+        teams: Vec<callboard_fleet_domain::TeamId>,
+        removed: bool,
+    ) -> Result<(), HandleError> {
+        let id = event_id("meta_team_id", id)?;
+        let version = event.aggregate_version.0;
+        let copies = &self.planner.copies;
+        copies.keep_meta_team(event.organisation, id, version, &teams, removed).await.map_err(not_now)
+    }
+
+    async fn keep_customer(
+        &self,
+        event: &Event,
+        facts: Option<proto::CustomerFacts>,
+        removed: bool,
+    ) -> Result<(), HandleError> {
+        let facts = facts.ok_or_else(|| missing(event))?;
+        let id = event_id("customer_id", &facts.customer_id)?;
+        let serving = facts
+            .serving_team_ids
+            .iter()
+            .map(|(meta_team, team)| {
+                Ok((event_id("serving_team_ids", meta_team)?, event_id("serving_team_ids", team)?))
+            })
+            .collect::<Result<BTreeMap<Uuid, Uuid>, HandleError>>()?;
+        let version = event.aggregate_version.0;
+        let copies = &self.planner.copies;
+        copies.keep_customer(event.organisation, id, version, &serving, removed).await.map_err(not_now)
+    }
+
+    async fn keep_template(&self, event: &Event, id: &str, removed: bool) -> Result<TemplateId, HandleError> {
+        let id: Uuid = event_id("template_id", id)?;
+        let version = event.aggregate_version.0;
+        let copies = &self.planner.copies;
+        copies.keep_template(event.organisation, id, version, removed).await.map_err(not_now)?;
+        Ok(id.into())
+    }
+
+    /// F-8: one command per ticket where an employee, or anybody, holds something. The dispatch decides.
+    async fn review(&self, event: &Event, employee: Option<EmployeeId>) -> Result<(), HandleError> {
+        let organisation = event.organisation;
+        let mut after = None;
+        loop {
+            let page = self
+                .planner
+                .queries
+                .holdings(organisation, employee, after, PAGE)
+                .await
+                .map_err(not_now)?;
+            after = page.last().copied();
+            let mut holders: Vec<EmployeeId> = page.iter().map(|(_, employee)| (*employee).into()).collect();
+            holders.sort_unstable();
+            holders.dedup();
+            let standings = self.planner.standings(organisation, &holders).await.map_err(not_now)?;
+            let reviews = page.iter().filter_map(|(ticket, employee)| {
+                let standing = standings.get(&(*employee).into())?;
+                match standing {
+                    Standing::Present { departments, .. } if departments.is_empty() => None,
+                    Standing::Left | Standing::Present { .. } => Some((*ticket, *employee, standing.clone())),
+                }
+            });
+            futures::stream::iter(reviews.collect::<Vec<_>>())
+                .map(Ok)
+                .try_for_each_concurrent(AT_ONCE, |(ticket, employee, standing)| {
+                    self.review_one(event, ticket, employee, standing)
+                })
+                .await?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Several employees of one ticket may be reviewed for one event, so the command is named by both.
+    async fn review_one(
+        &self,
+        event: &Event,
+        ticket: Uuid,
+        employee: Uuid,
+        standing: Standing,
+    ) -> Result<(), HandleError> {
+        let reaction = Reaction { consumer: CONSUMER, event };
+        let id = callboard_kernel::derive_uuid(reaction.command_id(ticket).uuid(), &[employee.as_bytes()]);
+        let cause = callboard_kernel::Cause {
+            event: Some(event.id),
+            event_type: Some(event.kind.clone()),
+            correlation: event.correlation,
+            traceparent: event.traceparent.clone(),
+        };
+        let command = DispatchCommand::Review { employee: employee.into(), standing };
+        let principal = callboard_kernel::Principal::system(event.organisation);
+        callboard_service::reaction::give(&self.dispatches, ticket, command, id.into(), principal, cause)
+            .await
+            .map(|_| ())
+    }
+}
+
+impl Handler for DirectoryHandler {
+    fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
+        Box::pin(self.react(event))
+    }
+}

@@ -1,0 +1,61 @@
+//! What fleet does when a time is over (F-9).
+
+use callboard_bus::HandleError;
+use callboard_fleet_domain::dispatch::DispatchCommand;
+use callboard_journal::DueTimer;
+use callboard_kernel::{Cause, Principal, TicketId};
+use callboard_service::reaction::give;
+
+use super::outbound::{ESCALATE, EXPIRE};
+use super::Planner;
+use crate::{Dispatches, not_now};
+
+/// Fires fleet's timers.
+#[derive(Debug, Clone)]
+pub struct TimerHandler {
+    /// Dispatches.
+    pub dispatches: Dispatches,
+    /// Makes the next group's round.
+    pub planner: Planner,
+}
+
+impl TimerHandler {
+    /// Gives the command that a timer stands for.
+    ///
+    /// # Errors
+    /// "Not now", or a timer that makes no sense.
+    pub async fn fire(&self, timer: DueTimer) -> Result<(), HandleError> {
+        let bytes: [u8; 4] = timer
+            .payload
+            .as_ref()
+            .try_into()
+            .map_err(|_| HandleError::Poison(format!("timer {} carries no round", timer.name)))?;
+        let round = u32::from_be_bytes(bytes);
+        let command = if timer.name == ESCALATE {
+            DispatchCommand::Escalate { round, plan: self.next(&timer, round).await.map_err(not_now)? }
+        } else if timer.name.starts_with(EXPIRE) {
+            DispatchCommand::Expire { round }
+        } else {
+            return Err(HandleError::Poison(format!("timer {} is not known", timer.name)));
+        };
+        let principal = Principal::system(timer.organisation);
+        let id = timer.command_id();
+        give(&self.dispatches, timer.aggregate_id, command, id, principal, Cause::default()).await.map(|_| ())
+    }
+
+    async fn next(
+        &self,
+        timer: &DueTimer,
+        round: u32,
+    ) -> Result<Option<callboard_fleet_domain::dispatch::Plan>, sqlx::Error> {
+        let id: TicketId = timer.aggregate_id.into();
+        let queries = &self.planner.queries;
+        let Some(view) = queries.dispatch(timer.organisation, id).await? else { return Ok(None) };
+        let below = i32::try_from(round).ok().and_then(|round| round.checked_add(1));
+        let rounds = queries.rounds(timer.organisation, id, below, 1).await?;
+        let Some(group) = rounds.first().filter(|made| made.number == round).and_then(|made| made.group) else {
+            return Ok(None);
+        };
+        self.planner.next(timer.organisation, &view.ticket, group).await
+    }
+}

@@ -1,0 +1,344 @@
+//! What is read of offers, rounds and groups. Every query is scoped by organisation.
+
+use std::str::FromStr;
+
+use callboard_fleet_domain::dispatch::{Assignment, Offer, OfferStatus, Round};
+use callboard_fleet_domain::group::GroupSetState;
+use callboard_fleet_domain::{LeftOut, OfferId, Ticket};
+use callboard_kernel::{
+    DepartmentId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
+};
+use moka::future::Cache;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+type Sql<T> = Result<T, sqlx::Error>;
+
+/// Where an offer belongs. Never changes, so it is kept in memory: an accept costs no query to find its ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfferHome {
+    /// Its organisation.
+    pub organisation: OrganisationId,
+    /// Its ticket: the id of its dispatch.
+    pub ticket: TicketId,
+}
+
+/// A ticket's dispatch without its offers.
+#[derive(Debug, Clone)]
+pub struct DispatchView {
+    /// The facts.
+    pub ticket: Ticket,
+    /// The dispatch's version.
+    pub version: Version,
+    /// 0: unlimited (F-7).
+    pub required_workers: i32,
+}
+
+/// An offer with where it belongs.
+#[derive(Debug, Clone)]
+pub struct StoredOffer {
+    /// The ticket.
+    pub ticket: Uuid,
+    /// The offer.
+    pub offer: Offer,
+    /// The dispatch's version.
+    pub version: Version,
+}
+
+/// A round as stored.
+pub type StoredRound = Round;
+
+/// Where the next page of offers starts: behind this one, going back in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferCursor {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: Uuid,
+}
+
+/// Reads fleet's own tables.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    pool: PgPool,
+    homes: Cache<OfferId, OfferHome>,
+}
+
+const OFFER: &str = "o.id, o.aggregate_id, o.employee_id, o.status, o.round, o.decline_reason, o.created_at, \
+                     o.seen_at, o.decided_at, o.expires_at, d.version";
+
+fn word<T>(text: &str) -> Sql<T>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(Box::new(error)))
+}
+
+fn count(number: i32) -> Sql<u32> {
+    u32::try_from(number).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+fn stored_offer(row: &PgRow) -> Sql<StoredOffer> {
+    let offer = Offer {
+        id: row.try_get::<Uuid, _>("id")?.into(),
+        employee: row.try_get::<Uuid, _>("employee_id")?.into(),
+        status: word(row.try_get("status")?)?,
+        round: count(row.try_get("round")?)?,
+        decline_reason: row.try_get("decline_reason")?,
+        created_at: row.try_get("created_at")?,
+        seen_at: row.try_get("seen_at")?,
+        decided_at: row.try_get("decided_at")?,
+        expires_at: row.try_get("expires_at")?,
+    };
+    Ok(StoredOffer { ticket: row.try_get("aggregate_id")?, offer, version: Version(row.try_get("version")?) })
+}
+
+fn round(row: &PgRow) -> Sql<Round> {
+    Ok(Round {
+        number: count(row.try_get("number")?)?,
+        group: row.try_get::<Option<Uuid>, _>("group_id")?.map(Into::into),
+        eligible: row.try_get::<Json<Vec<EmployeeId>>, _>("eligible")?.0,
+        left_out: row.try_get::<Json<Vec<LeftOut>>, _>("left_out")?.0,
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+impl Queries {
+    /// Queries in this database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, homes: Cache::builder().max_capacity(100_000).build() }
+    }
+
+    /// Where an offer belongs; `None`: there is none in this organisation.
+    pub async fn offer_home(&self, organisation: OrganisationId, id: OfferId) -> Sql<Option<OfferHome>> {
+        let known = match self.homes.get(&id).await {
+            Some(home) => Some(home),
+            None => {
+                let row: Option<(Uuid, Uuid)> =
+                    sqlx::query_as("select organisation_id, aggregate_id from offer where id = $1")
+                        .bind(id.uuid())
+                        .fetch_optional(&self.pool)
+                        .await?;
+                let home = row.map(|(organisation, ticket)| OfferHome {
+                    organisation: organisation.into(),
+                    ticket: ticket.into(),
+                });
+                if let Some(home) = home {
+                    self.homes.insert(id, home).await;
+                }
+                home
+            }
+        };
+        Ok(known.filter(|home| home.organisation == organisation))
+    }
+
+    /// A ticket's dispatch; `None`: never heard of it, or deleted.
+    pub async fn dispatch(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Option<DispatchView>> {
+        let row = sqlx::query(
+            "select * from dispatch
+             where organisation_id = $1 and id = $2 and not deleted and ticket_version is not null",
+        )
+        .bind(organisation.uuid())
+        .bind(ticket.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let ticket = Ticket {
+            version: row.try_get("ticket_version")?,
+            template: row.try_get::<Uuid, _>("template_id")?.into(),
+            device: row.try_get::<Uuid, _>("device_id")?.into(),
+            customer: row.try_get::<Option<Uuid>, _>("customer_id")?.map(Into::into),
+            group: row.try_get::<Option<Uuid>, _>("group_id")?.map(Into::into),
+            notification_group: row.try_get("notification_group_id")?,
+            status: word(row.try_get("status")?)?,
+            visibility: word(row.try_get("visibility")?)?,
+            departments: row.try_get::<Json<Vec<DepartmentId>>, _>("department_ids")?.0,
+        };
+        Ok(Some(DispatchView {
+            ticket,
+            version: Version(row.try_get("version")?),
+            required_workers: row.try_get("required_workers")?,
+        }))
+    }
+
+    /// One offer.
+    pub async fn offer(&self, organisation: OrganisationId, id: OfferId) -> Sql<Option<StoredOffer>> {
+        let sql = format!(
+            "select {OFFER} from offer o join dispatch d on d.id = o.aggregate_id
+             where o.organisation_id = $1 and o.id = $2"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organisation.uuid())
+            .bind(id.uuid())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(stored_offer).transpose()
+    }
+
+    /// The newest offer of each employee on a ticket, oldest first.
+    pub async fn newest_offers(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Vec<StoredOffer>> {
+        let sql = format!(
+            "select * from (
+                 select distinct on (o.employee_id) {OFFER}
+                 from offer o join dispatch d on d.id = o.aggregate_id
+                 where o.organisation_id = $1 and o.aggregate_id = $2
+                 order by o.employee_id, o.round desc
+             ) newest order by created_at, id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organisation.uuid())
+            .bind(ticket.uuid())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(stored_offer).collect()
+    }
+
+    /// Offers of a ticket or of an employee, newest first.
+    pub async fn offers(
+        &self,
+        organisation: OrganisationId,
+        ticket: Option<TicketId>,
+        employee: Option<EmployeeId>,
+        statuses: &[OfferStatus],
+        after: Option<OfferCursor>,
+        limit: u32,
+    ) -> Sql<Vec<StoredOffer>> {
+        let sql = format!(
+            "select {OFFER} from offer o join dispatch d on d.id = o.aggregate_id
+             where o.organisation_id = $1
+               and ($2::uuid is null or o.aggregate_id = $2)
+               and ($3::uuid is null or o.employee_id = $3)
+               and (cardinality($4::text[]) = 0 or o.status = any($4))
+               and ($5::timestamptz is null or (o.created_at, o.id) < ($5, $6))
+             order by o.created_at desc, o.id desc limit $7"
+        );
+        let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organisation.uuid())
+            .bind(ticket.map(Uuid::from))
+            .bind(employee.map(Uuid::from))
+            .bind(statuses)
+            .bind(after.map(|cursor| cursor.at))
+            .bind(after.map(|cursor| cursor.id))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(stored_offer).collect()
+    }
+
+    /// Who is involved, longest first.
+    pub async fn assignments(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Vec<Assignment>> {
+        let rows = sqlx::query(
+            "select employee_id, source, assigned_by, created_at from assignment
+             where organisation_id = $1 and aggregate_id = $2 order by created_at, employee_id",
+        )
+        .bind(organisation.uuid())
+        .bind(ticket.uuid())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Assignment {
+                    employee: row.try_get::<Uuid, _>("employee_id")?.into(),
+                    source: word(row.try_get("source")?)?,
+                    by: word(row.try_get("assigned_by")?)?,
+                    created_at: row.try_get("created_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Rounds of a ticket, newest first, from before `below`.
+    pub async fn rounds(
+        &self,
+        organisation: OrganisationId,
+        ticket: TicketId,
+        below: Option<i32>,
+        limit: u32,
+    ) -> Sql<Vec<StoredRound>> {
+        let rows = sqlx::query(
+            "select r.* from round r join dispatch d on d.id = r.aggregate_id
+             where d.organisation_id = $1 and r.aggregate_id = $2 and ($3::int is null or r.number < $3)
+             order by r.number desc limit $4",
+        )
+        .bind(organisation.uuid())
+        .bind(ticket.uuid())
+        .bind(below)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(round).collect()
+    }
+
+    /// The newest round that went to a group, or was left without one, not those requested by hand: it says why
+    /// somebody was left out (F-10).
+    pub async fn newest_group_round(
+        &self,
+        organisation: OrganisationId,
+        ticket: TicketId,
+    ) -> Sql<Option<StoredRound>> {
+        let row = sqlx::query(
+            "select r.* from round r join dispatch d on d.id = r.aggregate_id
+             where d.organisation_id = $1 and r.aggregate_id = $2
+               and (r.group_id is not null or r.eligible = '[]'::jsonb)
+             order by r.number desc limit 1",
+        )
+        .bind(organisation.uuid())
+        .bind(ticket.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(round).transpose()
+    }
+
+    /// The groups of a template, in order, with the version of the set.
+    pub async fn groups(&self, organisation: OrganisationId, template: TemplateId) -> Sql<(GroupSetState, Version)> {
+        let version: Option<i64> =
+            sqlx::query_scalar("select version from group_set where organisation_id = $1 and id = $2")
+                .bind(organisation.uuid())
+                .bind(template.uuid())
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some(version) = version else { return Ok((GroupSetState::default(), Version::NONE)) };
+        let rows = sqlx::query("select * from offer_group where aggregate_id = $1 order by place")
+            .bind(template.uuid())
+            .fetch_all(&self.pool)
+            .await?;
+        let groups = rows.iter().map(super::groups::read).collect::<Sql<_>>()?;
+        Ok((GroupSetState { groups }, Version(version)))
+    }
+
+    /// Tickets that have not ended where an employee (or, with `None`, anybody of the organisation) holds an open
+    /// offer or is involved, with that employee: what F-8 may take away. From behind `after`, in order of both ids.
+    pub async fn holdings(
+        &self,
+        organisation: OrganisationId,
+        employee: Option<EmployeeId>,
+        after: Option<(Uuid, Uuid)>,
+        limit: i64,
+    ) -> Sql<Vec<(Uuid, Uuid)>> {
+        sqlx::query_as(
+            "select h.aggregate_id, h.employee_id from (
+                 select aggregate_id, employee_id from offer
+                 where organisation_id = $1 and ($2::uuid is null or employee_id = $2)
+                   and status in ('UNSEEN', 'SEEN')
+                 union
+                 select aggregate_id, employee_id from assignment
+                 where organisation_id = $1 and ($2::uuid is null or employee_id = $2)
+             ) h join dispatch d on d.id = h.aggregate_id
+             where d.status not in ('CLOSED', 'CANCELLED')
+               and ($3::uuid is null or (h.aggregate_id, h.employee_id) > ($3, $4))
+             order by 1, 2 limit $5",
+        )
+        .bind(organisation.uuid())
+        .bind(employee.map(Uuid::from))
+        .bind(after.map(|(ticket, _)| ticket))
+        .bind(after.map(|(_, employee)| employee))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+    }
+}
