@@ -1,0 +1,13 @@
+//! The gRPC API: requests become commands and questions, states become messages.
+
+mod ask;
+mod flow_service;
+mod lists;
+mod ticket_service;
+
+pub use ask::Api;
+pub use flow_service::FlowApi;
+pub use ticket_service::TicketApi;
+
+/// The domain of all errors of this service.
+pub const SERVICE: &str = "tickets";

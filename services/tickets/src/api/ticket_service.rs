@@ -1,0 +1,500 @@
+//! `TicketService`.
+
+use std::sync::Arc;
+
+use callboard_actor::Ask;
+use callboard_kernel::{
+    DeviceId, FieldViolation, Isolation, Principal, Refusal, Subject, TicketId, Version, derive_uuid,
+};
+use callboard_proto::tickets::v1 as proto;
+use callboard_service::error::IntoStatus;
+use callboard_service::request::{
+    decode_page_token, encode_page_token, fingerprint, page_size, parse_id, parse_optional_id, principal,
+};
+use callboard_tickets_domain::{
+    Action, Answer as StepAnswer, Command, Edit, Event, Fact, Flow, FlowId, NewTicket, Place, State, Status as Stands,
+    TicketAggregate, Visibility, can, moves,
+};
+use prost::Message;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::ask::{Api, Call, etag};
+use super::{SERVICE, lists};
+use crate::convert::{
+    from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word, to_proto_entry,
+    to_proto_moves, to_proto_ticket, to_proto_update, word,
+};
+use crate::store::{Cursor, Found, StoredUpdate};
+
+/// Default and most entries of a page.
+const PAGE: (u32, u32) = (50, 200);
+/// A page ends early rather than become larger than what clients take (4 MiB).
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// The most answers in one request.
+const MAX_ANSWERS: usize = callboard_tickets_domain::MAX_STEPS;
+/// The most ids in one question.
+const MAX_ASKED: usize = 500;
+
+/// Answers `TicketService`.
+#[derive(Debug, Clone)]
+pub struct TicketApi(pub Arc<Api>);
+
+type Reply<R> = Result<R, Refusal>;
+
+/// The ticket of a state after a command.
+fn shown(state: &State, version: Version) -> Option<proto::Ticket> {
+    state.live().map(|ticket| to_proto_ticket(ticket, version))
+}
+
+/// Takes entries as long as they fit into a page of `size` and of [`PAGE_BYTES`], the first in any case. True when
+/// some are left.
+fn page<T, M: Message>(entries: &[T], size: u32, show: impl Fn(&T) -> M) -> (Vec<M>, bool) {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let mut bytes = 0;
+    let mut shown = Vec::new();
+    for entry in entries.iter().take(size) {
+        let message = show(entry);
+        bytes += message.encoded_len();
+        if !shown.is_empty() && bytes > PAGE_BYTES {
+            break;
+        }
+        shown.push(message);
+    }
+    let more = shown.len() < entries.len();
+    (shown, more)
+}
+
+impl TicketApi {
+    /// Where a new ticket of the caller's would hang.
+    async fn place(&self, caller: &Principal, device_id: &str) -> Reply<(DeviceId, Place)> {
+        let id: DeviceId = match &caller.subject {
+            Subject::CodeUser(user) => match parse_optional_id("device_id", device_id)? {
+                None => user.device,
+                Some(id) if id == user.device => id,
+                Some(_) => return Err(Refusal::not_found("device")),
+            },
+            Subject::Employee(_) | Subject::CustomerUser(_) | Subject::System => {
+                parse_id("device_id", device_id)?
+            }
+        };
+        let device = self.0.copies.device(caller.organisation, id).await?;
+        let device = device.filter(|device| !device.removed).ok_or_else(|| Refusal::not_found("device"))?;
+        let sees = match &caller.subject {
+            Subject::CodeUser(_) | Subject::System => true,
+            Subject::CustomerUser(user) => device.place.customer == Some(user.customer),
+            Subject::Employee(employee) => {
+                let isolation = if employee.departments.is_empty() {
+                    Isolation::Off
+                } else {
+                    self.0.copies.isolation(caller.organisation).await?
+                };
+                isolation.admits(&employee.departments, &device.place.departments)
+            }
+        };
+        if sees { Ok((id, device.place.clone())) } else { Err(Refusal::not_found("device")) }
+    }
+
+    async fn flow(&self, caller: &Principal, place: &Place, id: &str) -> Reply<Option<Arc<Flow>>> {
+        let Some(id) = parse_optional_id::<FlowId>("flow_id", id)? else { return Ok(None) };
+        let flows = self.0.copies.flows(caller.organisation, place.template).await?;
+        let flow = flows.0.flow(id).ok_or_else(|| Refusal::not_found("flow"))?;
+        if !flow.active {
+            return Err(Refusal::new(
+                callboard_kernel::ErrorKind::FailedPrecondition,
+                "FLOW_INACTIVE",
+                "no new tickets are made by this flow",
+            ));
+        }
+        Ok(Some(Arc::new(flow.clone())))
+    }
+
+    /// The ticket to be made. Reads nothing when the caches are warm, but takes a number when it opens at once.
+    async fn new_ticket(
+        &self,
+        caller: &Principal,
+        id: TicketId,
+        message: proto::CreateTicketRequest,
+    ) -> Reply<NewTicket> {
+        let mut violations = Vec::new();
+        if message.answers.len() > MAX_ANSWERS {
+            return Err(Refusal::field("answers", format!("at most {MAX_ANSWERS} answers")));
+        }
+        let mut answers = Vec::with_capacity(message.answers.len());
+        for (index, answer) in message.answers.into_iter().enumerate() {
+            let path = format!("answers[{index}]");
+            match from_proto_answer(&path, answer) {
+                Ok((step, Some(value))) => answers.push(StepAnswer { step, value }),
+                Ok((_, None)) => violations.push(FieldViolation::new(path, "has no value")),
+                Err(violation) => violations.push(violation),
+            }
+        }
+        let mut keep = |violation| violations.push(violation);
+        let visibility = optional_word("visibility", message.visibility, from_proto_visibility);
+        let visibility = visibility.map_err(&mut keep).ok().flatten();
+        let priority = optional_word("priority", message.priority, from_proto_priority);
+        let priority = priority.map_err(&mut keep).ok().flatten();
+        if !violations.is_empty() {
+            return Err(Refusal::fields(violations));
+        }
+        let (device, place) = self.place(caller, &message.device_id).await?;
+        let flow = self.flow(caller, &place, &message.flow_id).await?;
+        let open = if message.open { Some(self.0.numbers.next(caller.organisation).await?) } else { None };
+        Ok(NewTicket {
+            id,
+            device,
+            place,
+            flow,
+            title: message.title,
+            description: message.description,
+            answers,
+            visibility,
+            priority,
+            open,
+        })
+    }
+
+    async fn create(&self, request: Request<proto::CreateTicketRequest>) -> Reply<proto::CreateTicketResponse> {
+        let call = Call::new(&request, "CreateTicket", &request.get_ref().request_id)?;
+        // Derived, so that a repeat comes to the same ticket and finds its receipt there.
+        let id = TicketId(derive_uuid(call.command_id.uuid(), &[b"ticket"]));
+        let new = self.new_ticket(&call.principal, id, request.into_inner()).await?;
+        let command = Command::Create(Box::new(new));
+        let ask = call.ask(command, None, true, |state, _, version| proto::CreateTicketResponse {
+            ticket: shown(state, version),
+        });
+        self.0.ask(id, ask).await
+    }
+
+    async fn answer_step(&self, request: Request<proto::AnswerStepRequest>) -> Reply<proto::AnswerStepResponse> {
+        let call = Call::new(&request, "AnswerStep", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let expected = etag("etag", &message.etag)?;
+        let answer = message.answer.ok_or_else(|| Refusal::field("answer", "is required"))?;
+        let (step, value) = from_proto_answer("answer", answer).map_err(|violation| Refusal::fields(vec![violation]))?;
+        let ask = call.ask(Command::Answer { step, value }, expected, false, |state, _, version| {
+            let missing = state.live().map(|ticket| ticket.missing()).unwrap_or_default();
+            proto::AnswerStepResponse {
+                ticket: shown(state, version),
+                missing_steps: missing.into_iter().map(str::to_owned).collect(),
+            }
+        });
+        self.0.change(&call, id, ask).await
+    }
+
+    async fn submit(&self, request: Request<proto::SubmitTicketRequest>) -> Reply<proto::SubmitTicketResponse> {
+        let call = Call::new(&request, "SubmitTicket", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let expected = etag("etag", &message.etag)?;
+        let visibility = optional_word("visibility", message.visibility, from_proto_visibility)
+            .map_err(|violation| Refusal::fields(vec![violation]))?;
+        let found = self.0.visible(&call.principal, id).await?;
+        // The device as it is now; as it was, when it was removed meanwhile.
+        let device = self.0.copies.device(call.principal.organisation, found.ticket.device).await?;
+        let place = device.map_or(found.ticket.place, |device| device.place.clone());
+        // One that is open already will say so (or repeat its answer): no number for it.
+        let number = match found.ticket.status {
+            Stands::Draft => self.0.numbers.next(call.principal.organisation).await?,
+            _ => 0,
+        };
+        let command = Command::Submit { number, visibility, place };
+        let ask = call.ask(command, expected, false, |state, _, version| proto::SubmitTicketResponse {
+            ticket: shown(state, version),
+        });
+        self.0.ask(id, ask).await
+    }
+
+    async fn get(&self, request: Request<proto::GetTicketRequest>) -> Reply<proto::GetTicketResponse> {
+        let caller = principal(&request)?;
+        let found = self.0.visible(&caller, parse_id("ticket_id", &request.get_ref().ticket_id)?).await?;
+        Ok(proto::GetTicketResponse { ticket: Some(to_proto_ticket(&found.ticket, found.version)) })
+    }
+
+    async fn list(&self, request: Request<proto::ListTicketsRequest>) -> Reply<proto::ListTicketsResponse> {
+        let caller = principal(&request)?;
+        let mut message = request.into_inner();
+        let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
+        let token = std::mem::take(&mut message.page_token);
+        message.page_size = 0;
+        let query = fingerprint(&message);
+        let order = lists::order(message.order)?;
+        let (filter, impossible) = lists::filter(&message.filter.unwrap_or_default(), &caller)?;
+        let after: Option<Cursor> = decode_page_token(&token, query, self.0.clock.now())?;
+        if impossible {
+            return Ok(proto::ListTicketsResponse::default());
+        }
+        let viewer = self.0.viewer(&caller).await?;
+        let found = self.0.reads.list(&viewer, &filter, order, after.as_ref(), size + 1).await?;
+        let show = |found: &Found| to_proto_ticket(&found.ticket, found.version);
+        let (tickets, more) = page(&found, size, show);
+        let next_page_token = match found.get(tickets.len().wrapping_sub(1)) {
+            Some(last) if more => encode_page_token(&order.cursor(last), query, self.0.clock.now()),
+            Some(_) | None => String::new(),
+        };
+        Ok(proto::ListTicketsResponse { tickets, next_page_token })
+    }
+
+    async fn update(&self, request: Request<proto::UpdateTicketRequest>) -> Reply<proto::UpdateTicketResponse> {
+        let call = Call::new(&request, "UpdateTicket", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let ticket = message.ticket.ok_or_else(|| Refusal::field("ticket", "is required"))?;
+        let id = parse_id("ticket.id", &ticket.id)?;
+        let expected = etag("ticket.etag", &ticket.etag)?;
+        let edit = edit(&ticket, &message.update_mask.unwrap_or_default().paths)?;
+        let ask = call.ask(Command::Edit(edit), expected, false, |state, _, version| proto::UpdateTicketResponse {
+            ticket: shown(state, version),
+        });
+        self.0.change(&call, id, ask).await
+    }
+
+    async fn set_status(
+        &self,
+        request: Request<proto::SetTicketStatusRequest>,
+    ) -> Reply<proto::SetTicketStatusResponse> {
+        let call = Call::new(&request, "SetTicketStatus", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let expected = etag("etag", &message.etag)?;
+        let status = word("status", message.status, from_proto_status)
+            .map_err(|violation| Refusal::fields(vec![violation]))?;
+        let ask = call.ask(Command::SetStatus(status), expected, false, |state, _, version| {
+            proto::SetTicketStatusResponse { ticket: shown(state, version) }
+        });
+        self.0.change(&call, id, ask).await
+    }
+
+    async fn reopen(&self, request: Request<proto::ReopenTicketRequest>) -> Reply<proto::ReopenTicketResponse> {
+        let call = Call::new(&request, "ReopenTicket", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let expected = etag("etag", &message.etag)?;
+        let ask = call.ask(Command::Reopen, expected, false, |state, _, version| proto::ReopenTicketResponse {
+            ticket: shown(state, version),
+        });
+        self.0.change(&call, id, ask).await
+    }
+
+    async fn cancel(&self, request: Request<proto::CancelTicketRequest>) -> Reply<proto::CancelTicketResponse> {
+        let call = Call::new(&request, "CancelTicket", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let expected = etag("etag", &message.etag)?;
+        let ask = call.ask(Command::Cancel, expected, false, |state, _, version| proto::CancelTicketResponse {
+            ticket: shown(state, version),
+        });
+        self.0.change(&call, id, ask).await
+    }
+
+    async fn delete(&self, request: Request<proto::DeleteTicketRequest>) -> Reply<proto::DeleteTicketResponse> {
+        let call = Call::new(&request, "DeleteTicket", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let expected = etag("etag", &message.etag)?;
+        let ask = call.ask(Command::Delete, expected, false, |_, _, _| proto::DeleteTicketResponse {});
+        self.0.change(&call, id, ask).await
+    }
+
+    async fn post_update(&self, request: Request<proto::PostUpdateRequest>) -> Reply<proto::PostUpdateResponse> {
+        let call = Call::new(&request, "PostUpdate", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let visibility = optional_word("visibility", message.visibility, from_proto_visibility)
+            .map_err(|violation| Refusal::fields(vec![violation]))?;
+        let command = Command::PostUpdate {
+            id: derive_uuid(call.command_id.uuid(), &[b"update"]).into(),
+            text: message.text,
+            visibility,
+            attachments: message.attachment_ids,
+        };
+        let ask: Ask<TicketAggregate> = call.ask(command, None, false, move |_, events, _| {
+            proto::PostUpdateResponse { update: posted(id, events).as_ref().map(to_proto_update) }
+        });
+        self.0.change(&call, id, ask).await
+    }
+
+    /// A page of updates; `bound` is what the token is bound to.
+    async fn updates(
+        &self,
+        ticket: TicketId,
+        visibility: Option<Visibility>,
+        (size, token, bound): (u32, &str, i64),
+    ) -> Reply<(Vec<proto::Update>, String)> {
+        let now = self.0.clock.now();
+        let after: Option<i64> = decode_page_token(token, bound, now)?;
+        let found = self.0.reads.updates(ticket, visibility, after.unwrap_or(0), size + 1).await?;
+        let (updates, more) = page(&found, size, to_proto_update);
+        let next = match found.get(updates.len().wrapping_sub(1)) {
+            Some(last) if more => encode_page_token(&last.sequence, bound, now),
+            Some(_) | None => String::new(),
+        };
+        Ok((updates, next))
+    }
+
+    async fn list_updates(&self, request: Request<proto::ListUpdatesRequest>) -> Reply<proto::ListUpdatesResponse> {
+        let caller = principal(&request)?;
+        let mut message = request.into_inner();
+        let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
+        let token = std::mem::take(&mut message.page_token);
+        message.page_size = 0;
+        let asked = optional_word("visibility", message.visibility, from_proto_visibility)
+            .map_err(|violation| Refusal::fields(vec![violation]))?;
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let found = self.0.visible(&caller, id).await?;
+        let internal = can(&caller, Action::SeeInternal, &found.ticket);
+        let visibility = match (asked, internal) {
+            (Some(Visibility::Internal), Err(rejection)) => return Err(Refusal::from(&rejection)),
+            (asked, Ok(())) => asked,
+            (_, Err(_)) => Some(Visibility::Public),
+        };
+        let (updates, next_page_token) =
+            self.updates(id, visibility, (size, &token, fingerprint(&message))).await?;
+        Ok(proto::ListUpdatesResponse { updates, next_page_token })
+    }
+
+    async fn service_record(
+        &self,
+        request: Request<proto::GetServiceRecordRequest>,
+    ) -> Reply<proto::GetServiceRecordResponse> {
+        let caller = principal(&request)?;
+        let mut message = request.into_inner();
+        let size = page_size(message.page_size, PAGE.1, PAGE.1)?;
+        let token = std::mem::take(&mut message.page_token);
+        message.page_size = 0;
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let found = self.0.visible(&caller, id).await?;
+        let bound = fingerprint(&message);
+        let (updates, next_page_token) =
+            self.updates(id, Some(Visibility::Public), (size, &token, bound)).await?;
+        let ticket = Some(to_proto_ticket(&found.ticket, found.version));
+        Ok(proto::GetServiceRecordResponse { ticket, updates, next_page_token })
+    }
+
+    async fn timeline(&self, request: Request<proto::ListTimelineRequest>) -> Reply<proto::ListTimelineResponse> {
+        let caller = principal(&request)?;
+        let mut message = request.into_inner();
+        let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
+        let token = std::mem::take(&mut message.page_token);
+        message.page_size = 0;
+        let id = parse_id("ticket_id", &message.ticket_id)?;
+        let found = self.0.visible(&caller, id).await?;
+        can(&caller, Action::SeeInternal, &found.ticket).map_err(|rejection| Refusal::from(&rejection))?;
+        let (bound, now) = (fingerprint(&message), self.0.clock.now());
+        let after: Option<i64> = decode_page_token(&token, bound, now)?;
+        let found = self.0.reads.timeline(id, after.unwrap_or(0), size + 1).await?;
+        let (entries, more) = page(&found, size, to_proto_entry);
+        let next_page_token = match entries.last() {
+            Some(last) if more => encode_page_token(&last.sequence, bound, now),
+            Some(_) | None => String::new(),
+        };
+        Ok(proto::ListTimelineResponse { entries, next_page_token })
+    }
+
+    async fn moves(&self, request: Request<proto::GetTicketMovesRequest>) -> Reply<proto::GetTicketMovesResponse> {
+        let caller = principal(&request)?;
+        let found = self.0.visible(&caller, parse_id("ticket_id", &request.get_ref().ticket_id)?).await?;
+        Ok(to_proto_moves(&moves(&caller, &found.ticket)))
+    }
+
+    async fn check(
+        &self,
+        request: Request<proto::CheckVisibilityRequest>,
+    ) -> Reply<proto::CheckVisibilityResponse> {
+        let caller = principal(&request)?;
+        let asked = &request.get_ref().ticket_ids;
+        if asked.len() > MAX_ASKED {
+            return Err(Refusal::field("ticket_ids", format!("at most {MAX_ASKED} ids")));
+        }
+        let ids = asked.iter().enumerate().map(|(index, id)| parse_id(&format!("ticket_ids[{index}]"), id));
+        let ids: Vec<Uuid> = ids.collect::<Result<_, _>>()?;
+        let viewer = self.0.viewer(&caller).await?;
+        let visible = self.0.reads.visible(&viewer, &ids).await?;
+        Ok(proto::CheckVisibilityResponse {
+            visible_ticket_ids: visible.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// What an update mask asks for. `*` names all that can be edited.
+fn edit(ticket: &proto::Ticket, paths: &[String]) -> Reply<Edit> {
+    let mut violations = Vec::new();
+    let mut edit = Edit::default();
+    if paths.is_empty() {
+        return Err(Refusal::field("update_mask", "is required"));
+    }
+    let all = ["title", "description", "priority", "visibility"];
+    let paths: Vec<&str> = match paths {
+        [star] if star == "*" => all.to_vec(),
+        paths => paths.iter().map(String::as_str).collect(),
+    };
+    for path in paths {
+        match path {
+            "title" => edit.title = Some(ticket.title.clone()),
+            "description" => edit.description = Some(ticket.description.clone()),
+            "priority" => match word("ticket.priority", ticket.priority, from_proto_priority) {
+                Ok(priority) => edit.priority = Some(priority),
+                Err(violation) => violations.push(violation),
+            },
+            "visibility" => match word("ticket.visibility", ticket.visibility, from_proto_visibility) {
+                Ok(visibility) => edit.visibility = Some(visibility),
+                Err(violation) => violations.push(violation),
+            },
+            _ => violations.push(FieldViolation::new(
+                "update_mask",
+                "only title, description, priority and visibility are edited; a status has verbs of its own",
+            )),
+        }
+    }
+    if violations.is_empty() { Ok(edit) } else { Err(Refusal::fields(violations)) }
+}
+
+fn posted(ticket: TicketId, events: &[Event]) -> Option<StoredUpdate> {
+    events.iter().find_map(|event| match &event.fact {
+        Fact::UpdatePosted(update) => Some(StoredUpdate {
+            sequence: update.sequence,
+            id: update.id,
+            ticket,
+            author: update.author,
+            visibility: update.visibility,
+            text: update.text.clone(),
+            attachments: update.attachments.clone(),
+            create_time: event.at,
+        }),
+        _ => None,
+    })
+}
+
+macro_rules! serve {
+    ($($rpc:ident => $handler:ident: $request:ident, $response:ident;)+) => {
+        #[tonic::async_trait]
+        impl proto::ticket_service_server::TicketService for TicketApi {
+            $(async fn $rpc(
+                &self,
+                request: Request<proto::$request>,
+            ) -> Result<Response<proto::$response>, Status> {
+                let result = self.$handler(request).await;
+                result.map(Response::new).map_err(|refusal| refusal.into_status(SERVICE))
+            })+
+        }
+    };
+}
+
+serve! {
+    create_ticket => create: CreateTicketRequest, CreateTicketResponse;
+    answer_step => answer_step: AnswerStepRequest, AnswerStepResponse;
+    submit_ticket => submit: SubmitTicketRequest, SubmitTicketResponse;
+    get_ticket => get: GetTicketRequest, GetTicketResponse;
+    list_tickets => list: ListTicketsRequest, ListTicketsResponse;
+    update_ticket => update: UpdateTicketRequest, UpdateTicketResponse;
+    set_ticket_status => set_status: SetTicketStatusRequest, SetTicketStatusResponse;
+    reopen_ticket => reopen: ReopenTicketRequest, ReopenTicketResponse;
+    cancel_ticket => cancel: CancelTicketRequest, CancelTicketResponse;
+    delete_ticket => delete: DeleteTicketRequest, DeleteTicketResponse;
+    post_update => post_update: PostUpdateRequest, PostUpdateResponse;
+    list_updates => list_updates: ListUpdatesRequest, ListUpdatesResponse;
+    get_service_record => service_record: GetServiceRecordRequest, GetServiceRecordResponse;
+    list_timeline => timeline: ListTimelineRequest, ListTimelineResponse;
+    get_ticket_moves => moves: GetTicketMovesRequest, GetTicketMovesResponse;
+    check_visibility => check: CheckVisibilityRequest, CheckVisibilityResponse;
+}

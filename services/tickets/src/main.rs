@@ -1,0 +1,5 @@
+//! `callboard-tickets`: tickets and creation flows.
+
+fn main() -> std::process::ExitCode {
+    callboard_service::run_main(callboard_tickets::definition())
+}
