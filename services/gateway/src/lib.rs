@@ -1,1 +1,30 @@
 //! The door for people and programs: REST, live events, aggregated views, gRPC pass-through.
+//!
+//! The gateway holds no business rule and no state that counts. It verifies the caller's token, passes it on, and each
+//! service verifies and decides for itself.
+
+mod answer;
+pub mod app;
+mod call;
+pub mod config;
+mod docs_page;
+mod extract;
+mod grpc;
+mod language;
+pub mod limits;
+pub mod live;
+mod model;
+mod naming;
+mod openapi;
+mod pages;
+mod problem;
+mod routes;
+mod service;
+pub mod state;
+pub mod upstream;
+mod verbs;
+mod views;
+
+pub use pages::openapi_json;
+pub use service::{RouteInfo, definition, routes};
+pub use views::names::Names;

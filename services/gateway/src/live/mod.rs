@@ -1,0 +1,14 @@
+//! `GET /v1/live`: what happens, as it happens, to those who may see it.
+//!
+//! One feed for the process reads all contexts' streams along ([`Hub`]) and fans them out. Each connection ([`sse`])
+//! judges for itself what its caller may see, at the moment it sends.
+
+mod facts;
+mod hub;
+pub mod model;
+mod position;
+mod project;
+pub mod sse;
+mod visibility;
+
+pub use hub::Hub;

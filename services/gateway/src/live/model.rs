@@ -1,0 +1,40 @@
+//! What a live stream tells.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::model::{Actor, Time};
+
+/// One event, as a JSON document in `data:`.
+///
+/// `id:` names the reader's position in all streams; send it back as `Last-Event-ID` to resume. Besides these, the
+/// stream has `event: ready` at its beginning, `event: reset` when something was missed for good and what is shown
+/// must be read anew, and `event: end` with the reason when the server ends it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveEvent {
+    /// UUID of the event; the same on NATS.
+    pub id: String,
+    /// Aggregate and what happened: `ticket.opened`. `ticket.hidden`: the ticket became internal and must vanish from
+    /// the screen of who may not see internal ones (T-13).
+    pub name: String,
+    /// The CloudEvents type: `callboard.tickets.v1.TicketOpened`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened.
+    pub time: Time,
+    /// The ticket it is about, where it is about one. UUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket_id: Option<String>,
+    /// Who did it.
+    pub actor: Actor,
+    /// The event that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
+    /// Ties a chain of events together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// What it says: the state after, and before where that matters; names as in REST. Free text never.
+    pub data: Value,
+}

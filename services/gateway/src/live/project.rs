@@ -1,0 +1,233 @@
+//! From an encoded event to JSON, by the descriptors, and to the circle of those it may concern.
+
+use std::sync::OnceLock;
+
+use callboard_bus::Event;
+use callboard_kernel::Actor;
+use callboard_proto::tickets::v1 as tickets;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Reflected};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::facts::TicketFacts;
+use super::model::LiveEvent;
+use crate::model::{self, ActorKind, Time};
+use crate::naming::lower_camel;
+
+/// Whom an event may concern; who of them may see it is judged when it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Circle {
+    /// All who may see the ticket.
+    Ticket(Uuid),
+    /// Employees who may see the ticket.
+    TicketEmployees(Uuid),
+    /// Became internal: as [`Circle::Ticket`], and outsiders who saw it are told that it is gone (T-13).
+    Hidden(Uuid, TicketFacts),
+    /// Deleted: those who could see it at last.
+    Deleted(TicketFacts),
+    /// Employees who may see a thing with these departments.
+    Employees(Vec<String>),
+    /// All employees.
+    Staff,
+    /// Moderators and administrators.
+    Moderators,
+    /// Administrators.
+    Administrators,
+    /// Nobody.
+    Nobody,
+}
+
+/// An event, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Projected {
+    /// Whom it may concern.
+    pub circle: Circle,
+    /// For employees.
+    pub full: LiveEvent,
+    /// Names that outsiders do not get are left out.
+    pub outside: LiveEvent,
+}
+
+/// What only employees are told of a ticket.
+const EMPLOYEES_ONLY: [&str; 6] = [
+    "involvedEmployeeIds",
+    "previousInvolvedEmployeeIds",
+    "assignedEmployeeIds",
+    "departmentIds",
+    "groupId",
+    "notificationGroupId",
+];
+
+fn pool() -> &'static DescriptorPool {
+    static POOL: OnceLock<DescriptorPool> = OnceLock::new();
+    POOL.get_or_init(|| DescriptorPool::decode(callboard_proto::FILE_DESCRIPTOR_SET).unwrap_or_default())
+}
+
+/// Projects an event; `None` for one of an unknown type, or one that cannot be decoded.
+pub fn project(event: &Event) -> Option<Projected> {
+    let descriptor = pool().get_message_by_name(&event.kind)?;
+    let message = DynamicMessage::decode(descriptor, event.payload.clone()).ok()?;
+    let data = Value::Object(object(&message));
+    let circle = circle(event, &data);
+    let ticket_id = match &circle {
+        Circle::Ticket(id) | Circle::TicketEmployees(id) | Circle::Hidden(id, _) => Some(id.to_string()),
+        Circle::Deleted(_) => data["ticketId"].as_str().map(str::to_owned),
+        Circle::Employees(_) | Circle::Staff | Circle::Moderators | Circle::Administrators | Circle::Nobody => None,
+    };
+    let full = LiveEvent {
+        id: event.id.to_string(),
+        name: event.name.clone(),
+        kind: event.kind.clone(),
+        time: Time(event.time),
+        ticket_id,
+        actor: actor(event.actor),
+        caused_by: event.causation.map(|id| id.to_string()),
+        correlation_id: event.correlation.map(|id| id.to_string()),
+        data,
+    };
+    let mut outside = full.clone();
+    conceal(&mut outside.data);
+    if matches!(circle, Circle::Hidden(..)) {
+        // All that is left to say: it is gone.
+        "ticket.hidden".clone_into(&mut outside.name);
+        outside.data = Value::Object(Map::new());
+        outside.actor = model::Actor::default();
+    }
+    Some(Projected { circle, full, outside })
+}
+
+fn actor(actor: Actor) -> model::Actor {
+    let kind = match actor {
+        Actor::Employee(_) => ActorKind::Employee,
+        Actor::CodeUser(_) => ActorKind::CodeUser,
+        Actor::CustomerUser(_) => ActorKind::CustomerUser,
+        Actor::System => ActorKind::System,
+    };
+    model::Actor { kind: Some(kind), id: actor.id().map(|id| id.to_string()) }
+}
+
+fn circle(event: &Event, data: &Value) -> Circle {
+    let id = |value: &Value| value.as_str().and_then(|id| id.parse::<Uuid>().ok());
+    let on_ticket = |value: &Value, circle: fn(Uuid) -> Circle| id(value).map_or(Circle::Nobody, circle);
+    match (event.context.as_str(), event.name.as_str()) {
+        ("tickets", "ticket.deleted") => match ticket_facts(event) {
+            Some((_, facts)) => Circle::Deleted(facts),
+            None => Circle::Nobody,
+        },
+        ("tickets", "ticket.visibility_changed") => match ticket_facts(event) {
+            Some((ticket, facts)) if !facts.public => Circle::Hidden(ticket, facts),
+            Some((ticket, _)) => Circle::Ticket(ticket),
+            None => Circle::Nobody,
+        },
+        ("tickets", "ticket.update_posted") if data["updateVisibility"] != "PUBLIC" => {
+            on_ticket(&data["ticket"]["ticketId"], Circle::TicketEmployees)
+        }
+        ("tickets", "ticket.involved_changed") => on_ticket(&data["ticket"]["ticketId"], Circle::TicketEmployees),
+        ("tickets", _) => on_ticket(&data["ticket"]["ticketId"], Circle::Ticket),
+        ("fleet", "groups.changed") | ("ratings", "switches.changed") => Circle::Moderators,
+        ("fleet", _) => {
+            let nested = if data["offer"].is_object() { &data["offer"]["ticketId"] } else { &data["ticketId"] };
+            on_ticket(nested, Circle::TicketEmployees)
+        }
+        ("ratings", name) if data["rating"]["subjectKind"] == "TICKET" => {
+            let subject = &data["rating"]["subjectId"];
+            let outsiders_care = name != "rating.waived";
+            on_ticket(subject, if outsiders_care { Circle::Ticket } else { Circle::TicketEmployees })
+        }
+        ("ratings", _) | ("directory", "principal.tokens_revoked") => Circle::Nobody,
+        ("directory", name) if name.starts_with("code.") => Circle::Administrators,
+        ("directory", name) if name.starts_with("customer_user.") => Circle::Moderators,
+        ("directory", name) if name.starts_with("device.") => {
+            let departments = data["device"]["departmentIds"].as_array().into_iter().flatten();
+            Circle::Employees(departments.filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        // Nothing of these is isolated: ids, and names of templates.
+        ("directory", _) => Circle::Staff,
+        (_, _) => Circle::Nobody,
+    }
+}
+
+/// The ticket's facts, which every event of tickets carries: in field 1, but for a deletion.
+pub fn ticket_facts(event: &Event) -> Option<(Uuid, TicketFacts)> {
+    if event.context != "tickets" {
+        return None;
+    }
+    let facts = match event.name.as_str() {
+        "ticket.deleted" => tickets::TicketDeleted::decode(event.payload.clone()).ok()?.ticket?,
+        // Other messages have it in the same place; what else they say is skipped.
+        _ => tickets::TicketOpened::decode(event.payload.clone()).ok()?.ticket?,
+    };
+    Some((facts.ticket_id.parse().ok()?, TicketFacts::from(&facts)))
+}
+
+fn conceal(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !EMPLOYEES_ONLY.contains(&name.as_str()));
+            fields.values_mut().for_each(conceal);
+        }
+        Value::Array(items) => items.iter_mut().for_each(conceal),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The fields that are set, named and worded as REST does.
+fn object(message: &DynamicMessage) -> Map<String, Value> {
+    message.fields().map(|(field, value)| (lower_camel(field.name()), json(&field, value))).collect()
+}
+
+fn json(field: &FieldDescriptor, value: &Reflected) -> Value {
+    match value {
+        Reflected::Bool(value) => (*value).into(),
+        Reflected::I32(value) => (*value).into(),
+        Reflected::I64(value) => (*value).into(),
+        Reflected::U32(value) => (*value).into(),
+        Reflected::U64(value) => (*value).into(),
+        Reflected::F32(value) => f64::from(*value).into(),
+        Reflected::F64(value) => (*value).into(),
+        Reflected::String(value) => value.as_str().into(),
+        // No event has bytes; were there any, they would be no facts for a screen.
+        Reflected::Bytes(_) => Value::Null,
+        Reflected::EnumNumber(number) => word(field, *number),
+        Reflected::Message(message) => match message.descriptor().full_name() {
+            "google.protobuf.Timestamp" => time(message),
+            _ => Value::Object(object(message)),
+        },
+        Reflected::List(values) => values.iter().map(|value| json(field, value)).collect(),
+        Reflected::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| {
+                let key = match key {
+                    MapKey::String(key) => key.clone(),
+                    other => format!("{other:?}"),
+                };
+                (key, json(field, value))
+            });
+            // The order of a hash map is nobody's business.
+            Value::Object(entries.collect::<std::collections::BTreeMap<_, _>>().into_iter().collect())
+        }
+    }
+}
+
+/// `TICKET_STATUS_IN_PROGRESS` of `TicketStatus` is `IN_PROGRESS`, as in REST.
+fn word(field: &FieldDescriptor, number: i32) -> Value {
+    let Kind::Enum(descriptor) = field.kind() else { return number.into() };
+    let Some(value) = descriptor.get_value(number) else { return number.into() };
+    let mut prefix = String::new();
+    for character in descriptor.name().chars() {
+        if character.is_ascii_uppercase() && !prefix.is_empty() {
+            prefix.push('_');
+        }
+        prefix.push(character.to_ascii_uppercase());
+    }
+    prefix.push('_');
+    value.name().strip_prefix(&prefix).unwrap_or(value.name()).into()
+}
+
+fn time(message: &DynamicMessage) -> Value {
+    let timestamp: Result<prost_types::Timestamp, _> = message.transcode_to();
+    timestamp.map_or(Value::Null, |timestamp| {
+        use crate::model::mirror::Mirror;
+        serde_json::to_value(Time::out(timestamp)).unwrap_or_default()
+    })
+}

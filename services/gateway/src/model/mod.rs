@@ -1,0 +1,14 @@
+//! What people and programs read and write over REST: shapes of our own, free to differ from the protos.
+//!
+//! Names are lowerCamelCase, times RFC 3339, enums short stable words (`OPEN`), ids UUIDs as text. What is not set is
+//! left out; lists are always there. Output-only fields are accepted and ignored on input, so that what was read can
+//! be sent back (AIP-203).
+
+pub mod common;
+pub mod directory;
+pub mod fleet;
+pub mod mirror;
+pub mod ratings;
+pub mod tickets;
+
+pub use common::{Actor, ActorKind, Localized, Role, Time};

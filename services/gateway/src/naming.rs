@@ -1,0 +1,62 @@
+//! Names of fields: snake_case in the protos, lowerCamelCase in JSON.
+
+/// `create_time` to `createTime`.
+pub fn lower_camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = false;
+    for character in name.chars() {
+        match character {
+            '_' => upper = true,
+            _ if upper => {
+                out.extend(character.to_uppercase());
+                upper = false;
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// `createTime` to `create_time`.
+pub fn snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            out.push('_');
+            out.push(character.to_ascii_lowercase());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// Resources that gRPC wraps into a field of the request and REST sends as the body itself.
+const WRAPPERS: [&str; 15] = [
+    "ticket", "flow", "group", "switches", "organisation", "employee", "department", "team", "meta_team", "customer",
+    "customer_user", "device", "template", "code", "filter",
+];
+
+/// A field's path as a REST caller wrote it: `ticket.device_id` to `deviceId`, `answers[2].text` stays.
+pub fn lower_camel_path(path: &str) -> String {
+    let inner = match path.split_once('.') {
+        Some((first, rest)) if WRAPPERS.contains(&first) => rest,
+        _ => path,
+    };
+    inner.split('.').map(lower_camel).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways() {
+        for (proto, json) in [("create_time", "createTime"), ("id", "id"), ("serving_team_ids", "servingTeamIds")] {
+            assert_eq!(lower_camel(proto), json);
+            assert_eq!(snake(json), proto);
+        }
+        assert_eq!(lower_camel_path("employee.department_ids[1]"), "departmentIds[1]");
+        assert_eq!(lower_camel_path("answers[2].text"), "answers[2].text");
+    }
+}

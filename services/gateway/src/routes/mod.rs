@@ -1,0 +1,62 @@
+//! The routes, a file for each resource.
+
+mod codes;
+mod crud;
+mod directory;
+mod dispatch;
+mod flows;
+mod groups;
+mod live;
+mod offers;
+mod ratings;
+mod sessions;
+mod tickets;
+
+use crate::openapi::Resource;
+
+/// All routes.
+pub fn all() -> Vec<Resource> {
+    vec![
+        sessions::resource(),
+        tickets::resource(),
+        offers::resource(),
+        dispatch::resource(),
+        ratings::resource(),
+        live::resource(),
+        flows::resource(),
+        groups::resource(),
+        directory::organisation(),
+        directory::employees::resource(),
+        directory::departments::resource(),
+        directory::teams::resource(),
+        directory::meta_teams::resource(),
+        directory::customers::resource(),
+        directory::customer_users::resource(),
+        directory::devices::resource(),
+        directory::templates::resource(),
+        codes::resource(),
+    ]
+}
+
+/// Makes a call to a service: the client's method, the message; a failure becomes a problem.
+macro_rules! ask {
+    ($call:expr, $client:ident . $method:ident ( $message:expr )) => {
+        $call
+            .gateway
+            .upstreams
+            .$client()
+            .$method($call.request($message))
+            .await
+            .map_err(|status| $call.problem(status))?
+            .into_inner()
+    };
+}
+pub(crate) use ask;
+
+/// The name of an RPC of a service.
+macro_rules! rpc {
+    ($service:literal, $method:literal) => {
+        concat!("callboard.", $service, "/", $method)
+    };
+}
+pub(crate) use rpc;

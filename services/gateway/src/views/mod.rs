@@ -1,0 +1,5 @@
+//! One screen in one call: several contexts asked at once, within a time budget.
+
+pub mod names;
+pub mod part;
+pub mod ticket;

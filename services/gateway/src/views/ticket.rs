@@ -1,0 +1,502 @@
+//! The ticket details view.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use callboard_kernel::Language;
+use callboard_proto::{directory, fleet, ratings, tickets};
+use callboard_service::request::Deadline;
+use serde::Serialize;
+use tokio::time::Instant;
+use tonic::Status;
+use utoipa::ToSchema;
+
+use super::names::ById;
+use super::part::Part;
+use crate::call::{Call, Id};
+use crate::language::{priority_label, status_label, visibility_label};
+use crate::model::fleet::{AssignmentSource, OfferStatus};
+use crate::model::mirror::Mirror;
+use crate::model::ratings::Rating;
+use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePage, UpdatePage, Visibility};
+use crate::model::{Actor, ActorKind, Time};
+use crate::problem::Problem;
+
+/// The ticket's screen. Parts that are not for the caller, or out of reach, are left out.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketView {
+    /// UUID.
+    pub ticket_id: String,
+    /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `ratings`.
+    pub unreachable: Vec<&'static str>,
+    /// Progress, visibility, priority and moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_bar: Option<StatusBar>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub general: Option<General>,
+    /// Public updates, oldest first: the digital service record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates: Option<UpdatePage>,
+    /// Internal updates, oldest first. Employees only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internal_updates: Option<UpdatePage>,
+    /// Who works on it. Employees only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetPart>,
+    /// Its rating.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Rating>,
+    /// Who changed what. Employees only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<TimelinePage>,
+}
+
+/// The top of the screen, with labels in the caller's language.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusBar {
+    /// Where it stands.
+    pub status: LabelledStatus,
+    /// The way from open to closed, and how far it is.
+    pub progress: Vec<ProgressStep>,
+    /// Who may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// In the caller's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility_label: Option<&'static str>,
+    /// In the caller's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_label: Option<&'static str>,
+    /// What this caller may do now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<TicketMoves>,
+    /// The statuses among the moves, with labels.
+    pub status_moves: Vec<LabelledStatus>,
+}
+
+/// A status and its label.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelledStatus {
+    /// The stable word.
+    pub status: TicketStatus,
+    /// In the caller's language.
+    pub label: &'static str,
+}
+
+/// How far a step of the progress is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Reached {
+    /// Behind us.
+    Past,
+    /// Here.
+    Current,
+    /// Before us.
+    Ahead,
+}
+
+/// One step of the progress.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgressStep {
+    /// The stable word.
+    pub status: TicketStatus,
+    /// In the caller's language.
+    pub label: &'static str,
+    /// How far it is.
+    pub reached: Reached,
+}
+
+/// What the ticket is about, with the names of what it hangs on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct General {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// The category: the flow's label in the caller's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// The flow it was made by, for the labels of the answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Flow>,
+    /// The device's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    /// The device's serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_serial_number: Option<String>,
+    /// The template's name in the caller's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_name: Option<String>,
+    /// The customer's name. Employees only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_name: Option<String>,
+    /// The maker's name, where it is an employee the caller may read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator_name: Option<String>,
+}
+
+/// An employee by id, and by name where the directory told it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedEmployee {
+    /// UUID.
+    pub id: String,
+    /// The name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Who works on the ticket (F-4).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetPart {
+    /// Accepted or assigned.
+    pub assigned: Vec<AssignedEmployee>,
+    /// Offered, with seen mark and decision.
+    pub requested: Vec<RequestedEmployee>,
+    /// Every other employee who may see the ticket.
+    pub available: Vec<NamedEmployee>,
+    /// How many may accept; not set: unlimited (F-7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_workers: Option<i32>,
+    /// Whether this caller may request, assign and cancel.
+    pub may_manage: bool,
+    /// The caller's own open offer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_offer_id: Option<String>,
+}
+
+/// One who works on it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignedEmployee {
+    /// Who.
+    pub employee: NamedEmployee,
+    /// How.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<AssignmentSource>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// One who was asked.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestedEmployee {
+    /// Who.
+    pub employee: NamedEmployee,
+    /// The offer.
+    pub offer_id: String,
+    /// Its decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<OfferStatus>,
+    /// The seen mark.
+    pub seen: bool,
+    /// When it was seen first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_time: Option<Time>,
+    /// When it was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decide_time: Option<Time>,
+    /// Why it was declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decline_reason: Option<String>,
+}
+
+/// Entries of each list that the view shows at once; more by the list's own route.
+const LIST_LENGTH: i32 = 200;
+
+/// What the view has of the directory and the flow, once the ticket is known.
+#[derive(Debug, Default)]
+struct Surroundings {
+    flow: Option<tickets::v1::Flow>,
+    device: Option<directory::v1::Device>,
+    template: Option<directory::v1::Template>,
+    customer: Option<directory::v1::Customer>,
+}
+
+/// `GET /v1/tickets/{id}/view`.
+pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Problem> {
+    let until = Instant::now() + call.gateway.settings.view_budget;
+    let (ticket_id, is_employee) = (ticket_id.as_str(), call.principal().employee().is_some());
+    let missing = parking_lot::Mutex::new(BTreeSet::new());
+    let miss = |context: &'static str| {
+        missing.lock().insert(context);
+    };
+    let general = about_ticket(&call, ticket_id, until, &miss);
+    let moves = async {
+        let message = tickets::v1::GetTicketMovesRequest { ticket_id: ticket_id.to_owned() };
+        part("tickets", &miss, Part::of(call.gateway.upstreams.tickets().get_ticket_moves(within(&call, message, until)), until)).await
+    };
+    let updates = list_updates(&call, ticket_id, tickets::v1::Visibility::Public, until, &miss);
+    let internal = async {
+        if !is_employee {
+            return None;
+        }
+        list_updates(&call, ticket_id, tickets::v1::Visibility::Internal, until, &miss).await
+    };
+    let timeline = async {
+        if !is_employee {
+            return None;
+        }
+        let message = tickets::v1::ListTimelineRequest {
+            ticket_id: ticket_id.to_owned(),
+            page_size: LIST_LENGTH,
+            page_token: String::new(),
+        };
+        part("tickets", &miss, Part::of(call.gateway.upstreams.tickets().list_timeline(within(&call, message, until)), until)).await
+    };
+    let dispatch = async {
+        if !is_employee {
+            return None;
+        }
+        let message = fleet::v1::GetDispatchRequest { ticket_id: ticket_id.to_owned() };
+        let dispatch =
+            part("fleet", &miss, Part::of(call.gateway.upstreams.fleet().get_dispatch(within(&call, message, until)), until)).await;
+        let dispatch = dispatch.and_then(|response| response.dispatch);
+        mark_seen(&call, ticket_id, dispatch.as_ref());
+        dispatch
+    };
+    let rating = async {
+        let message = ratings::v1::GetRatingRequest {
+            subject_kind: ratings::v1::SubjectKind::Ticket.into(),
+            subject_id: ticket_id.to_owned(),
+        };
+        part("ratings", &miss, Part::of(call.gateway.upstreams.ratings().get_rating(within(&call, message, until)), until)).await
+    };
+    let names = async {
+        if !is_employee {
+            return ById::default();
+        }
+        part("directory", &miss, call.gateway.names.of(&call, until)).await.unwrap_or_default()
+    };
+    // Boxed: together they are large, and a request waits on them once.
+    let (general, moves, updates, internal, timeline, dispatch, rating, names) = Box::pin(async {
+        tokio::join!(general, moves, updates, internal, timeline, dispatch, rating, names)
+    })
+    .await;
+    // The owner of the ticket has the last word on whether there is one for this caller.
+    let general = general.map_err(|status| call.problem(status))?;
+    let unreachable: Vec<&'static str> = missing.into_inner().into_iter().collect();
+    if unreachable.len() == crate::upstream::CONTEXTS.len() || (general.is_none() && dispatch.is_none() && rating.is_none()) {
+        let mut problem = Problem::new(
+            http::StatusCode::SERVICE_UNAVAILABLE,
+            "VIEW_UNAVAILABLE",
+            format!("not reachable now: {}", unreachable.join(", ")),
+        );
+        problem.retry_after = Some(std::time::Duration::from_secs(1));
+        return Err(problem);
+    }
+    let mut view = TicketView {
+        ticket_id: ticket_id.to_owned(),
+        unreachable,
+        updates: updates.map(Mirror::out),
+        internal_updates: internal.map(Mirror::out),
+        fleet: dispatch.map(|dispatch| fleet_part(dispatch, &names)),
+        rating: rating.and_then(|response| response.rating).map(Mirror::out),
+        timeline: timeline.map(Mirror::out),
+        ..TicketView::default()
+    };
+    if let Some((ticket, surroundings)) = general {
+        let ticket = Ticket::out(ticket);
+        view.status_bar = status_bar(&ticket, moves.map(Mirror::out), call.language);
+        view.general = Some(general_part(ticket, surroundings, &names, call.language));
+    }
+    Ok(Json(view))
+}
+
+fn within<T>(call: &Call, message: T, until: Instant) -> tonic::Request<T> {
+    call.request_within(message, until.saturating_duration_since(Instant::now()))
+}
+
+/// Notes a context that cannot be reached.
+async fn part<T>(context: &'static str, miss: &(dyn Fn(&'static str) + Sync), part: impl Future<Output = Part<T>>) -> Option<T> {
+    let part = part.await;
+    if part.is_unreachable() {
+        miss(context);
+    }
+    part.here()
+}
+
+async fn list_updates(
+    call: &Call,
+    ticket_id: &str,
+    visibility: tickets::v1::Visibility,
+    until: Instant,
+    miss: &(dyn Fn(&'static str) + Sync),
+) -> Option<tickets::v1::ListUpdatesResponse> {
+    let message = tickets::v1::ListUpdatesRequest {
+        ticket_id: ticket_id.to_owned(),
+        visibility: visibility.into(),
+        page_size: LIST_LENGTH,
+        page_token: String::new(),
+    };
+    part("tickets", miss, Part::of(call.gateway.upstreams.tickets().list_updates(within(call, message, until)), until)).await
+}
+
+/// The ticket and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be reached.
+async fn about_ticket(
+    call: &Call,
+    ticket_id: &str,
+    until: Instant,
+    miss: &(dyn Fn(&'static str) + Sync),
+) -> Result<Option<(tickets::v1::Ticket, Surroundings)>, Status> {
+    let message = tickets::v1::GetTicketRequest { ticket_id: ticket_id.to_owned() };
+    let upstreams = &call.gateway.upstreams;
+    let ticket = match Part::of(upstreams.tickets().get_ticket(within(call, message, until)), until).await {
+        Part::Here(response) => response.ticket,
+        Part::Nothing(status) => return Err(status),
+        Part::Unreachable => None,
+    };
+    let Some(ticket) = ticket else {
+        miss("tickets");
+        return Ok(None);
+    };
+    let flow = async {
+        if ticket.flow_id.is_empty() {
+            return None;
+        }
+        let message =
+            tickets::v1::GetFlowRequest { template_id: ticket.template_id.clone(), flow_id: ticket.flow_id.clone() };
+        part("tickets", miss, Part::of(upstreams.flows().get_flow(within(call, message, until)), until)).await?.flow
+    };
+    let device = async {
+        let message = directory::v1::GetDeviceRequest { id: ticket.device_id.clone() };
+        part("directory", miss, Part::of(upstreams.directory().get_device(within(call, message, until)), until)).await?.device
+    };
+    let template = async {
+        let message = directory::v1::GetTemplateRequest { id: ticket.template_id.clone() };
+        part("directory", miss, Part::of(upstreams.directory().get_template(within(call, message, until)), until)).await?.template
+    };
+    let customer = async {
+        if ticket.customer_id.is_empty() || call.principal().is_outsider() {
+            return None;
+        }
+        let message = directory::v1::GetCustomerRequest { id: ticket.customer_id.clone() };
+        part("directory", miss, Part::of(upstreams.directory().get_customer(within(call, message, until)), until)).await?.customer
+    };
+    let (flow, device, template, customer) = tokio::join!(flow, device, template, customer);
+    Ok(Some((ticket, Surroundings { flow, device, template, customer })))
+}
+
+/// Opening the details is what marks an offer as seen (F-3). Nobody waits for it, and a failure is only logged: the
+/// next look marks it.
+fn mark_seen(call: &Call, ticket_id: &str, dispatch: Option<&fleet::v1::Dispatch>) {
+    let unseen = fleet::v1::OfferStatus::Unseen;
+    // Where fleet did not answer in time it may still take the mark.
+    let worth_it = dispatch.is_none_or(|dispatch| {
+        dispatch.requested.iter().any(|offer| offer.id == dispatch.own_offer_id && offer.status() == unseen)
+    });
+    if !worth_it {
+        return;
+    }
+    let message = fleet::v1::MarkSeenRequest {
+        request_id: call.gateway.ids.next().to_string(),
+        ticket_id: ticket_id.to_owned(),
+    };
+    let request = call.request_within(message, Deadline::remaining(call.deadline));
+    let mut fleet = call.gateway.upstreams.fleet();
+    call.gateway.tracker.spawn(async move {
+        if let Err(status) = fleet.mark_seen(request).await {
+            tracing::debug!(code = ?status.code(), "an offer was not marked as seen");
+        }
+    });
+}
+
+fn status_bar(ticket: &Ticket, moves: Option<TicketMoves>, language: Language) -> Option<StatusBar> {
+    let status = ticket.status?;
+    let labelled = |status| LabelledStatus { status, label: status_label(status, language) };
+    Some(StatusBar {
+        status: labelled(status),
+        progress: progress(status, language),
+        visibility: ticket.visibility,
+        visibility_label: ticket.visibility.map(|visibility| visibility_label(visibility, language)),
+        priority_label: ticket.priority.map(|priority| priority_label(priority, language)),
+        status_moves: moves.iter().flat_map(|moves| &moves.statuses.0).map(|status| labelled(*status)).collect(),
+        moves,
+    })
+}
+
+/// From open to closed; a draft stands before it, and cancelling ends it where it was not foreseen.
+fn progress(current: TicketStatus, language: Language) -> Vec<ProgressStep> {
+    use TicketStatus::{Assigned, Cancelled, Closed, Done, Draft, InProgress, Open};
+    let way: &[TicketStatus] = match current {
+        Draft => &[Draft, Open, Assigned, InProgress, Done, Closed],
+        Cancelled => &[Open, Cancelled],
+        Open | Assigned | InProgress | Done | Closed => &[Open, Assigned, InProgress, Done, Closed],
+    };
+    let here = way.iter().position(|status| *status == current).unwrap_or_default();
+    way.iter()
+        .enumerate()
+        .map(|(index, status)| ProgressStep {
+            status: *status,
+            label: status_label(*status, language),
+            reached: match index.cmp(&here) {
+                std::cmp::Ordering::Less => Reached::Past,
+                std::cmp::Ordering::Equal => Reached::Current,
+                std::cmp::Ordering::Greater => Reached::Ahead,
+            },
+        })
+        .collect()
+}
+
+fn general_part(ticket: Ticket, around: Surroundings, names: &ById, language: Language) -> General {
+    let text = |localized: Option<&crate::model::Localized>| localized?.text(language).map(str::to_owned);
+    let flow: Option<Flow> = around.flow.map(Mirror::out);
+    let template: Option<crate::model::directory::Template> = around.template.map(Mirror::out);
+    let creator = match &ticket.creator {
+        Some(Actor { kind: Some(ActorKind::Employee), id: Some(id) }) => names.get(id).cloned(),
+        _ => None,
+    };
+    let filled = |text: String| (!text.is_empty()).then_some(text);
+    let (device_name, device_serial_number) =
+        around.device.map(|device| (filled(device.name), filled(device.serial_number))).unwrap_or_default();
+    General {
+        category: text(flow.as_ref().and_then(|flow| flow.label.as_ref())),
+        template_name: text(template.as_ref().and_then(|template| template.name.as_ref())),
+        customer_name: around.customer.and_then(|customer| filled(customer.name)),
+        creator_name: creator,
+        device_name,
+        device_serial_number,
+        flow,
+        ticket,
+    }
+}
+
+fn fleet_part(dispatch: fleet::v1::Dispatch, names: &ById) -> FleetPart {
+    let named = |id: String| NamedEmployee { name: names.get(&id).cloned(), id };
+    FleetPart {
+        assigned: dispatch
+            .assigned
+            .into_iter()
+            .map(|assignment| AssignedEmployee {
+                employee: named(assignment.employee_id),
+                source: Mirror::out(assignment.source),
+                since: Mirror::out(assignment.create_time),
+            })
+            .collect(),
+        requested: dispatch
+            .requested
+            .into_iter()
+            .map(|offer| RequestedEmployee {
+                seen: offer.seen_time.is_some(),
+                employee: named(offer.employee_id),
+                offer_id: offer.id,
+                status: Mirror::out(offer.status),
+                seen_time: Mirror::out(offer.seen_time),
+                decide_time: Mirror::out(offer.decide_time),
+                decline_reason: Mirror::out(offer.decline_reason),
+            })
+            .collect(),
+        available: dispatch.available_employee_ids.into_iter().map(named).collect(),
+        required_workers: Mirror::out(dispatch.required_workers),
+        may_manage: dispatch.may_manage,
+        own_offer_id: Mirror::out(dispatch.own_offer_id),
+    }
+}
