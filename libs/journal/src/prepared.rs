@@ -224,13 +224,7 @@ fn has_zero(json: &Json) -> bool {
 
 /// One event that the broker refuses would stop the relay for the whole context.
 fn check_event(event: &Event, max_bytes: usize) -> Result<(), String> {
-    let word = |text: &str| {
-        !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    if !word(&event.context) || event.name.split('.').count() != 2 || !event.name.split('.').all(word) {
-        return Err(format!("{}.{} is no subject for an event", event.context, event.name));
-    }
+    callboard_bus::check(event).map_err(|problem| format!("{}: {problem}", event.kind))?;
     if event.payload.len() > max_bytes {
         return Err(format!("{}: {} bytes, at most {max_bytes}", event.kind, event.payload.len()));
     }

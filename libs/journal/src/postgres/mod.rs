@@ -29,15 +29,16 @@ pub struct JournalOptions {
     pub context: &'static str,
     /// Units written in one statement.
     pub batch: usize,
-    /// The largest payload of an event, in bytes. The broker takes 1 MiB with headers; one event too large would stop
-    /// the relay, so it is refused here.
+    /// The largest payload of an event, in bytes, where less than what the bus takes with headers
+    /// ([`callboard_bus::MAX_EVENT_BYTES`]). One event too large would hold its aggregate's events back for good, so
+    /// it is refused here.
     pub max_event_bytes: usize,
 }
 
 impl JournalOptions {
     /// What suits most.
     pub const fn new(context: &'static str) -> Self {
-        Self { context, batch: 256, max_event_bytes: 1_000_000 }
+        Self { context, batch: 256, max_event_bytes: callboard_bus::MAX_EVENT_BYTES }
     }
 }
 
