@@ -162,8 +162,8 @@ impl FakeStore {
     }
 
     /// Fails the next commits so, in order.
-    pub fn fail(&self, faults: &[Fault]) {
-        let mut faults = faults.to_vec().into_iter();
+    pub fn fail<const N: usize>(&self, faults: [Fault; N]) {
+        let mut faults = faults.into_iter();
         self.fault(move |_| faults.next());
     }
 
@@ -199,7 +199,7 @@ impl Store<Ledger> for FakeStore {
             world.loading += 1;
             world.most_loading = world.most_loading.max(world.loading);
         }
-        self.load_gate.acquire().await.unwrap().forget();
+        self.load_gate.acquire().await.expect("never closed").forget();
         tokio::task::yield_now().await;
         let mut world = self.world.lock();
         world.loading -= 1;
@@ -222,7 +222,7 @@ impl Store<Ledger> for FakeStore {
     }
 
     async fn commit(&self, unit: Unit<Record>) -> Result<(), CommitError> {
-        self.commits.acquire().await.unwrap().forget();
+        self.commits.acquire().await.expect("never closed").forget();
         tokio::task::yield_now().await;
         let fault = (self.faults.lock())(&unit);
         match fault {

@@ -122,9 +122,9 @@ async fn a_no_is_never_decided_on_stale_state() {
 async fn a_conflict_is_decided_once_more_and_then_told() {
     let store = FakeStore::new();
     let registry = registry(&store, Options::default());
-    store.fail(&[Fault::Conflict]);
+    store.fail([Fault::Conflict]);
     assert!(registry.ask(ID, ask(command(1), Command::Add)).await.is_ok());
-    store.fail(&[Fault::Conflict, Fault::Conflict]);
+    store.fail([Fault::Conflict, Fault::Conflict]);
     assert_eq!(registry.ask(ID, ask(command(2), Command::Add)).await, Err(AskError::Conflict));
     assert_eq!(store.ledger(ID), [command(1)]);
 }
@@ -133,9 +133,9 @@ async fn a_conflict_is_decided_once_more_and_then_told() {
 async fn an_unknown_outcome_is_looked_up() {
     let store = FakeStore::new();
     let registry = registry(&store, Options::default());
-    store.fail(&[Fault::Written]);
+    store.fail([Fault::Written]);
     assert_eq!(registry.ask(ID, ask(command(1), Command::Add)).await.unwrap().version, Version(1));
-    store.fail(&[Fault::Lost]);
+    store.fail([Fault::Lost]);
     let lost = registry.ask(ID, ask(command(2), Command::Add)).await;
     assert!(matches!(lost, Err(AskError::Unavailable(_))));
     assert_eq!(registry.ask(ID, ask(command(2), Command::Add)).await.unwrap().version, Version(2));
@@ -158,7 +158,7 @@ async fn a_panic_costs_its_own_command_only() {
     let good: Vec<bool> = join_all(asks).await.iter().map(Result::is_ok).collect();
     assert_eq!(good, [true, false, true, false, false, true]);
     assert_eq!(store.ledger(ID), [command(0), command(2), command(5)]);
-    store.fail(&[Fault::Panic]);
+    store.fail([Fault::Panic]);
     let failed = registry.ask(ID, ask(command(7), Command::Add)).await;
     assert!(matches!(failed, Err(AskError::Internal(_))));
     assert!(registry.ask(ID, ask(command(8), Command::Add)).await.is_ok());

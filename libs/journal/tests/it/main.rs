@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop loudly")]
 
+mod actors;
 mod contract;
 mod dead_letters;
 mod delivery;
