@@ -161,10 +161,10 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
     say("\nNora, of the team that serves this customer, looks at it and accepts.");
     let nora = Player { name: "nora", client: anyone.as_person(&demo.email("nora")).await? };
     nora.call(Method::GET, &at("/view"), None).await?;
-    let offers = nora.client.get_until(&format!("/v1/offers?ticketId={ticket}"), |page| {
-        own_offer(page, demo.employee("nora")).is_some()
-    });
-    let offer = own_offer(&offers.await?, demo.employee("nora")).unwrap_or_default();
+    let offers = format!("/v1/offers?ticketId={ticket}");
+    let offered = |page: &Value| own_offer(page, demo.employee("nora")).is_some();
+    let page = nora.client.get_until(&offers, offered).await?;
+    let offer = own_offer(&page, demo.employee("nora")).unwrap_or_default();
     nora.call(Method::POST, &format!("/v1/offers/{offer}:accept"), Some(json!({}))).await?;
     seen.wait("ticket.assigned", 0).await?;
 

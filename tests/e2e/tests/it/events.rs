@@ -10,6 +10,8 @@ use futures::StreamExt;
 /// An event as a stranger reads it: by its headers alone.
 #[derive(Debug, Clone)]
 pub struct Heard {
+    /// Its place in the stream.
+    pub sequence: u64,
     /// `ce-id`.
     pub id: String,
     /// `ce-type`, without `callboard.` and version: `tickets.TicketOpened`.
@@ -24,8 +26,13 @@ pub struct Heard {
     pub payload: Vec<u8>,
 }
 
-/// All events of a context's stream about one aggregate so far, read from the beginning until none is left.
+/// Those about one aggregate.
 pub async fn heard(platform: &Platform, context: &str, aggregate: &str) -> Vec<Heard> {
+    heard_all(platform, context).await.into_iter().filter(|event| event.subject == aggregate).collect()
+}
+
+/// All events of a context's stream so far, read from the beginning until none is left.
+pub async fn heard_all(platform: &Platform, context: &str) -> Vec<Heard> {
     let client = async_nats::connect(platform.nats_url()).await.expect("NATS");
     let stream = async_nats::jetstream::new(client)
         .get_stream(format!("CALLBOARD_{}", context.to_uppercase()))
@@ -51,21 +58,20 @@ pub async fn heard(platform: &Platform, context: &str, aggregate: &str) -> Vec<H
         };
         assert_eq!(header("ce-specversion"), "1.0");
         assert_eq!(header("ce-id"), header("Nats-Msg-Id"));
-        if header("ce-subject") == aggregate {
-            let kind = header("ce-type");
-            let (context, name) = kind
-                .strip_prefix("callboard.")
-                .and_then(|rest| rest.split_once(".v1."))
-                .expect("callboard.<context>.v1.<Message>");
-            found.push(Heard {
-                id: header("ce-id"),
-                kind: format!("{context}.{name}"),
-                subject: header("ce-subject"),
-                cause: header("ce-causationid"),
-                correlation: header("ce-correlationid"),
-                payload: message.payload.to_vec(),
-            });
-        }
+        let kind = header("ce-type");
+        let (context, name) = kind
+            .strip_prefix("callboard.")
+            .and_then(|rest| rest.split_once(".v1."))
+            .expect("callboard.<context>.v1.<Message>");
+        found.push(Heard {
+            sequence,
+            id: header("ce-id"),
+            kind: format!("{context}.{name}"),
+            subject: header("ce-subject"),
+            cause: header("ce-causationid"),
+            correlation: header("ce-correlationid"),
+            payload: message.payload.to_vec(),
+        });
         if sequence >= last {
             return found;
         }
