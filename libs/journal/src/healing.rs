@@ -15,7 +15,7 @@ use callboard_bus::StreamLog;
 use callboard_kernel::EventId;
 
 use crate::outbox;
-use crate::relay::{RelayError, Session, mark};
+use crate::relay::{RelayError, Session, answered, mark};
 
 /// Events of the stream that are looked at per round.
 const ROUND: usize = 1000;
@@ -25,7 +25,7 @@ impl<L: StreamLog> Session<'_, L> {
     /// new events can be published behind it.
     pub(crate) async fn heal(&mut self) -> Result<(), RelayError> {
         let tail = self.log.tail().await?;
-        let highest = outbox::highest_mark(&mut self.connection).await?;
+        let highest = answered(outbox::highest_mark(&mut self.connection)).await?;
         if mark(tail.last_sequence) < highest {
             if self.is_foreign(tail.last_sequence, tail.last_event).await? {
                 self.rebuild("the stream ends with another event than was marked").await?;
@@ -59,10 +59,10 @@ impl<L: StreamLog> Session<'_, L> {
     async fn is_foreign(&mut self, sequence: u64, there: Option<EventId>) -> Result<bool, RelayError> {
         // Gone by age, or nothing was ever there: nothing to compare.
         let Some(there) = there else { return Ok(false) };
-        Ok(match outbox::event_at(&mut self.connection, mark(sequence)).await? {
+        Ok(match answered(outbox::event_at(&mut self.connection, mark(sequence))).await? {
             Some(marked) => marked != there,
             // Nothing is marked there. Known under another sequence: foreign. Not known at all: retention took it.
-            None => outbox::knows(&mut self.connection, there).await?,
+            None => answered(outbox::knows(&mut self.connection, there)).await?,
         })
     }
 
@@ -74,7 +74,7 @@ impl<L: StreamLog> Session<'_, L> {
             let found = self.log.events_from(next, ROUND).await?;
             let Some(&(end, _)) = found.last() else { break };
             if let Some(&(_, there)) = found.iter().find(|(sequence, _)| *sequence == highest)
-                && outbox::event_at(&mut self.connection, mark(highest)).await? != Some(there)
+                && answered(outbox::event_at(&mut self.connection, mark(highest))).await? != Some(there)
             {
                 self.rebuild("the stream holds another event than was marked").await?;
                 return Ok(());
@@ -85,7 +85,7 @@ impl<L: StreamLog> Session<'_, L> {
                 .map(|(sequence, event)| (event.uuid(), mark(*sequence)))
                 .unzip();
             if !ids.is_empty() {
-                let ours = outbox::mark_found(&mut self.connection, &ids, &sequences).await?;
+                let ours = answered(outbox::mark_found(&mut self.connection, &ids, &sequences)).await?;
                 if ours < i64::try_from(ids.len()).unwrap_or(i64::MAX) {
                     self.rebuild("the stream holds events that the outbox does not know").await?;
                     return Ok(());

@@ -334,9 +334,9 @@ impl<'a, L: StreamLog> Session<'a, L> {
     /// Publishes until nothing is left. Answers how many events.
     pub(crate) async fn drain(&mut self) -> Result<u64, RelayError> {
         let mut published = 0;
-        self.blocked = outbox::blocked(&mut self.connection).await?;
+        self.blocked = answered(outbox::blocked(&mut self.connection)).await?;
         loop {
-            let rows = outbox::unpublished(&mut self.connection, &self.blocked, self.batch).await?;
+            let rows = answered(outbox::unpublished(&mut self.connection, &self.blocked, self.batch)).await?;
             if rows.is_empty() {
                 return Ok(published);
             }
@@ -357,7 +357,7 @@ impl<'a, L: StreamLog> Session<'a, L> {
                 .map(|(position, new, _)| (position, new))
                 .unzip();
             if !positions.is_empty() {
-                outbox::mark(&mut self.connection, &positions, &marks).await?;
+                answered(outbox::mark(&mut self.connection, &positions, &marks)).await?;
             }
             self.last = last;
         }
@@ -382,18 +382,29 @@ impl<'a, L: StreamLog> Session<'a, L> {
             "the bus refuses this event: later ones of its aggregate wait until it is released by hand"
         );
         metrics::counter!(REFUSALS, "context" => self.context.to_owned()).increment(1);
-        outbox::refuse(&mut self.connection, row.position).await?;
+        answered(outbox::refuse(&mut self.connection, row.position)).await?;
         self.blocked.push(row.event.aggregate_id);
         Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges")]
     async fn measure(&mut self) -> Result<(), RelayError> {
-        let (unpublished, oldest) = outbox::measure(&mut self.connection).await?;
+        let (unpublished, oldest) = answered(outbox::measure(&mut self.connection)).await?;
         metrics::gauge!(UNPUBLISHED, "context" => self.context.to_owned()).set(unpublished as f64);
         metrics::gauge!(OLDEST_AGE, "context" => self.context.to_owned()).set(oldest);
         metrics::gauge!(REFUSED, "context" => self.context.to_owned()).set(self.blocked.len() as f64);
         Ok(())
+    }
+}
+
+/// How long Postgres may take for one statement of the relay.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits for an answer, but not for ever: a connection that leads nowhere must not stay the relay's.
+pub(crate) async fn answered<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, RelayError> {
+    match tokio::time::timeout(ANSWER_LIMIT, work).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(late) => Err(RelayError::Database(sqlx::Error::Io(late.into()))),
     }
 }
 

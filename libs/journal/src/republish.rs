@@ -9,7 +9,7 @@ use callboard_bus::StreamLog;
 use sqlx::{ConnectOptions, PgPool};
 
 use crate::outbox;
-use crate::relay::{RelayError, Session, mark, try_lock};
+use crate::relay::{RelayError, Session, answered, mark, try_lock};
 
 /// Counter, label `context`: streams built anew. Alert on any that nobody asked for.
 const REBUILDS: &str = "callboard_relay_rebuilds_total";
@@ -61,7 +61,7 @@ impl<L: StreamLog> Session<'_, L> {
         let mut passed = mark(self.last);
         let mut count = 0;
         loop {
-            let rows = outbox::published_after(&mut self.connection, passed, self.batch).await?;
+            let rows = answered(outbox::published_after(&mut self.connection, passed, self.batch)).await?;
             let Some(end) = rows.last().and_then(|row| row.mark) else { return Ok(count) };
             let published = self.publish(&rows).await?;
             if published < rows.len() as u64 {

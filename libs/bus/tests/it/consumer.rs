@@ -7,7 +7,7 @@ use callboard_bus::{Bus, Consumer, Faults, HandleError, Handled, MemBus, MemPark
 use callboard_testkit::{PATIENCE, eventually};
 use uuid::Uuid;
 
-use crate::support::{CONTEXT, Recorder, Running, both, connect, event, options, publish};
+use crate::support::{CONTEXT, Recorder, Running, both, connect, event, metrics, options, publish};
 
 async fn until_done(recorder: &Recorder, count: usize) {
     eventually("all events are handled", PATIENCE, || async {
@@ -247,4 +247,43 @@ async fn faults_of_the_bus_in_memory_only_repeat_events() {
         }
     }
     assert_eq!(first_times, (1..=10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_lag_counts_what_is_not_handled_and_ends_at_nothing() {
+    let server = callboard_testkit::fresh_nats().await;
+    let bus = connect(&server).await;
+    metrics();
+    let open = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let gate = Arc::clone(&open);
+    let recorder = Recorder::new(move |_, _| {
+        if gate.load(std::sync::atomic::Ordering::Relaxed) {
+            Ok(Handled::Done)
+        } else {
+            Err(HandleError::Retry("not yet".into()))
+        }
+    });
+    publish(&bus, &(1..=40).map(|key| event(key, 1)).collect::<Vec<_>>()).await;
+    let consumer = Consumer::new("lags-behind", CONTEXT, recorder.clone(), Arc::new(MemParking::default()));
+    let running = Running::of(&bus, consumer.options(options()));
+    let lag_is = |wanted: u32| async move {
+        let line =
+            format!("callboard_consumer_lag{{consumer=\"lags-behind\",context=\"tickets\"}} {wanted}\n");
+        eventually("the lag is told", PATIENCE, || async {
+            let text = metrics();
+            if text.contains(&line) { Ok(()) } else { Err(text) }
+        })
+        .await;
+    };
+    lag_is(40).await;
+    open.store(true, std::sync::atomic::Ordering::Relaxed);
+    until_done(&recorder, 40).await;
+    lag_is(0).await;
+    running.stop().await;
+    let text = metrics();
+    assert!(
+        text.contains("callboard_consumer_processed_total{consumer=\"lags-behind\",outcome=\"done\"} 40\n"),
+        "{text}"
+    );
+    assert!(text.contains("messaging_process_duration"), "{text}");
 }

@@ -147,3 +147,10 @@ impl Running {
         let _ = self.task.await;
     }
 }
+
+/// The metrics of this process, as Prometheus sees them.
+pub fn metrics() -> String {
+    use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+    static METRICS: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
+    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().unwrap()).render()
+}

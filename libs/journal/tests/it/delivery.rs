@@ -145,6 +145,10 @@ pub struct Running {
 
 impl Running {
     pub fn start(outbox: &Outbox, bus: &Bus) -> Self {
+        Self::of(CONTEXT, outbox, bus)
+    }
+
+    pub fn of(context: &str, outbox: &Outbox, bus: &Bus) -> Self {
         let options = RelayOptions {
             poll: Duration::from_millis(20),
             verify: Duration::from_millis(50),
@@ -152,7 +156,7 @@ impl Running {
             ..RelayOptions::default()
         };
         let wake = Arc::new(Notify::new());
-        let (relay, handle) = Relay::new(&outbox.pool, CONTEXT, log(bus), Arc::clone(&wake), options);
+        let (relay, handle) = Relay::new(&outbox.pool, context, log(bus), Arc::clone(&wake), options);
         let stop = CancellationToken::new();
         let task = TaskTracker::new().spawn(relay.run(stop.clone()));
         Self { handle, wake, stop, task }

@@ -194,3 +194,30 @@ async fn a_rebuild_that_stopped_half_way_is_finished() {
     let wanted: Vec<_> = (1..=20).map(|sequence| (sequence, event_id(1, sequence as i64 + 10))).collect();
     assert_eq!(stream(&bus).await, wanted);
 }
+
+#[tokio::test]
+async fn what_cannot_be_published_is_told() {
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().unwrap();
+    let outbox = Outbox::new().await;
+    let bus = Bus::from(MemBus::new());
+    // An aggregate of its own context, since all tests of this process share the metrics.
+    let relay = Running::of("blocked", &outbox, &bus);
+    let large = callboard_bus::Event {
+        payload: bytes::Bytes::from(vec![0; callboard_bus::MAX_EVENT_BYTES]),
+        ..event(1, 1)
+    };
+    outbox.commit(&[large, event(1, 2), event(1, 3)]).await;
+    eventually("the metrics tell", PATIENCE, || async {
+        let text = metrics.render();
+        let told = ["unpublished{context=\"blocked\"} 2\n", "refused_aggregates{context=\"blocked\"} 1\n"]
+            .iter()
+            .all(|gauge| text.contains(&format!("callboard_outbox_{gauge}")));
+        let aged = text
+            .lines()
+            .find_map(|line| line.strip_prefix("callboard_outbox_oldest_age_seconds{context=\"blocked\"} "))
+            .is_some_and(|age| age.parse::<f64>().is_ok_and(|age| age > 0.0));
+        if told && aged { Ok(()) } else { Err(text) }
+    })
+    .await;
+    relay.stop().await;
+}
