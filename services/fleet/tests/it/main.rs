@@ -1,0 +1,8 @@
+//! Fleet as a service: real Postgres, real NATS, real gRPC.
+
+mod accepts;
+mod groups;
+mod house;
+mod life;
+mod permissions;
+mod stores;

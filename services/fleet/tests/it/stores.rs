@@ -1,0 +1,186 @@
+//! What is written is what is read.
+
+use std::sync::Arc;
+
+use callboard_actor::{Step, StepMeta, Store};
+use callboard_fleet::store::DispatchMapping;
+use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, Plan};
+use callboard_fleet_domain::{
+    Dispatch, Expansion, LeftOut, LeftOutReason, Ticket, TicketStatus, Visibility,
+};
+use callboard_journal::{JournalOptions, MemJournal, PgJournal, RowChange};
+use callboard_kernel::{
+    Aggregate, Cause, Clock, CommandId, DecisionContext, Employee, EmployeeId, Isolation, Language, Principal,
+    Role, SystemClock, Version,
+};
+use callboard_testkit::{SeededIds, Servers};
+use chrono::TimeDelta;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::house::id;
+
+fn employee(number: u128) -> EmployeeId {
+    Uuid::from_u128(number).into()
+}
+
+fn person(number: u128, role: Role) -> Principal {
+    let subject = callboard_kernel::Subject::Employee(Employee { id: employee(number), role, departments: vec![] });
+    Principal { organisation: Uuid::from_u128(1).into(), subject, language: Language::En }
+}
+
+fn ticket(status: TicketStatus, version: i64) -> Arc<Ticket> {
+    Arc::new(Ticket {
+        version,
+        template: id().into(),
+        device: id().into(),
+        customer: Some(id().into()),
+        group: None,
+        notification_group: Some(id()),
+        status,
+        visibility: Visibility::Internal,
+        departments: vec![id().into()],
+    })
+}
+
+/// A life with everything in it that is stored.
+fn commands() -> Vec<(Principal, DispatchCommand)> {
+    let system = Principal::system(Uuid::from_u128(1).into());
+    let expansion = Expansion {
+        eligible: (1..=300).map(employee).collect(),
+        left_out: vec![LeftOut { employee: employee(999), reason: LeftOutReason::NotVisible }],
+    };
+    let plan = Plan {
+        group: Some(id().into()),
+        expansion,
+        required_workers: 3,
+        offer_lifetime: Some(TimeDelta::hours(1)),
+        escalate_after: Some(TimeDelta::minutes(1)),
+    };
+    let candidate = |number| Candidate { id: employee(number), departments: vec![] };
+    let isolation = Isolation::Off;
+    let boss = person(500, Role::Moderator);
+    let observe = |status, version, plan| DispatchCommand::Observe { ticket: ticket(status, version), plan, gone: vec![] };
+    vec![
+        (system.clone(), observe(TicketStatus::Open, 1, Some(plan.clone()))),
+        (person(7, Role::Member), DispatchCommand::MarkSeen { isolation }),
+        (boss.clone(), DispatchCommand::Assign { isolation, candidate: candidate(8) }),
+        (boss.clone(), DispatchCommand::Request { isolation, candidate: candidate(400) }),
+        (boss.clone(), DispatchCommand::Cancel { isolation, employee: employee(9) }),
+        (boss, DispatchCommand::Request { isolation, candidate: candidate(9) }),
+        (system.clone(), observe(TicketStatus::Cancelled, 2, None)),
+        (system.clone(), observe(TicketStatus::Open, 3, Some(plan))),
+        (system, DispatchCommand::Delete),
+    ]
+}
+
+/// Writes a life through a store and reads it back after each step.
+async fn comes_back(store: &impl Store<Dispatch>) {
+    let ids = SeededIds::new(1);
+    let aggregate_id = id();
+    let mut state = DispatchState::default();
+    for (number, (principal, command)) in (1..).zip(commands()) {
+        let command_id = CommandId(id());
+        let now = SystemClock.now();
+        let cause = Cause::default();
+        let context =
+            DecisionContext { now, principal: &principal, cause: &cause, command_id, ids: &ids };
+        let events = Dispatch::decide(&state, &command, &context).expect("decided");
+        assert!(!events.is_empty(), "{command:?}");
+        let mut after = state.clone();
+        events.iter().for_each(|event| Dispatch::evolve(&mut after, event));
+        let meta = StepMeta {
+            aggregate_id,
+            version: Version(number),
+            command_id,
+            principal: Arc::new(principal.clone()),
+            cause: Arc::new(cause.clone()),
+            at: now,
+        };
+        let step = Step { before: &state, after: &after, events: &events, meta: &meta };
+        let record = store.record(&step).expect("a record");
+        let unit = callboard_actor::Unit {
+            aggregate_id,
+            organisation: principal.organisation,
+            expected: Version(number - 1),
+            version: Version(number),
+            records: vec![record],
+            receipts: vec![],
+        };
+        store.commit(unit).await.expect("written");
+        let loaded = store.load(aggregate_id).await.expect("read");
+        let sorted = |mut state: DispatchState| {
+            state.replaced.sort_by_key(|offer| offer.id);
+            state
+        };
+        assert_eq!(sorted(loaded.state), sorted(after.clone()), "after {number}");
+        assert_eq!(loaded.version, Version(number));
+        state = after;
+    }
+    assert!(state.deleted);
+}
+
+#[tokio::test]
+async fn a_dispatch_comes_back_from_memory() {
+    let journal = MemJournal::new(JournalOptions::new("fleet"));
+    comes_back(&journal.store(DispatchMapping)).await;
+}
+
+#[tokio::test]
+async fn a_dispatch_comes_back_from_postgres() {
+    let house = Servers::shared().await.fresh_database().await;
+    let sources = callboard_service::config::Sources {
+        service: "fleet",
+        defaults: callboard_fleet::definition().default_config,
+        overrides: vec![("database.url".into(), house.url().into())],
+        ..Default::default()
+    };
+    let config = callboard_service::config::Config::load(&sources).expect("settings");
+    let migrations = callboard_fleet::definition().migrations.expect("migrations");
+    callboard_service::database::migrate(&config.database, "fleet", migrations).await.expect("migrated");
+    let pool = callboard_service::database::pool(&config.database, "fleet").expect("a pool");
+    let journal = PgJournal::new(pool, JournalOptions::new("fleet"), TaskTracker::new());
+    comes_back(&journal.store(DispatchMapping)).await;
+}
+
+#[test]
+fn an_accept_writes_three_rows_among_a_thousand_offers() {
+    let ids = SeededIds::new(2);
+    let mut state = DispatchState::default();
+    let mut run = |principal: &Principal, command: &dyn Fn(&DispatchState) -> DispatchCommand| {
+        let cause = Cause::default();
+        let command_id = CommandId(id());
+        let now = SystemClock.now();
+        let context = DecisionContext { now, principal, cause: &cause, command_id, ids: &ids };
+        let events = Dispatch::decide(&state, &command(&state), &context).expect("decided");
+        let before = state.clone();
+        events.iter().for_each(|event| Dispatch::evolve(&mut state, event));
+        let meta = StepMeta {
+            aggregate_id: Uuid::from_u128(5),
+            version: Version(1),
+            command_id,
+            principal: Arc::new(principal.clone()),
+            cause: Arc::new(cause),
+            at: now,
+        };
+        let step = Step { before: &before, after: &state, events: &events, meta: &meta };
+        callboard_journal::Mapping::record(&DispatchMapping, &step).expect("a record")
+    };
+    let system = Principal::system(Uuid::from_u128(1).into());
+    let expansion = Expansion { eligible: (1..=1000).map(employee).collect(), left_out: vec![] };
+    let opened = run(&system, &|_| DispatchCommand::Observe {
+        ticket: ticket(TicketStatus::Open, 1),
+        plan: Some(Plan { expansion: expansion.clone(), ..Plan::default() }),
+        gone: vec![],
+    });
+    assert_eq!(opened.rows.len(), 1 + 1 + 1000);
+    assert_eq!(opened.events.len(), 4, "250 offers each");
+    assert!(opened.events.iter().all(|event| event.payload.len() < 64 * 1024));
+    let accepted = run(&person(77, Role::Member), &|state| DispatchCommand::Accept {
+        isolation: Isolation::Off,
+        offer: state.offers[&employee(77)].id,
+    });
+    assert_eq!(accepted.rows.len(), 3);
+    assert!(accepted.rows.iter().all(|row| matches!(row, RowChange::Put(..))));
+    assert_eq!(accepted.events.len(), 1);
+}
