@@ -1,0 +1,13 @@
+//! The tickets service from outside: a real server on a real Postgres and NATS, called as people and contexts call it.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop loudly")]
+
+mod drafts;
+mod flows;
+mod life;
+mod lists;
+mod numbers;
+mod rounds;
+mod strangers;
+mod support;
+mod timers;
