@@ -58,9 +58,14 @@ pub async fn bootstrap(directory: &Directory, new: &NewOrganisation) -> Result<U
     let (pool, id, admin) = (&directory.pool, new.id, administrator_id(new.id));
     let call = || Call::once(Principal::system(id), &*directory.ids, Instant::now() + PATIENCE);
     if read::get::<Organisation>(pool, id, id.uuid()).await?.is_none() {
-        let command = Command { id: id.uuid(), action: Action::Create(organisation), facts: Facts::default() };
+        let command =
+            Command { id: id.uuid(), action: Action::Create(organisation), facts: Facts::default() };
         let ask = call().ask::<Record<Organisation>>(command, None, true, Box::new(|_, _, _| Bytes::new()));
-        directory.organisations.ask(id.uuid(), ask).await.map_err(|error| of_create(error, "organisation"))?;
+        directory
+            .organisations
+            .ask(id.uuid(), ask)
+            .await
+            .map_err(|error| of_create(error, "organisation"))?;
     }
     // Whoever was made once and removed since stays removed.
     let known: bool = sqlx::query_scalar("select exists (select from employee where id = $1)")

@@ -10,8 +10,8 @@ use callboard_directory_domain::{
 };
 use callboard_journal::{JournalOptions, Mapping, PgJournal};
 use callboard_kernel::{Aggregate, Cause, Clock, CommandId, IdGenerator, Principal, Version};
-use callboard_service::context::{Context, PgRegistry};
 use callboard_service::telemetry::current_traceparent;
+use callboard_service::{Context, PgRegistry};
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 

@@ -16,10 +16,15 @@ use std::time::Duration;
 use axum::Json;
 use axum::routing::get;
 use callboard_proto::directory::v1::code_service_server::{CodeServiceServer, SERVICE_NAME as CODES};
-use callboard_proto::directory::v1::directory_service_server::{DirectoryServiceServer, SERVICE_NAME as DIRECTORY};
-use callboard_proto::directory::v1::session_service_server::{SERVICE_NAME as SESSIONS, SessionServiceServer};
-use callboard_service::context::Context;
-use callboard_service::{BackgroundTask, BoxError, BuildContext, Built, Definition, Operation, Stage};
+use callboard_proto::directory::v1::directory_service_server::{
+    DirectoryServiceServer, SERVICE_NAME as DIRECTORY,
+};
+use callboard_proto::directory::v1::session_service_server::{
+    SERVICE_NAME as SESSIONS, SessionServiceServer,
+};
+use callboard_service::{
+    BackgroundTask, BoxError, BuildContext, Built, Context, Definition, Operation, Stage,
+};
 use tonic::service::Routes;
 
 pub use bootstrap::{NewOrganisation, administrator_id, bootstrap};
@@ -43,7 +48,7 @@ pub fn definition() -> Definition {
         name: "directory",
         default_config: include_str!("../config.default.toml"),
         migrations: Some(&MIGRATIONS),
-        uses_nats: true,
+        uses_bus: true,
         build: |context| Box::pin(build(context)),
         operate: Some(|context, operation| Box::pin(operate(context, operation))),
     }

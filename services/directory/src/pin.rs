@@ -1,7 +1,7 @@
 //! PINs: Argon2id, a few at a time, off the runtime's threads.
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::Argon2;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use crate::store::ReadError;
@@ -18,7 +18,9 @@ pub struct Pins {
 }
 
 fn hash(pin: &str) -> Result<String, ReadError> {
-    let hash = Argon2::default().hash_password(pin.as_bytes()).map_err(|error| ReadError::Hash(error.to_string()))?;
+    let hash = Argon2::default()
+        .hash_password(pin.as_bytes())
+        .map_err(|error| ReadError::Hash(error.to_string()))?;
     Ok(hash.to_string())
 }
 
@@ -50,7 +52,9 @@ impl Pins {
         let _turn = self.turns.acquire().await;
         let real = stored.is_some();
         let against = stored.unwrap_or_else(|| self.nobodys.clone());
-        let right = aside(move || Argon2::default().verify_password(pin.as_bytes(), against.as_str()).is_ok()).await?;
+        let right =
+            aside(move || Argon2::default().verify_password(pin.as_bytes(), against.as_str()).is_ok())
+                .await?;
         Ok(right && real)
     }
 }

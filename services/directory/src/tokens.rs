@@ -92,9 +92,10 @@ impl Tokens {
         // An access token never outlives its session.
         let left = refresh_expires_at - self.clock.now();
         let lifetime = TimeDelta::from_std(self.config.access_token_lifetime).unwrap_or(left).min(left);
-        let access = self.issuer().issue(principal, epoch, lifetime).map_err(|error| {
-            Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string())
-        })?;
+        let access = self
+            .issuer()
+            .issue(principal, epoch, lifetime)
+            .map_err(|error| Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string()))?;
         Ok(proto::Tokens {
             access_token: access.token.expose_secret().to_owned(),
             access_expire_time: Some(to_proto_time(access.expires_at)),

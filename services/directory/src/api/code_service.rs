@@ -24,8 +24,8 @@ use super::fields::filter_ids;
 use super::refusal;
 use crate::directory::{Call, Directory};
 use crate::pin::{Pins, is_pin};
-use crate::store::read::{self, ByTime, Filter};
 use crate::store::lookups;
+use crate::store::read::{self, ByTime, Filter};
 
 /// Serves `CodeService`.
 #[derive(Debug, Clone)]
@@ -51,7 +51,16 @@ fn message(id: Uuid, code: &Kept, version: Version) -> proto::Code {
 
 fn administrators_only(principal: &Principal) -> Result<(), Refusal> {
     let system = matches!(principal.subject, Subject::System);
-    if system || principal.has_role(Role::Administrator) { Ok(()) } else { Err(Refusal::denied("for administrators")) }
+    if system || principal.has_role(Role::Administrator) {
+        Ok(())
+    } else {
+        Err(Refusal::denied("for administrators"))
+    }
+}
+
+/// Fingerprints of requests are kept: one of a few digits could be worked out from it.
+fn veiled(pin: &str) -> String {
+    if pin.is_empty() { String::new() } else { "****".to_owned() }
 }
 
 impl CodeApi {
@@ -65,7 +74,10 @@ impl CodeApi {
         creates: bool,
     ) -> Result<proto::Code, Refusal> {
         let answer = move |state: &State, _: &[_], version| {
-            state.kept().map(|code| Bytes::from(message(id, code, version).encode_to_vec())).unwrap_or_default()
+            state
+                .kept()
+                .map(|code| Bytes::from(message(id, code, version).encode_to_vec()))
+                .unwrap_or_default()
         };
         let ask = call.ask::<Code>(command, expected(etag)?, creates, Box::new(answer));
         let map = if creates { refusal::of_create } else { refusal::of_ask };
@@ -109,7 +121,9 @@ impl CodeApi {
     async fn create(&self, request: &Request<proto::CreateCodeRequest>) -> Result<proto::Code, Refusal> {
         let (caller, asked) = (principal(request)?, request.get_ref());
         administrators_only(&caller)?;
-        let call = Call::of(request, "create_code", &asked.request_id)?;
+        let mut call = Call::of(request, "create_code", &asked.request_id)?;
+        call.fingerprint =
+            fingerprint(&proto::CreateCodeRequest { pin: veiled(&asked.pin), ..asked.clone() });
         let given = asked.code.clone().unwrap_or_default();
         let id = match given.id.as_str() {
             "" => derive_uuid(call.command_id.uuid(), &[b"code"]),
@@ -131,10 +145,15 @@ impl CodeApi {
         administrators_only(&caller)?;
         let id = parse_id("id", &request.get_ref().id)?;
         let found = read::code(&self.directory.pool, caller.organisation, id).await?;
-        found.map(|(id, code)| message(id, &code.value, code.version)).ok_or_else(|| Refusal::not_found("code"))
+        found
+            .map(|(id, code)| message(id, &code.value, code.version))
+            .ok_or_else(|| Refusal::not_found("code"))
     }
 
-    async fn list(&self, request: &Request<proto::ListCodesRequest>) -> Result<proto::ListCodesResponse, Refusal> {
+    async fn list(
+        &self,
+        request: &Request<proto::ListCodesRequest>,
+    ) -> Result<proto::ListCodesResponse, Refusal> {
         let (caller, asked) = (principal(request)?, request.get_ref());
         administrators_only(&caller)?;
         check_query(&asked.query)?;
@@ -198,9 +217,9 @@ impl CodeApi {
         let ended = lookups::open_sessions(pool, caller.organisation, id, epoch, now).await?;
         let response = proto::EndCodeSessionsResponse { ended: i32::try_from(ended).unwrap_or(i32::MAX) };
         let bytes = Bytes::from(response.encode_to_vec());
-        let ask =
-            call.ask::<Code>(Command::EndSessions, None, false, Box::new(move |_, _, _| bytes.clone()));
-        let answer = self.directory.codes.ask(id, ask).await.map_err(|error| refusal::of_ask(error, "code"))?;
+        let ask = call.ask::<Code>(Command::EndSessions, None, false, Box::new(move |_, _, _| bytes.clone()));
+        let answer =
+            self.directory.codes.ask(id, ask).await.map_err(|error| refusal::of_ask(error, "code"))?;
         proto::EndCodeSessionsResponse::decode(answer.bytes).map_err(|error| {
             Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", format!("a kept answer: {error}"))
         })
@@ -281,9 +300,12 @@ impl CodeService for CodeApi {
         let set = async {
             administrators_only(&*principal(&request)?)?;
             let asked = request.get_ref();
-            let names = (&*asked.request_id, &*asked.code_id, &*asked.etag);
+            let mut call = Call::of(&request, "set_code_pin", &asked.request_id)?;
+            call.fingerprint =
+                fingerprint(&proto::SetCodePinRequest { pin: veiled(&asked.pin), ..asked.clone() });
+            let id = parse_id("code_id", &asked.code_id)?;
             let pin = self.hash(&asked.pin).await?;
-            self.change("set_code_pin", &request, names, Command::SetPin(pin)).await
+            self.ask(&call, id, Command::SetPin(pin), &asked.etag, false).await
         };
         respond(set.await.map(|code| proto::SetCodePinResponse { code: Some(code) }))
     }

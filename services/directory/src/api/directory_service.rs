@@ -34,7 +34,11 @@ async fn no_filters<Q: Sync>(_: &Directory, _: &Principal, _: &Q) -> Result<Vec<
 }
 
 /// A filter that is there only when something was asked for.
-fn asked(make: fn(&'static str, Vec<Uuid>) -> Filter, column: &'static str, ids: Vec<Uuid>) -> Option<Filter> {
+fn asked(
+    make: fn(&'static str, Vec<Uuid>) -> Filter,
+    column: &'static str,
+    ids: Vec<Uuid>,
+) -> Option<Filter> {
     (!ids.is_empty()).then(|| make(column, ids))
 }
 

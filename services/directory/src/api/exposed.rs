@@ -94,7 +94,9 @@ async fn facts<E: Exposed>(directory: &Directory, principal: &Principal, id: Uui
 pub fn expected(etag: &str) -> Result<Option<Version>, Refusal> {
     match etag {
         "" => Ok(None),
-        etag => Version::from_etag(etag).map(Some).ok_or_else(|| Refusal::field("etag", "is not one of ours")),
+        etag => {
+            Version::from_etag(etag).map(Some).ok_or_else(|| Refusal::field("etag", "is not one of ours"))
+        }
     }
 }
 
@@ -187,7 +189,9 @@ pub async fn visible<E: Stored>(
     principal: &Principal,
     id: Uuid,
 ) -> Result<Option<(Kept<E>, Version)>, ReadError> {
-    let Some(found) = read::get::<E>(&directory.pool, principal.organisation, id).await? else { return Ok(None) };
+    let Some(found) = read::get::<E>(&directory.pool, principal.organisation, id).await? else {
+        return Ok(None);
+    };
     let isolation = lookups::isolation(&directory.pool, principal.organisation).await?;
     let seen = found.value.value.visible(id, principal, isolation);
     Ok(seen.then_some((found.value, found.version)))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use callboard_directory_domain::{
-    Customer, CustomerKind, CustomerUser, Department, Device, Employee, Facts, Kept, MAX_NAMES, MAX_REFERENCES,
-    MetaTeam, Name, Names, Organisation, Team, Template,
+    Customer, CustomerKind, CustomerUser, Department, Device, Employee, Facts, Kept, MAX_NAMES,
+    MAX_REFERENCES, MetaTeam, Name, Names, Organisation, Team, Template,
 };
 use callboard_kernel::{Isolation, Language, Principal, Refusal, Role, Version};
 use callboard_proto::common::v1::LocalizedText;
@@ -25,7 +25,8 @@ fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
 
 /// A name in several languages, as protobuf has it.
 pub fn localized_text(names: &Names) -> LocalizedText {
-    let pair = |(language, name): (&Language, &Name)| (language.as_str().to_owned(), name.as_str().to_owned());
+    let pair =
+        |(language, name): (&Language, &Name)| (language.as_str().to_owned(), name.as_str().to_owned());
     LocalizedText { by_language: names.0.iter().map(pair).collect() }
 }
 
@@ -294,7 +295,9 @@ impl Exposed for MetaTeam {
         value: &'a Self,
         fields: &'a mut Fields,
     ) -> BoxFuture<'a, Result<(), Refusal>> {
-        Box::pin(async move { named(directory, principal, "team", "team_ids", &uuids(&value.teams), fields).await })
+        Box::pin(async move {
+            named(directory, principal, "team", "team_ids", &uuids(&value.teams), fields).await
+        })
     }
 }
 

@@ -11,5 +11,5 @@ mod session_service;
 pub use code_service::CodeApi;
 pub use directory_service::DirectoryApi;
 pub(crate) use kinds::{localized_text, organisation_message, to_proto_customer_kind};
-pub(crate) use refusal::{SERVICE, of_create};
+pub(crate) use refusal::of_create;
 pub use session_service::{PUBLIC_RPCS, SessionApi};

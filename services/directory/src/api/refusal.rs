@@ -30,7 +30,8 @@ fn of_guard(text: &str) -> Option<Refusal> {
         return Some(email_taken());
     }
     let (_, said) = text.split_once("callboard:")?;
-    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '_').collect::<String>();
+    let word =
+        |text: &str| text.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '_').collect::<String>();
     let by = |said: &str| match word(said).as_str() {
         "employees" => "employees",
         _ => "devices",
@@ -65,7 +66,10 @@ mod tests {
     #[test]
     fn the_guards_of_the_database_speak_the_words_of_the_domain() {
         for (text, reason) in [
-            ("cannot be written: duplicate key value violates unique constraint \"email_claim_unique\"", "EMAIL_TAKEN"),
+            (
+                "cannot be written: duplicate key value violates unique constraint \"email_claim_unique\"",
+                "EMAIL_TAKEN",
+            ),
             ("error returned from database: callboard:LAST_ADMINISTRATOR", "LAST_ADMINISTRATOR"),
             ("error returned from database: callboard:IN_USE:devices", "IN_USE"),
             ("error returned from database: callboard:NO_SUCH:template", "INVALID_FIELDS"),

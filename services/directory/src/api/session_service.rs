@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callboard_directory_domain::code::{Code, Command as CodeCommand, Event as CodeEvent, PinProof, State};
-use callboard_directory_domain::session::{Command, Ending, Event, Holder, Kept, Session, State as SessionState};
+use callboard_directory_domain::session::{
+    Command, Ending, Event, Holder, Kept, Session, State as SessionState,
+};
 use callboard_directory_domain::{CustomerUser, Device, Email, Employee, Organisation, Refused};
 use callboard_kernel::{
     CodeUser, ErrorKind, Language, OrganisationId, Principal, Refusal, Subject, Timestamp,
@@ -23,8 +25,8 @@ use super::exposed::{Exposed, visible};
 use super::refusal;
 use crate::directory::{Call, Directory};
 use crate::pin::{Pins, is_pin};
-use crate::store::read::{self, CodeRow};
 use crate::store::lookups;
+use crate::store::read::{self, CodeRow};
 use crate::tokens::{RefreshToken, Tokens};
 
 /// Serves `SessionService`.
@@ -150,7 +152,8 @@ impl SessionApi {
             })
         };
         let ask = call.ask::<Code>(CodeCommand::Admit(proof), None, false, Box::new(answer));
-        let answer = self.directory.codes.ask(id, ask).await.map_err(|error| refusal::of_ask(error, "code"))?;
+        let answer =
+            self.directory.codes.ask(id, ask).await.map_err(|error| refusal::of_ask(error, "code"))?;
         match read_json(&answer.bytes)? {
             Admission::In { device, epoch } => Ok((device, epoch)),
             Admission::WrongPin { locked: true } => Err(Refusal::from(&Refused::PinLocked)),
@@ -174,11 +177,18 @@ impl SessionApi {
         let command = Command::Open { holder, language, family, secret, expires_at };
         let call = Call::once(Principal::system(organisation), &*self.directory.ids, until);
         let ask = call.ask::<Session>(command, None, true, Box::new(|_, _, _| Bytes::new()));
-        self.directory.sessions.ask(session, ask).await.map_err(|error| refusal::of_create(error, "session"))?;
+        self.directory
+            .sessions
+            .ask(session, ask)
+            .await
+            .map_err(|error| refusal::of_create(error, "session"))?;
         Ok(refresh)
     }
 
-    async fn scan(&self, request: &Request<proto::ScanCodeRequest>) -> Result<proto::ScanCodeResponse, Refusal> {
+    async fn scan(
+        &self,
+        request: &Request<proto::ScanCodeRequest>,
+    ) -> Result<proto::ScanCodeResponse, Refusal> {
         let (asked, until) = (request.get_ref(), deadline(request).0);
         check_code_text(&asked.code)?;
         if !asked.pin.is_empty() && !is_pin(&asked.pin) {
@@ -194,9 +204,11 @@ impl SessionApi {
         let code = found.ok_or_else(|| Refusal::not_found("code"))?;
         let (device, epoch) = self.admit(&code, proof, until).await?;
         let organisation = code.1.value.organisation;
-        let unpaired = Refused::NotAdmitted { reason: "CODE_UNPAIRED", message: "the code leads to no device" };
+        let unpaired =
+            Refused::NotAdmitted { reason: "CODE_UNPAIRED", message: "the code leads to no device" };
         // Removed a moment ago, and the code does not know yet.
-        let twin = read::get::<Device>(pool, organisation, device).await?.ok_or_else(|| Refusal::from(&unpaired))?;
+        let twin =
+            read::get::<Device>(pool, organisation, device).await?.ok_or_else(|| Refusal::from(&unpaired))?;
         let language = match language {
             Some(language) => language,
             None => {
@@ -245,7 +257,11 @@ impl SessionApi {
         })
     }
 
-    async fn employee(&self, organisation: OrganisationId, id: Uuid) -> Result<Option<(Principal, i64)>, Refusal> {
+    async fn employee(
+        &self,
+        organisation: OrganisationId,
+        id: Uuid,
+    ) -> Result<Option<(Principal, i64)>, Refusal> {
         let found = read::get::<Employee>(&self.directory.pool, organisation, id).await?;
         Ok(found.map(|found| {
             let employee = found.value.value;
@@ -292,7 +308,8 @@ impl SessionApi {
         let command = Command::Refresh { family, secret, next: next_hash };
         let call = Call::once(Principal::system(organisation), &*self.directory.ids, deadline(request).0);
         let answer = |state: &SessionState, events: &[Event], _| {
-            let reused = events.iter().any(|event| matches!(event, Event::Ended { ending: Ending::Reused, .. }));
+            let reused =
+                events.iter().any(|event| matches!(event, Event::Ended { ending: Ending::Reused, .. }));
             json(&match state {
                 Some(kept) if !reused => again(kept),
                 _ => Refreshed::Reused,
@@ -312,20 +329,31 @@ impl SessionApi {
             Refreshed::Again { holder, language, expires_at } => {
                 let holder = self.holder(organisation, token.session, holder, language).await?;
                 let (who, epoch) = holder.ok_or_else(ended)?;
-                Ok(proto::RefreshSessionResponse { tokens: Some(self.tokens.tokens(&who, epoch, &next, expires_at)?) })
+                Ok(proto::RefreshSessionResponse {
+                    tokens: Some(self.tokens.tokens(&who, epoch, &next, expires_at)?),
+                })
             }
         }
     }
 
     /// Ending what is over already is no error: the caller wanted it over.
-    async fn end(&self, request: &Request<proto::EndSessionRequest>) -> Result<proto::EndSessionResponse, Refusal> {
+    async fn end(
+        &self,
+        request: &Request<proto::EndSessionRequest>,
+    ) -> Result<proto::EndSessionResponse, Refusal> {
         let Ok((token, organisation)) = self.session(&request.get_ref().refresh_token).await else {
             return Ok(proto::EndSessionResponse {});
         };
         let call = Call::once(Principal::system(organisation), &*self.directory.ids, deadline(request).0);
         let command = Command::End { family: token.family_hash() };
         let ask = call.ask::<Session>(command, None, false, Box::new(|_, _, _| Bytes::new()));
-        match self.directory.sessions.ask(token.session, ask).await.map_err(|error| refusal::of_ask(error, "session")) {
+        match self
+            .directory
+            .sessions
+            .ask(token.session, ask)
+            .await
+            .map_err(|error| refusal::of_ask(error, "session"))
+        {
             Ok(_) => Ok(proto::EndSessionResponse {}),
             Err(refusal) if refusal.kind == ErrorKind::Unauthenticated => Ok(proto::EndSessionResponse {}),
             Err(refusal) => Err(refusal),
@@ -337,7 +365,9 @@ impl SessionApi {
         request: &Request<proto::IssueDevelopmentTokenRequest>,
     ) -> Result<proto::IssueDevelopmentTokenResponse, Refusal> {
         if !self.tokens.config().development_tokens {
-            return Err(Refusal::denied("development tokens are switched off (directory.issuer.development_tokens)"));
+            return Err(Refusal::denied(
+                "development tokens are switched off (directory.issuer.development_tokens)",
+            ));
         }
         let (asked, until) = (request.get_ref(), deadline(request).0);
         let email = Email::parse(&asked.email).map_err(|rule| Refusal::field("email", rule))?;
@@ -346,7 +376,12 @@ impl SessionApi {
         let (organisation, person) = match found.as_slice() {
             [] => return Err(Refusal::not_found("person of this e-mail address")),
             [one] => *one,
-            _ => return Err(Refusal::field("organisation_id", "is required: several organisations know this address")),
+            _ => {
+                return Err(Refusal::field(
+                    "organisation_id",
+                    "is required: several organisations know this address",
+                ));
+            }
         };
         let (who, epoch, holder) = match self.employee(organisation, person).await? {
             Some((who, epoch)) => (who, epoch, Holder::Employee(person.into())),
@@ -377,7 +412,10 @@ impl SessionApi {
             Subject::CustomerUser(user) => {
                 let found = read::get::<CustomerUser>(pool, organisation, user.id.uuid()).await?;
                 let found = found.ok_or_else(|| Refusal::not_found("customer user"))?;
-                Some(proto::get_me_response::Who::CustomerUser(CustomerUser::message(&found.value, found.version)))
+                Some(proto::get_me_response::Who::CustomerUser(CustomerUser::message(
+                    &found.value,
+                    found.version,
+                )))
             }
             Subject::CodeUser(user) => Some(proto::get_me_response::Who::CodeUser(proto::CodeVisitor {
                 session_id: user.session.to_string(),
@@ -438,7 +476,10 @@ impl SessionService for SessionApi {
         respond(self.development_token(&request).await)
     }
 
-    async fn get_me(&self, request: Request<proto::GetMeRequest>) -> Result<Response<proto::GetMeResponse>, Status> {
+    async fn get_me(
+        &self,
+        request: Request<proto::GetMeRequest>,
+    ) -> Result<Response<proto::GetMeResponse>, Status> {
         respond(self.me(&request).await)
     }
 }

@@ -67,7 +67,11 @@ impl Announced for Employee {
             }
             (Some(before), Some(after)) => {
                 let moved = before.departments != after.departments;
-                let rest = Self { departments: after.departments.clone(), auth_epoch: after.auth_epoch, ..before.clone() };
+                let rest = Self {
+                    departments: after.departments.clone(),
+                    auth_epoch: after.auth_epoch,
+                    ..before.clone()
+                };
                 if moved {
                     let (employee, previous) = (employee.clone(), previous.clone());
                     push(meta, &proto::EmployeeDepartmentsChanged { employee, previous }, events);
@@ -115,7 +119,11 @@ impl Announced for Customer {
             customer_id: meta.aggregate_id.to_string(),
             organisation_id: meta.principal.organisation.to_string(),
             kind: to_proto_customer_kind(value.kind).into(),
-            serving_team_ids: value.serving.iter().map(|(meta, team)| (meta.to_string(), team.to_string())).collect(),
+            serving_team_ids: value
+                .serving
+                .iter()
+                .map(|(meta, team)| (meta.to_string(), team.to_string()))
+                .collect(),
         };
         let (customer, previous) = (after.map(facts), before.map(facts));
         if customer.is_some() {
@@ -142,7 +150,11 @@ impl Announced for CustomerUser {
             }
             (Some(user), None) => {
                 let customer_id = user.customer.to_string();
-                push(meta, &proto::CustomerUserRemoved { customer_user_id, organisation_id, customer_id }, events);
+                push(
+                    meta,
+                    &proto::CustomerUserRemoved { customer_user_id, organisation_id, customer_id },
+                    events,
+                );
                 revoke(meta, meta.aggregate_id, user.tombstone().auth_epoch, events);
             }
             (None, None) => {}

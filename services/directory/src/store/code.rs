@@ -3,7 +3,8 @@
 use callboard_actor::Step;
 use callboard_directory_domain::code::{Code, Kept, State};
 use callboard_journal::{
-    Cells, Column, ColumnType, Corrupt, Mapping, Record as Written, Row, RowChange, Rows, Schema, Table, Value,
+    Cells, Column, ColumnType, Corrupt, Mapping, Record as Written, Row, RowChange, Rows, Schema, Table,
+    Value,
 };
 use callboard_kernel::OrganisationId;
 
@@ -94,6 +95,10 @@ impl Mapping for CodeMapping {
             State::Removed(code) => row(id, code, true),
             State::Absent => return Err("a step without a code after it".to_owned()),
         };
-        Ok(Written { rows: vec![RowChange::Put(&CODE, row)], events: announce_code(step), timers: Vec::new() })
+        Ok(Written {
+            rows: vec![RowChange::Put(&CODE, row)],
+            events: announce_code(step),
+            timers: Vec::new(),
+        })
     }
 }

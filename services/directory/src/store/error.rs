@@ -2,6 +2,7 @@
 
 use callboard_journal::Corrupt;
 use callboard_kernel::{ErrorKind, Refusal};
+use callboard_service::database;
 
 /// Reading went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +25,10 @@ impl From<ReadError> for Refusal {
     /// Texts of the database stay in the log.
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
-                tracing::warn!(%error, "the database cannot be reached");
-                Self::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now")
+            ReadError::Sql(error) => database::refusal(error),
+            ReadError::Corrupt(_) | ReadError::Key(_) | ReadError::Hash(_) => {
+                Self::new(ErrorKind::Internal, "INTERNAL", error.to_string())
             }
-            _ => Self::new(ErrorKind::Internal, "INTERNAL", error.to_string()),
         }
     }
 }

@@ -65,7 +65,8 @@ pub async fn issuer(
     let (active, mut others) = match file_key {
         Some(pem) => (SigningKey::from_pkcs8_pem(pem)?, Vec::new()),
         None => {
-            let (pem, _) = keys.get(due).ok_or_else(|| ReadError::Hash("there is no signing key".to_owned()))?;
+            let (pem, _) =
+                keys.get(due).ok_or_else(|| ReadError::Hash("there is no signing key".to_owned()))?;
             (parse(pem)?, Vec::new())
         }
     };

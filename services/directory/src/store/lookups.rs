@@ -41,7 +41,12 @@ pub async fn missing(
 }
 
 /// Whether any record of the table, removed ones aside, has this id in the column.
-async fn any(pool: &PgPool, sql: &'static str, organisation: OrganisationId, id: Uuid) -> Result<bool, ReadError> {
+async fn any(
+    pool: &PgPool,
+    sql: &'static str,
+    organisation: OrganisationId,
+    id: Uuid,
+) -> Result<bool, ReadError> {
     Ok(sqlx::query_scalar(sql).bind(organisation.uuid()).bind(id).fetch_one(pool).await?)
 }
 
@@ -96,9 +101,12 @@ pub async fn department_used_by(
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn customer_has_users(pool: &PgPool, organisation: OrganisationId, id: Uuid) -> Result<bool, ReadError> {
-    const SQL: &str =
-        "select exists (select from customer_user where organisation_id = $1 and customer_id = $2 and not removed)";
+pub async fn customer_has_users(
+    pool: &PgPool,
+    organisation: OrganisationId,
+    id: Uuid,
+) -> Result<bool, ReadError> {
+    const SQL: &str = "select exists (select from customer_user where organisation_id = $1 and customer_id = $2 and not removed)";
     any(pool, SQL, organisation, id).await
 }
 
@@ -139,12 +147,13 @@ pub async fn customer_kind(
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<Option<CustomerKind>, ReadError> {
-    let word: Option<String> =
-        sqlx::query_scalar("select kind from customer where organisation_id = $1 and id = $2 and not removed")
-            .bind(organisation.uuid())
-            .bind(id)
-            .fetch_optional(pool)
-            .await?;
+    let word: Option<String> = sqlx::query_scalar(
+        "select kind from customer where organisation_id = $1 and id = $2 and not removed",
+    )
+    .bind(organisation.uuid())
+    .bind(id)
+    .fetch_optional(pool)
+    .await?;
     Ok(word.map(|word| word.parse().unwrap_or_default()))
 }
 
@@ -177,7 +186,13 @@ pub async fn open_sessions(
 ) -> Result<i64, ReadError> {
     let sql = "select count(*) from session where organisation_id = $1 and code_id = $2 and code_epoch = $3
         and ended is null and expires_at > $4";
-    Ok(sqlx::query_scalar(sql).bind(organisation.uuid()).bind(code).bind(epoch).bind(now).fetch_one(pool).await?)
+    Ok(sqlx::query_scalar(sql)
+        .bind(organisation.uuid())
+        .bind(code)
+        .bind(epoch)
+        .bind(now)
+        .fetch_one(pool)
+        .await?)
 }
 
 /// Whose session this is, if it exists: the refresh token says no organisation.
@@ -185,8 +200,10 @@ pub async fn open_sessions(
 /// # Errors
 /// See [`ReadError`].
 pub async fn session_organisation(pool: &PgPool, id: Uuid) -> Result<Option<OrganisationId>, ReadError> {
-    let found: Option<Uuid> =
-        sqlx::query_scalar("select organisation_id from session where id = $1").bind(id).fetch_optional(pool).await?;
+    let found: Option<Uuid> = sqlx::query_scalar("select organisation_id from session where id = $1")
+        .bind(id)
+        .fetch_optional(pool)
+        .await?;
     Ok(found.map(Into::into))
 }
 
@@ -201,10 +218,7 @@ pub async fn persons_by_email(
 ) -> Result<Vec<(OrganisationId, Uuid)>, ReadError> {
     let sql = "select organisation_id, person_id from email_claim
         where email = $1 and ($2::uuid is null or organisation_id = $2) limit 2";
-    let found: Vec<(Uuid, Uuid)> = sqlx::query_as(sql)
-        .bind(email)
-        .bind(organisation.map(OrganisationId::uuid))
-        .fetch_all(pool)
-        .await?;
+    let found: Vec<(Uuid, Uuid)> =
+        sqlx::query_as(sql).bind(email).bind(organisation.map(OrganisationId::uuid)).fetch_all(pool).await?;
     Ok(found.into_iter().map(|(organisation, person)| (organisation.into(), person)).collect())
 }

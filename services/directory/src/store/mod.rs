@@ -9,9 +9,11 @@ mod people;
 pub mod read;
 mod record;
 mod session;
+#[cfg(test)]
+mod tests;
 mod things;
 
-pub use code::{CODE, CodeMapping};
+pub use code::CodeMapping;
 pub use error::ReadError;
 pub use record::{RecordMapping, Stored};
-pub use session::{SESSION, SessionMapping};
+pub use session::SessionMapping;

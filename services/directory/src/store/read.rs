@@ -7,9 +7,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use super::ReadError;
 use super::code::CODE;
 use super::record::{Stored, state};
-use super::ReadError;
 use callboard_directory_domain::code;
 
 /// A record with its version.
@@ -168,7 +168,11 @@ fn code_row(row: &PgRow) -> Result<Option<CodeRow>, ReadError> {
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn code(pool: &PgPool, organisation: OrganisationId, id: Uuid) -> Result<Option<CodeRow>, ReadError> {
+pub async fn code(
+    pool: &PgPool,
+    organisation: OrganisationId,
+    id: Uuid,
+) -> Result<Option<CodeRow>, ReadError> {
     let mut query = QueryBuilder::new(columns(&CODE));
     query.push(" where organisation_id = ").push_bind(organisation.uuid()).push(" and id = ").push_bind(id);
     query.build().fetch_optional(pool).await?.as_ref().map_or(Ok(None), code_row)

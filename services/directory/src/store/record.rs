@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use callboard_actor::Step;
 use callboard_bus::Event as BusEvent;
 use callboard_directory_domain::{Entity, Event, Kept, Record, State};
-use callboard_journal::{Cells, Corrupt, Mapping, Record as Written, Row, RowChange, Rows, Schema, Table, Value};
+use callboard_journal::{
+    Cells, Corrupt, Mapping, Record as Written, Row, RowChange, Rows, Schema, Table, Value,
+};
 
 use crate::events::Announced;
 

@@ -3,7 +3,7 @@
 use callboard_actor::Step;
 use callboard_directory_domain::session::{Ending, Hash, Holder, Kept, Session, State};
 use callboard_journal::{
-    Cells, Column, ColumnType, Corrupt, Mapping, Record as Written, Row, RowChange, Rows, Schema, Table, Value,
+    Cells, Column, ColumnType, Corrupt, Mapping, Record as Written, Row, RowChange, Rows, Schema, Table,
 };
 
 use crate::events::announce_session;
@@ -98,12 +98,26 @@ impl Mapping for SessionMapping {
             Some(_) => return Err(cells.corrupt("unknown ending")),
         };
         let (created_at, updated_at) = (cells.time()?, cells.time()?);
-        Ok(Some(Kept { organisation, holder, language, family, secret, expires_at, ended, created_at, updated_at }))
+        Ok(Some(Kept {
+            organisation,
+            holder,
+            language,
+            family,
+            secret,
+            expires_at,
+            ended,
+            created_at,
+            updated_at,
+        }))
     }
 
     fn record(&self, step: &Step<'_, Session>) -> Result<Written, String> {
         let Some(after) = step.after else { return Err("a step without a session after it".to_owned()) };
         let row = row(step.meta.aggregate_id, after);
-        Ok(Written { rows: vec![RowChange::Put(&SESSION, row)], events: announce_session(step), timers: Vec::new() })
+        Ok(Written {
+            rows: vec![RowChange::Put(&SESSION, row)],
+            events: announce_session(step),
+            timers: Vec::new(),
+        })
     }
 }
