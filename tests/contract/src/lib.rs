@@ -1,1 +1,1 @@
-//! Tests only; see `tests/it`.
+//! Goldens of the public contracts: tests only, see `tests/it`.

@@ -1,0 +1,84 @@
+//! The gateway as it really runs: on the chassis, over a real NATS server, REST and gRPC on one port.
+
+use callboard_gateway::definition;
+use callboard_service::{StartOptions, start};
+use callboard_testkit::Servers;
+use futures::StreamExt;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
+use tonic_reflection::pb::v1alpha;
+
+fn ask(message: MessageRequest) -> ServerReflectionRequest {
+    ServerReflectionRequest { host: String::new(), message_request: Some(message) }
+}
+
+fn answer(response: Option<ServerReflectionResponse>) -> MessageResponse {
+    response.unwrap().message_response.unwrap()
+}
+
+#[tokio::test]
+async fn rest_grpc_health_and_reflection_share_one_port() {
+    let servers = Servers::shared().await;
+    let options = StartOptions::default()
+        .with("nats.url", servers.nats_url())
+        .with("grpc.listen", "127.0.0.1:0")
+        .with("admin.listen", "127.0.0.1:0")
+        .with("shutdown.propagation_delay", "0s");
+    let mut running =
+        start(definition(), options, callboard_service::telemetry::metrics(), CancellationToken::new()).await.unwrap();
+    running.ready().await.unwrap();
+    let address = format!("http://{}", running.grpc_addr);
+
+    let http = reqwest::Client::new();
+    let document: serde_json::Value = http.get(format!("{address}/openapi.json")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["info"]["title"], "Callboard");
+    let problem = http.get(format!("{address}/v1/tickets")).send().await.unwrap();
+    assert_eq!(problem.status(), 401);
+    assert_eq!(problem.json::<serde_json::Value>().await.unwrap()["reason"], json!("TOKEN_MISSING"));
+
+    let channel = Endpoint::from_shared(address.clone()).unwrap().connect().await.unwrap();
+    let health = HealthClient::new(channel.clone()).check(HealthCheckRequest { service: String::new() }).await.unwrap();
+    assert_eq!(health.into_inner().status, 1);
+
+    let asked = [
+        ask(MessageRequest::ListServices(String::new())),
+        ask(MessageRequest::FileContainingSymbol("callboard.tickets.v1.TicketService.SubmitTicket".into())),
+    ];
+    let mut stream = ServerReflectionClient::new(channel.clone())
+        .server_reflection_info(tokio_stream::iter(asked))
+        .await
+        .unwrap()
+        .into_inner();
+    let MessageResponse::ListServicesResponse(list) = answer(stream.next().await.unwrap().ok()) else { panic!("a list") };
+    let names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
+    for name in ["callboard.directory.v1.SessionService", "callboard.tickets.v1.TicketService", "grpc.health.v1.Health"] {
+        assert!(names.iter().any(|found| found == name), "{names:?}");
+    }
+    let described = answer(stream.next().await.unwrap().ok());
+    assert!(matches!(described, MessageResponse::FileDescriptorResponse(_)), "{described:?}");
+
+    // The older protocol, for clients that know no other.
+    let older = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(String::new())),
+    };
+    let mut stream = v1alpha::server_reflection_client::ServerReflectionClient::new(channel.clone())
+        .server_reflection_info(tokio_stream::iter([older]))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(stream.next().await.unwrap().is_ok());
+
+    // A call without a token is refused before it goes anywhere.
+    let mut client = callboard_proto::tickets::v1::ticket_service_client::TicketServiceClient::new(channel);
+    let refused = client.get_ticket(callboard_proto::tickets::v1::GetTicketRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+    running.stop().await.unwrap();
+}

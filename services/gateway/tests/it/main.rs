@@ -1,0 +1,10 @@
+//! The gateway, between real HTTP and gRPC on loopback and services that answer what a test tells them.
+
+mod chassis;
+mod document;
+mod fake;
+mod live;
+mod proxy;
+mod rest;
+mod view;
+mod world;

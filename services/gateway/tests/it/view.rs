@@ -1,0 +1,177 @@
+//! The ticket details view.
+
+use std::time::{Duration, Instant};
+
+use callboard_kernel::Refusal;
+use callboard_proto::{common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, ratings::v1 as ratings, tickets::v1 as tickets};
+use callboard_service::error::status;
+use callboard_testkit::{PATIENCE, eventually_some};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{DEVICE, EMPLOYEE, OFFER, TICKET, World, member, read, visitor};
+
+const MARK_SEEN: &str = "callboard.fleet.v1.FleetService/MarkSeen";
+
+fn text(en: &str, de: &str) -> common::LocalizedText {
+    common::LocalizedText { by_language: [("en".into(), en.into()), ("de".into(), de.into())].into() }
+}
+
+fn fill(world: &World) {
+    let ticket = |method: &str| format!("callboard.tickets.v1.TicketService/{method}");
+    let directory = |method: &str| format!("callboard.directory.v1.DirectoryService/{method}");
+    world.tickets.on(&ticket("GetTicket"), |_: tickets::GetTicketRequest| {
+        let ticket = tickets::Ticket {
+            id: TICKET.to_string(),
+            number: 7,
+            device_id: DEVICE.to_string(),
+            template_id: "t".into(),
+            flow_id: "f".into(),
+            status: tickets::TicketStatus::Assigned.into(),
+            visibility: tickets::Visibility::Public.into(),
+            priority: tickets::Priority::High.into(),
+            ..Default::default()
+        };
+        Ok(tickets::GetTicketResponse { ticket: Some(ticket) })
+    });
+    world.tickets.on(&ticket("GetTicketMoves"), |_: tickets::GetTicketMovesRequest| {
+        Ok(tickets::GetTicketMovesResponse {
+            statuses: vec![tickets::TicketStatus::InProgress.into()],
+            may_cancel: true,
+            ..Default::default()
+        })
+    });
+    world.tickets.on(&ticket("ListUpdates"), |asked: tickets::ListUpdatesRequest| {
+        let update = tickets::Update { text: format!("{:?}", asked.visibility()), visibility: asked.visibility, ..Default::default() };
+        Ok(tickets::ListUpdatesResponse { updates: vec![update], next_page_token: String::new() })
+    });
+    world.tickets.on(&ticket("ListTimeline"), |_: tickets::ListTimelineRequest| {
+        let entry = tickets::TimelineEntry { sequence: 1, field: "status".into(), after: "OPEN".into(), automatic: true, ..Default::default() };
+        Ok(tickets::ListTimelineResponse { entries: vec![entry], next_page_token: String::new() })
+    });
+    world.tickets.on("callboard.tickets.v1.FlowService/GetFlow", |_: tickets::GetFlowRequest| {
+        Ok(tickets::GetFlowResponse { flow: Some(tickets::Flow { label: Some(text("Leak", "Undicht")), ..Default::default() }) })
+    });
+    world.fleet.on("callboard.fleet.v1.FleetService/GetDispatch", |_: fleet::GetDispatchRequest| {
+        let offer = fleet::Offer {
+            id: OFFER.to_string(),
+            employee_id: EMPLOYEE.to_string(),
+            status: fleet::OfferStatus::Unseen.into(),
+            ..Default::default()
+        };
+        let dispatch = fleet::Dispatch {
+            requested: vec![offer],
+            available_employee_ids: vec!["nobody knows".into()],
+            own_offer_id: OFFER.to_string(),
+            ..Default::default()
+        };
+        Ok(fleet::GetDispatchResponse { dispatch: Some(dispatch) })
+    });
+    world.fleet.on(MARK_SEEN, |_: fleet::MarkSeenRequest| Ok(fleet::MarkSeenResponse::default()));
+    world.ratings.on("callboard.ratings.v1.RatingService/GetRating", |_: ratings::GetRatingRequest| {
+        Ok(ratings::GetRatingResponse { rating: Some(ratings::Rating { may_submit: true, ..Default::default() }) })
+    });
+    world.directory.on(&directory("GetDevice"), |_: directory::GetDeviceRequest| {
+        Ok(directory::GetDeviceResponse { device: Some(directory::Device { name: "Pump".into(), ..Default::default() }) })
+    });
+    world.directory.on(&directory("GetTemplate"), |_: directory::GetTemplateRequest| {
+        Ok(directory::GetTemplateResponse {
+            template: Some(directory::Template { name: Some(text("Pump", "Pumpe")), ..Default::default() }),
+        })
+    });
+    world.directory.on(&directory("ListEmployees"), |_: directory::ListEmployeesRequest| {
+        let ada = directory::Employee { id: EMPLOYEE.to_string(), name: "Ada".into(), ..Default::default() };
+        Ok(directory::ListEmployeesResponse { employees: vec![ada], next_page_token: String::new() })
+    });
+}
+
+async fn view(world: &World, language: &str) -> (u16, Value) {
+    let path = format!("/v1/tickets/{TICKET}/view");
+    let request = world.request(&member(&[]), Method::GET, &path).header("Accept-Language", language);
+    read(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
+    let world = World::new().await;
+    fill(&world);
+    let (status, view) = view(&world, "de").await;
+    assert_eq!(status, 200, "{view}");
+    assert_eq!(view["unreachable"], json!([]));
+    assert_eq!(view["statusBar"]["status"], json!({ "status": "ASSIGNED", "label": "Zugewiesen" }));
+    let progress: Vec<&str> =
+        view["statusBar"]["progress"].as_array().unwrap().iter().map(|step| step["reached"].as_str().unwrap()).collect();
+    assert_eq!(progress, ["PAST", "CURRENT", "AHEAD", "AHEAD", "AHEAD"]);
+    assert_eq!(view["statusBar"]["statusMoves"][0]["label"], "In Bearbeitung");
+    assert_eq!(view["statusBar"]["visibilityLabel"], "Öffentlich");
+    assert_eq!(view["statusBar"]["moves"]["mayCancel"], true);
+    assert_eq!(view["general"]["category"], "Undicht");
+    assert_eq!(view["general"]["templateName"], "Pumpe");
+    assert_eq!(view["updates"]["updates"][0]["visibility"], "PUBLIC");
+    assert_eq!(view["internalUpdates"]["updates"][0]["visibility"], "INTERNAL");
+    assert_eq!(view["timeline"]["entries"][0]["after"], "OPEN");
+    let requested = &view["fleet"]["requested"][0];
+    assert_eq!((&requested["employee"]["name"], &requested["seen"]), (&json!("Ada"), &json!(false)));
+    assert_eq!(view["fleet"]["available"][0], json!({ "id": "nobody knows" }));
+    assert_eq!(view["rating"]["maySubmit"], true);
+    eventually_some("the offer is marked as seen", PATIENCE, || async {
+        world.fleet.asked::<fleet::MarkSeenRequest>(MARK_SEEN).pop()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_outsider_gets_neither_fleet_nor_timeline_nor_internal_updates() {
+    let world = World::new().await;
+    fill(&world);
+    let path = format!("/v1/tickets/{TICKET}/view");
+    let (status, view) = read(world.request(&visitor(DEVICE), Method::GET, &path).send().await.unwrap()).await;
+    assert_eq!(status, 200);
+    let parts: Vec<&String> = view.as_object().unwrap().keys().collect();
+    for hidden in ["fleet", "timeline", "internalUpdates"] {
+        assert!(!parts.iter().any(|part| *part == hidden), "{parts:?}");
+    }
+    assert!(world.fleet.asked::<fleet::GetDispatchRequest>("callboard.fleet.v1.FleetService/GetDispatch").is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_reached_in_time_is_named_and_the_rest_is_there() {
+    let world = World::with(|settings| {
+        settings.view_budget = Duration::from_millis(700);
+        settings.upstreams.ratings = format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap());
+    })
+    .await;
+    fill(&world);
+    world.fleet.hang("callboard.fleet.v1.FleetService/GetDispatch");
+    let started = Instant::now();
+    let (status, view) = view(&world, "en").await;
+    let took = started.elapsed();
+    assert_eq!((status, &view["unreachable"]), (200, &json!(["fleet", "ratings"])));
+    assert_eq!(view["general"]["ticket"]["number"], 7);
+    assert!(view.get("fleet").is_none() && view.get("rating").is_none());
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn without_the_tickets_service_the_rest_is_still_shown() {
+    let world = World::with(|settings| {
+        settings.upstreams.tickets = format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap());
+    })
+    .await;
+    fill(&world);
+    let (status, view) = view(&world, "en").await;
+    assert_eq!((status, &view["unreachable"]), (200, &json!(["tickets"])));
+    assert_eq!(view["fleet"]["requested"][0]["offerId"], OFFER.to_string());
+    assert!(view.get("statusBar").is_none());
+}
+
+#[tokio::test]
+async fn who_may_not_see_the_ticket_gets_404_whatever_the_others_say() {
+    let world = World::new().await;
+    fill(&world);
+    world.tickets.on("callboard.tickets.v1.TicketService/GetTicket", |_: tickets::GetTicketRequest| {
+        Err::<tickets::GetTicketResponse, _>(status("tickets", &Refusal::not_found("ticket")))
+    });
+    let (status, problem) = view(&world, "en").await;
+    assert_eq!((status, problem["reason"].as_str()), (404, Some("NOT_FOUND")));
+}

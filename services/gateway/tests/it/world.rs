@@ -1,0 +1,185 @@
+//! A gateway on a free port, four fakes behind it, an issuer of tokens, a bus in memory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_auth::{
+    Issuer, IssuerConfig, IssuerSettings, KeySource, Revocations, SigningKey, Verifier, VerifierConfig,
+};
+use callboard_bus::{Bus, MemBus};
+use callboard_gateway::config::{CorsSettings, LiveSettings, RateSettings, Settings, UpstreamSettings};
+use callboard_gateway::limits::Limits;
+use callboard_gateway::live::Hub;
+use callboard_gateway::state::Gateway;
+use callboard_gateway::upstream::Upstreams;
+use callboard_kernel::{
+    Clock, CodeUser, Employee, Language, OrganisationId, Principal, RandomIds, Role, Subject, SystemClock,
+};
+use chrono::TimeDelta;
+use reqwest::{Method, RequestBuilder, Response};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::fake::Fake;
+
+pub const ORGANISATION: Uuid = Uuid::from_u128(1);
+pub const EMPLOYEE: Uuid = Uuid::from_u128(2);
+pub const DEVICE: Uuid = Uuid::from_u128(3);
+pub const TICKET: Uuid = Uuid::from_u128(4);
+pub const OFFER: Uuid = Uuid::from_u128(5);
+pub const DEPARTMENT: Uuid = Uuid::from_u128(6);
+pub const SESSION: Uuid = Uuid::from_u128(7);
+
+pub struct World {
+    pub directory: Fake,
+    pub tickets: Fake,
+    pub fleet: Fake,
+    pub ratings: Fake,
+    pub bus: MemBus,
+    pub revocations: Arc<Revocations>,
+    pub address: SocketAddr,
+    pub stopping: CancellationToken,
+    issuer: Issuer,
+    http: reqwest::Client,
+    _tasks: TaskTracker,
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        upstreams: UpstreamSettings {
+            directory: String::new(),
+            tickets: String::new(),
+            fleet: String::new(),
+            ratings: String::new(),
+        },
+        call_timeout: Duration::from_secs(10),
+        view_budget: Duration::from_secs(5),
+        max_body_bytes: 4096,
+        max_grpc_body_bytes: 65_536,
+        rate: RateSettings { per_principal: 0, per_address: 0, trusted_proxies: 0 },
+        cors: CorsSettings { origins: vec!["https://app.example.com".to_owned()] },
+        live: LiveSettings {
+            heartbeat: Duration::from_secs(5),
+            buffer: 1024,
+            remembered_tickets: 1000,
+            max_streams_per_principal: 3,
+        },
+    }
+}
+
+pub fn member(departments: &[Uuid]) -> Principal {
+    employee(Role::Member, departments)
+}
+
+pub fn employee(role: Role, departments: &[Uuid]) -> Principal {
+    let departments = departments.iter().map(|id| (*id).into()).collect();
+    Principal {
+        organisation: OrganisationId(ORGANISATION),
+        subject: Subject::Employee(Employee { id: EMPLOYEE.into(), role, departments }),
+        language: Language::En,
+    }
+}
+
+pub fn visitor(device: Uuid) -> Principal {
+    let user = CodeUser { session: SESSION.into(), code: Uuid::from_u128(70).into(), device: device.into() };
+    Principal {
+        organisation: OrganisationId(ORGANISATION),
+        subject: Subject::CodeUser(user),
+        language: Language::En,
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        callboard_service::install_crypto_provider();
+        let (directory, tickets, fleet, ratings) =
+            (Fake::start().await, Fake::start().await, Fake::start().await, Fake::start().await);
+        let mut settings = settings();
+        settings.upstreams = UpstreamSettings {
+            directory: directory.address.clone(),
+            tickets: tickets.address.clone(),
+            fleet: fleet.address.clone(),
+            ratings: ratings.address.clone(),
+        };
+        change(&mut settings);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let issuing = IssuerSettings { issuer: "https://issuer.example".into(), audience: "callboard".into() };
+        let issuer = Issuer::new(issuing, SigningKey::generate().unwrap(), clock.clone(), Arc::new(RandomIds));
+        let keys = KeySource::Document(issuer.jwks().to_string());
+        let config = VerifierConfig {
+            issuers: vec![IssuerConfig::new("https://issuer.example", "callboard", keys)],
+            clock_skew: TimeDelta::zero(),
+            ..VerifierConfig::default()
+        };
+        let revocations = Arc::new(Revocations::new(TimeDelta::hours(24)));
+        let bus = MemBus::new();
+        let live = Arc::new(Hub::new(Bus::Memory(bus.clone()), &settings.live));
+        let stopping = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let gateway = Arc::new(Gateway {
+            upstreams: Upstreams::new(&settings.upstreams).unwrap(),
+            limits: Limits::new(&settings.rate),
+            live: live.clone(),
+            names: callboard_gateway::Names::default(),
+            verifier: Arc::new(Verifier::new(config, clock.clone(), revocations.clone())),
+            clock,
+            ids: Arc::new(RandomIds),
+            stopping: stopping.clone(),
+            tracker: tasks.clone(),
+            settings,
+        });
+        tasks.spawn(async move { live.run().await });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = callboard_gateway::app::router(&gateway).into_make_service_with_connect_info::<SocketAddr>();
+        tasks.spawn(async move {
+            axum::serve(listener, service).await.unwrap();
+        });
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self {
+            directory,
+            tickets,
+            fleet,
+            ratings,
+            bus,
+            revocations,
+            address,
+            stopping,
+            issuer,
+            http,
+            _tasks: tasks,
+        }
+    }
+
+    pub fn token(&self, principal: &Principal) -> String {
+        self.token_for(principal, TimeDelta::hours(1))
+    }
+
+    pub fn token_for(&self, principal: &Principal, lifetime: TimeDelta) -> String {
+        self.issuer.issue(principal, 1, lifetime).unwrap().token.expose_secret().to_owned()
+    }
+
+    pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub fn request(&self, principal: &Principal, method: Method, path: &str) -> RequestBuilder {
+        self.anonymous(method, path).bearer_auth(self.token(principal))
+    }
+}
+
+/// Status, problem or value.
+pub async fn read(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let bytes = response.bytes().await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
