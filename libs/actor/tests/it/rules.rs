@@ -140,6 +140,7 @@ async fn an_unknown_outcome_is_looked_up() {
     assert!(matches!(lost, Err(AskError::Unavailable(_))));
     assert_eq!(registry.ask(ID, ask(command(2), Command::Add)).await.unwrap().version, Version(2));
     assert_eq!(store.ledger(ID), [command(1), command(2)]);
+    assert_eq!(store.world.lock().loads, 3, "state is read again after each");
 }
 
 #[tokio::test]
