@@ -178,6 +178,7 @@ create table session (
     created_at      timestamptz not null,
     updated_at      timestamptz not null
 );
+create index session_expires_at on session (expires_at);
 create index session_code on session (code_id, code_epoch) where ended is null;
 
 -- Keys of the built-in issuer. A key signs from `active_at` on until the next one does; its public half is published

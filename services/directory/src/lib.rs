@@ -25,11 +25,13 @@ use callboard_proto::directory::v1::session_service_server::{
 use callboard_service::{
     BackgroundTask, BoxError, BuildContext, Built, Context, Definition, Operation, Stage,
 };
+use chrono::TimeDelta;
 use tonic::service::Routes;
 
 pub use bootstrap::{NewOrganisation, administrator_id, bootstrap};
 pub use config::{DirectoryConfig, IssuerConfig};
 pub use directory::{Directory, Offline};
+pub use store::{ReadError, keys as signing_keys};
 
 use crate::api::{CodeApi, DirectoryApi, PUBLIC_RPCS, SessionApi};
 use crate::events::inbound::{CONSUMER, References};
@@ -41,6 +43,10 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// How often other replicas' new keys are looked for; far below the time for which a key is published before it signs.
 const KEYS_PERIOD: Duration = Duration::from_secs(30);
+/// How often old sessions are looked for.
+const SESSIONS_PERIOD: Duration = Duration::from_secs(600);
+/// How long a session is kept after its end.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(7);
 
 /// The service.
 pub fn definition() -> Definition {
@@ -72,7 +78,8 @@ async fn build(build: BuildContext) -> Result<Built, BoxError> {
     let limit = build.config.grpc.max_message_bytes;
     let directory_api = DirectoryServiceServer::new(DirectoryApi(directory.clone()));
     let codes = CodeServiceServer::new(CodeApi { directory: directory.clone(), pins: pins.clone() });
-    let sessions = SessionServiceServer::new(SessionApi { directory, pins, tokens: tokens.clone() });
+    let sessions =
+        SessionServiceServer::new(SessionApi { directory: directory.clone(), pins, tokens: tokens.clone() });
     let routes = Routes::new(directory_api.max_decoding_message_size(limit))
         .add_service(codes.max_decoding_message_size(limit))
         .add_service(sessions.max_decoding_message_size(limit));
@@ -88,8 +95,25 @@ async fn build(build: BuildContext) -> Result<Built, BoxError> {
         }
         Ok(())
     }));
+    built.tasks.push(forget_old_sessions(&build, directory));
     context.furnish(&mut built).await?;
     Ok(built)
+}
+
+/// Deletes sessions a week after their end; until then it can be seen who was in.
+fn forget_old_sessions(build: &BuildContext, directory: Arc<Directory>) -> BackgroundTask {
+    let stop = build.stop.fetch.clone();
+    BackgroundTask::new("old sessions", Stage::Fetch, async move {
+        while stop.run_until_cancelled(tokio::time::sleep(SESSIONS_PERIOD)).await.is_some() {
+            let before = directory.clock.now() - SESSIONS_KEPT;
+            match store::lookups::forget_sessions(&directory.pool, before).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "old sessions deleted"),
+                Err(error) => tracing::warn!(%error, "old sessions stay for now"),
+            }
+        }
+        Ok(())
+    })
 }
 
 async fn operate(build: BuildContext, operation: Operation) -> Result<String, BoxError> {

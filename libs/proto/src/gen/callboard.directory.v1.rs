@@ -5053,7 +5053,7 @@ pub mod code_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Creates a code; an `id` given by the caller is kept (AIP-133). Administrators.
+        /// Creates a code, active and with a text of its own; of `code`, `id` (AIP-133) and `device_id` count. Administrators.
         pub async fn create_code(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateCodeRequest>,
@@ -5344,7 +5344,7 @@ pub mod code_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with CodeServiceServer.
     #[async_trait]
     pub trait CodeService: std::marker::Send + std::marker::Sync + 'static {
-        /// Creates a code; an `id` given by the caller is kept (AIP-133). Administrators.
+        /// Creates a code, active and with a text of its own; of `code`, `id` (AIP-133) and `device_id` count. Administrators.
         async fn create_code(
             &self,
             request: tonic::Request<super::CreateCodeRequest>,

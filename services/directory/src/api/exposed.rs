@@ -128,7 +128,7 @@ async fn ask<E: Exposed>(directory: &Directory, call: &Call, asked: Asked<E>) ->
     E::registry(directory).ask(id, ask).await.map(|answer| answer.bytes).map_err(|error| map(error, E::NOUN))
 }
 
-fn required<'a, E: Exposed>(message: Option<&'a E::Message>) -> Result<&'a E::Message, Refusal> {
+fn required<E: Exposed>(message: Option<&E::Message>) -> Result<&E::Message, Refusal> {
     message.ok_or_else(|| Refusal::fields(vec![FieldViolation::new(E::KIND, "is required")]))
 }
 

@@ -15,7 +15,7 @@ pub const PUBLISHED_BEFORE: TimeDelta = TimeDelta::minutes(15);
 pub const PUBLISHED_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// Any number, the same in all replicas: guards the making of the first key.
-const LOCK: i64 = 0x6361_6c6c_6b65_79;
+const LOCK: i64 = 0x0063_616c_6c6b_6579;
 
 async fn stored(connection: &mut PgConnection) -> Result<Vec<(String, Timestamp)>, ReadError> {
     Ok(sqlx::query_as("select pkcs8_pem, active_at from signing_key order by active_at, id")

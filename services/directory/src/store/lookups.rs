@@ -222,3 +222,12 @@ pub async fn persons_by_email(
         sqlx::query_as(sql).bind(email).bind(organisation.map(OrganisationId::uuid)).fetch_all(pool).await?;
     Ok(found.into_iter().map(|(organisation, person)| (organisation.into(), person)).collect())
 }
+
+/// Deletes sessions whose time was over before this, some thousand at a time. Answers how many.
+///
+/// # Errors
+/// See [`ReadError`].
+pub async fn forget_sessions(pool: &PgPool, before: Timestamp) -> Result<u64, ReadError> {
+    let sql = "delete from session where id in (select id from session where expires_at < $1 limit 5000)";
+    Ok(sqlx::query(sql).bind(before).execute(pool).await?.rows_affected())
+}

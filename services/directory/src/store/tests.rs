@@ -122,7 +122,7 @@ fn codes_survive_their_rows() {
     };
     let created = code::Event::Created(made);
     let locked = code::Event::PinFailed { wrong_pins: 5, locked_until: Some(at(900)) };
-    survives(&CodeMapping, &[created.clone()]);
+    survives(&CodeMapping, std::slice::from_ref(&created));
     survives(&CodeMapping, &[created.clone(), locked]);
     survives(&CodeMapping, &[created.clone(), code::Event::Removed { at: at(1) }]);
     let absent: <Code as Aggregate>::State = code::State::Absent;
@@ -147,7 +147,7 @@ fn sessions_survive_their_rows() {
             created_at: at(0),
             updated_at: at(0),
         });
-        survives(&SessionMapping, &[opened.clone()]);
+        survives(&SessionMapping, std::slice::from_ref(&opened));
         for ending in [Ending::LoggedOut, Ending::Reused] {
             survives(&SessionMapping, &[opened.clone(), session::Event::Ended { ending, at: at(1) }]);
         }

@@ -25,7 +25,6 @@ pub struct World {
     pub grpc: String,
     pub admin: String,
     pub database_url: String,
-    pub nats_url: String,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
@@ -67,7 +66,6 @@ async fn start() -> (World, Running, callboard_testkit::Database, callboard_test
         grpc: format!("http://{}", running.grpc_addr),
         admin,
         database_url: database.url().to_owned(),
-        nats_url: nats.url(),
     };
     (world, running, database, nats)
 }
@@ -114,26 +112,24 @@ pub struct Tenant {
     pub sessions: SessionServiceClient<Channel>,
 }
 
-/// A pool in the directory's schema.
-pub fn pool(world: &World) -> PgPool {
-    let definition = definition();
-    let config = Config::load(&Sources {
+/// Settings of a directory on this database.
+pub fn config(database_url: &str) -> Config {
+    Config::load(&Sources {
         service: "directory",
-        defaults: definition.default_config,
+        defaults: definition().default_config,
         overrides: vec![
-            ("database.url".into(), world.database_url.as_str().into()),
+            ("database.url".into(), database_url.into()),
             ("database.max_connections".into(), 2.into()),
         ],
         ..Sources::default()
     })
-    .unwrap();
-    database::pool(&config.database, "directory").unwrap()
+    .unwrap()
 }
 
 impl Tenant {
     pub async fn new(isolation: Isolation) -> Self {
         let world = tokio::task::spawn_blocking(|| &*WORLD).await.unwrap();
-        let pool = pool(world);
+        let pool = database::pool(&config(&world.database_url).database, "directory").unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
         let mut offline = Offline::new(pool.clone(), clock.clone(), ids.clone());
         let directory = Directory::new(&mut offline, pool.clone(), clock, ids);

@@ -145,7 +145,8 @@ fn isolation_one_hands_out_only_ones_own_departments() {
         ..anna()
     };
     // (mode, who, before, after, allowed)
-    let table: [(Isolation, &Principal, &[u128], &[u128], bool); 10] = [
+    type Case<'a> = (Isolation, &'a Principal, &'a [u128], &'a [u128], bool);
+    let table: [Case<'_>; 10] = [
         (Isolation::Off, &confined, &[1], &[9], true),
         (Isolation::Basic, &confined, &[1], &[2], true),
         (Isolation::Basic, &confined, &[1], &[1, 9], false),
