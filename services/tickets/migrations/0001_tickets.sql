@@ -68,7 +68,7 @@ create index ticket_by_device on ticket (organisation_id, device_id, create_time
 create index ticket_by_customer on ticket (organisation_id, customer_id, create_time, id)
     where not deleted and customer_id is not null;
 create index ticket_by_priority on ticket (organisation_id, priority_rank, create_time, id) where not deleted;
-create index ticket_by_rating on ticket (organisation_id, rating, create_time, id) where not deleted and rating > 0;
+create index ticket_by_rating on ticket (organisation_id, rating, create_time, id) where not deleted;
 create index ticket_search on ticket using gin (search);
 
 -- Who is involved, in the order they came.

@@ -5,8 +5,8 @@ use callboard_proto::common::v1 as common;
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use callboard_tickets_domain::{
-    Answer, AnswerValue, Choice, Contact, Flow, LocalizedText, Moves, Priority, Status, Step, StepKind, Ticket,
-    Visibility,
+    Answer, AnswerValue, Choice, Contact, Flow, LocalizedText, Moves, Priority, Status, Step, StepKind,
+    Ticket, Visibility,
 };
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -30,14 +30,20 @@ macro_rules! words {
     };
 }
 
-words!(to_proto_status, from_proto_status, Status, TicketStatus {
-    Draft, Open, Assigned, InProgress, Done, Closed, Cancelled,
-});
+words!(
+    to_proto_status,
+    from_proto_status,
+    Status,
+    TicketStatus { Draft, Open, Assigned, InProgress, Done, Closed, Cancelled }
+);
 words!(to_proto_visibility, from_proto_visibility, Visibility, Visibility { Internal, Public });
 words!(to_proto_priority, from_proto_priority, Priority, Priority { Low, Normal, High });
-words!(to_proto_step_kind, from_proto_step_kind, StepKind, StepKind {
-    Text, LongText, SingleChoice, MultipleChoice, Number, Date, YesNo, Attachment, Contact,
-});
+words!(
+    to_proto_step_kind,
+    from_proto_step_kind,
+    StepKind,
+    StepKind { Text, LongText, SingleChoice, MultipleChoice, Number, Date, YesNo, Attachment, Contact }
+);
 
 /// A word of an enum field. Zero is `None`.
 ///

@@ -92,10 +92,9 @@ async fn build_service(build: BuildContext) -> Result<Built, BoxError> {
         clock: Arc::clone(&build.clock),
     });
     let limit = build.config.grpc.max_message_bytes;
-    let routes = Routes::new(
-        TicketServiceServer::new(TicketApi(Arc::clone(&api))).max_decoding_message_size(limit),
-    )
-    .add_service(FlowServiceServer::new(FlowApi(api)).max_decoding_message_size(limit));
+    let routes =
+        Routes::new(TicketServiceServer::new(TicketApi(Arc::clone(&api))).max_decoding_message_size(limit))
+            .add_service(FlowServiceServer::new(FlowApi(api)).max_decoding_message_size(limit));
     let names = vec!["callboard.tickets.v1.TicketService", "callboard.tickets.v1.FlowService"];
     let mut built = Built::new(routes, names);
     context.furnish(&mut built).await?;

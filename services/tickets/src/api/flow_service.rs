@@ -44,7 +44,10 @@ impl FlowApi {
         if sees { Ok(()) } else { Err(Refusal::not_found("template")) }
     }
 
-    async fn list(&self, request: Request<proto::ListFlowsRequest>) -> Result<proto::ListFlowsResponse, Refusal> {
+    async fn list(
+        &self,
+        request: Request<proto::ListFlowsRequest>,
+    ) -> Result<proto::ListFlowsResponse, Refusal> {
         let caller = principal(&request)?;
         let template: TemplateId = parse_id("template_id", &request.get_ref().template_id)?;
         self.readable(&caller, template).await?;
@@ -115,7 +118,10 @@ impl FlowApi {
 
 #[tonic::async_trait]
 impl proto::flow_service_server::FlowService for FlowApi {
-    async fn list_flows(&self, request: Request<proto::ListFlowsRequest>) -> Answer<proto::ListFlowsResponse> {
+    async fn list_flows(
+        &self,
+        request: Request<proto::ListFlowsRequest>,
+    ) -> Answer<proto::ListFlowsResponse> {
         answer(self.list(request).await)
     }
 

@@ -27,7 +27,12 @@ impl Reader {
         fits
     }
 
-    fn words<P: TryFrom<i32>, D>(&mut self, field: &str, numbers: &[i32], from: fn(P) -> Option<D>) -> Vec<D> {
+    fn words<P: TryFrom<i32>, D>(
+        &mut self,
+        field: &str,
+        numbers: &[i32],
+        from: fn(P) -> Option<D>,
+    ) -> Vec<D> {
         if !self.limit(field, numbers) {
             return Vec::new();
         }
@@ -88,7 +93,8 @@ pub(super) fn filter(filter: &proto::TicketFilter, principal: &Principal) -> Res
     let mut reader = Reader { violations: Vec::new() };
     let plain = filter.flow_ids.iter().any(|id| id == "plain");
     let flow_ids: Vec<String> = filter.flow_ids.iter().filter(|id| *id != "plain").cloned().collect();
-    let mut flows: Vec<Option<Uuid>> = reader.ids("filter.flow_ids", &flow_ids).into_iter().map(Some).collect();
+    let mut flows: Vec<Option<Uuid>> =
+        reader.ids("filter.flow_ids", &flow_ids).into_iter().map(Some).collect();
     if plain {
         flows.push(None);
     }
@@ -129,8 +135,8 @@ pub(super) fn filter(filter: &proto::TicketFilter, principal: &Principal) -> Res
 /// Names `order`.
 pub(super) fn order(number: i32) -> Result<Order, Refusal> {
     use proto::TicketOrder;
-    let order = TicketOrder::try_from(number)
-        .map_err(|_| Refusal::field("order", "one of the words of its enum"))?;
+    let order =
+        TicketOrder::try_from(number).map_err(|_| Refusal::field("order", "one of the words of its enum"))?;
     Ok(match order {
         TicketOrder::Unspecified | TicketOrder::CreateTimeDesc => Order::Created(true),
         TicketOrder::CreateTimeAsc => Order::Created(false),

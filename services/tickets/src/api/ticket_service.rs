@@ -12,8 +12,8 @@ use callboard_service::request::{
     decode_page_token, encode_page_token, fingerprint, page_size, parse_id, parse_optional_id, principal,
 };
 use callboard_tickets_domain::{
-    Action, Answer as StepAnswer, Command, Edit, Event, Fact, Flow, FlowId, NewTicket, Place, State, Status as Stands,
-    TicketAggregate, Visibility, can, moves,
+    Action, Answer as StepAnswer, Command, Edit, Event, Fact, Flow, FlowId, NewTicket, Place, State,
+    Status as Stands, TicketAggregate, Visibility, can, moves,
 };
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -22,8 +22,8 @@ use uuid::Uuid;
 use super::ask::{Api, Call, etag};
 use super::{SERVICE, lists};
 use crate::convert::{
-    from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word, to_proto_entry,
-    to_proto_moves, to_proto_ticket, to_proto_update, word,
+    from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word,
+    to_proto_entry, to_proto_moves, to_proto_ticket, to_proto_update, word,
 };
 use crate::store::{Cursor, Found, StoredUpdate};
 
@@ -154,7 +154,10 @@ impl TicketApi {
         })
     }
 
-    async fn create(&self, request: Request<proto::CreateTicketRequest>) -> Reply<proto::CreateTicketResponse> {
+    async fn create(
+        &self,
+        request: Request<proto::CreateTicketRequest>,
+    ) -> Reply<proto::CreateTicketResponse> {
         let call = Call::new(&request, "CreateTicket", &request.get_ref().request_id)?;
         // Derived, so that a repeat comes to the same ticket and finds its receipt there.
         let id = TicketId(derive_uuid(call.command_id.uuid(), &[b"ticket"]));
@@ -166,13 +169,17 @@ impl TicketApi {
         self.0.ask(id, ask).await
     }
 
-    async fn answer_step(&self, request: Request<proto::AnswerStepRequest>) -> Reply<proto::AnswerStepResponse> {
+    async fn answer_step(
+        &self,
+        request: Request<proto::AnswerStepRequest>,
+    ) -> Reply<proto::AnswerStepResponse> {
         let call = Call::new(&request, "AnswerStep", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let expected = etag("etag", &message.etag)?;
         let answer = message.answer.ok_or_else(|| Refusal::field("answer", "is required"))?;
-        let (step, value) = from_proto_answer("answer", answer).map_err(|violation| Refusal::fields(vec![violation]))?;
+        let (step, value) =
+            from_proto_answer("answer", answer).map_err(|violation| Refusal::fields(vec![violation]))?;
         let ask = call.ask(Command::Answer { step, value }, expected, false, |state, _, version| {
             let missing = state.live().map(|ticket| ticket.missing()).unwrap_or_default();
             proto::AnswerStepResponse {
@@ -183,7 +190,10 @@ impl TicketApi {
         self.0.change(&call, id, ask).await
     }
 
-    async fn submit(&self, request: Request<proto::SubmitTicketRequest>) -> Reply<proto::SubmitTicketResponse> {
+    async fn submit(
+        &self,
+        request: Request<proto::SubmitTicketRequest>,
+    ) -> Reply<proto::SubmitTicketResponse> {
         let call = Call::new(&request, "SubmitTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id = parse_id("ticket_id", &message.ticket_id)?;
@@ -236,15 +246,18 @@ impl TicketApi {
         Ok(proto::ListTicketsResponse { tickets, next_page_token })
     }
 
-    async fn update(&self, request: Request<proto::UpdateTicketRequest>) -> Reply<proto::UpdateTicketResponse> {
+    async fn update(
+        &self,
+        request: Request<proto::UpdateTicketRequest>,
+    ) -> Reply<proto::UpdateTicketResponse> {
         let call = Call::new(&request, "UpdateTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let ticket = message.ticket.ok_or_else(|| Refusal::field("ticket", "is required"))?;
         let id = parse_id("ticket.id", &ticket.id)?;
         let expected = etag("ticket.etag", &ticket.etag)?;
         let edit = edit(&ticket, &message.update_mask.unwrap_or_default().paths)?;
-        let ask = call.ask(Command::Edit(edit), expected, false, |state, _, version| proto::UpdateTicketResponse {
-            ticket: shown(state, version),
+        let ask = call.ask(Command::Edit(edit), expected, false, |state, _, version| {
+            proto::UpdateTicketResponse { ticket: shown(state, version) }
         });
         self.0.change(&call, id, ask).await
     }
@@ -265,29 +278,38 @@ impl TicketApi {
         self.0.change(&call, id, ask).await
     }
 
-    async fn reopen(&self, request: Request<proto::ReopenTicketRequest>) -> Reply<proto::ReopenTicketResponse> {
+    async fn reopen(
+        &self,
+        request: Request<proto::ReopenTicketRequest>,
+    ) -> Reply<proto::ReopenTicketResponse> {
         let call = Call::new(&request, "ReopenTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let expected = etag("etag", &message.etag)?;
-        let ask = call.ask(Command::Reopen, expected, false, |state, _, version| proto::ReopenTicketResponse {
-            ticket: shown(state, version),
+        let ask = call.ask(Command::Reopen, expected, false, |state, _, version| {
+            proto::ReopenTicketResponse { ticket: shown(state, version) }
         });
         self.0.change(&call, id, ask).await
     }
 
-    async fn cancel(&self, request: Request<proto::CancelTicketRequest>) -> Reply<proto::CancelTicketResponse> {
+    async fn cancel(
+        &self,
+        request: Request<proto::CancelTicketRequest>,
+    ) -> Reply<proto::CancelTicketResponse> {
         let call = Call::new(&request, "CancelTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let expected = etag("etag", &message.etag)?;
-        let ask = call.ask(Command::Cancel, expected, false, |state, _, version| proto::CancelTicketResponse {
-            ticket: shown(state, version),
+        let ask = call.ask(Command::Cancel, expected, false, |state, _, version| {
+            proto::CancelTicketResponse { ticket: shown(state, version) }
         });
         self.0.change(&call, id, ask).await
     }
 
-    async fn delete(&self, request: Request<proto::DeleteTicketRequest>) -> Reply<proto::DeleteTicketResponse> {
+    async fn delete(
+        &self,
+        request: Request<proto::DeleteTicketRequest>,
+    ) -> Reply<proto::DeleteTicketResponse> {
         let call = Call::new(&request, "DeleteTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id = parse_id("ticket_id", &message.ticket_id)?;
@@ -296,7 +318,10 @@ impl TicketApi {
         self.0.change(&call, id, ask).await
     }
 
-    async fn post_update(&self, request: Request<proto::PostUpdateRequest>) -> Reply<proto::PostUpdateResponse> {
+    async fn post_update(
+        &self,
+        request: Request<proto::PostUpdateRequest>,
+    ) -> Reply<proto::PostUpdateResponse> {
         let call = Call::new(&request, "PostUpdate", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
@@ -332,7 +357,10 @@ impl TicketApi {
         Ok((updates, next))
     }
 
-    async fn list_updates(&self, request: Request<proto::ListUpdatesRequest>) -> Reply<proto::ListUpdatesResponse> {
+    async fn list_updates(
+        &self,
+        request: Request<proto::ListUpdatesRequest>,
+    ) -> Reply<proto::ListUpdatesResponse> {
         let caller = principal(&request)?;
         let mut message = request.into_inner();
         let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
@@ -371,7 +399,10 @@ impl TicketApi {
         Ok(proto::GetServiceRecordResponse { ticket, updates, next_page_token })
     }
 
-    async fn timeline(&self, request: Request<proto::ListTimelineRequest>) -> Reply<proto::ListTimelineResponse> {
+    async fn timeline(
+        &self,
+        request: Request<proto::ListTimelineRequest>,
+    ) -> Reply<proto::ListTimelineResponse> {
         let caller = principal(&request)?;
         let mut message = request.into_inner();
         let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
@@ -391,7 +422,10 @@ impl TicketApi {
         Ok(proto::ListTimelineResponse { entries, next_page_token })
     }
 
-    async fn moves(&self, request: Request<proto::GetTicketMovesRequest>) -> Reply<proto::GetTicketMovesResponse> {
+    async fn moves(
+        &self,
+        request: Request<proto::GetTicketMovesRequest>,
+    ) -> Reply<proto::GetTicketMovesResponse> {
         let caller = principal(&request)?;
         let found = self.0.visible(&caller, parse_id("ticket_id", &request.get_ref().ticket_id)?).await?;
         Ok(to_proto_moves(&moves(&caller, &found.ticket)))

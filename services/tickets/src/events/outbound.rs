@@ -129,7 +129,9 @@ impl Publisher<'_> {
             Status::Cancelled => self.push(&proto::TicketCancelled { ticket, previous_status, by }),
             Status::Open if !reopens => self.push(&proto::TicketUnassigned { ticket, previous_status, by }),
             Status::Assigned if !reopens => self.push(&proto::TicketAssigned { ticket, previous_status, by }),
-            Status::InProgress if !reopens => self.push(&proto::TicketStarted { ticket, previous_status, by }),
+            Status::InProgress if !reopens => {
+                self.push(&proto::TicketStarted { ticket, previous_status, by })
+            }
             // Reopened: said above. Nothing becomes DRAFT (T-7).
             Status::Draft | Status::Open | Status::Assigned | Status::InProgress => {}
         }

@@ -90,13 +90,7 @@ impl Copies {
         {
             Cache::builder().max_capacity(KEPT).time_to_live(FRESH).build()
         }
-        Self {
-            pool,
-            devices: cache(),
-            isolation: cache(),
-            templates: cache(),
-            flows: cache(),
-        }
+        Self { pool, devices: cache(), isolation: cache(), templates: cache(), flows: cache() }
     }
 
     /// A device of the organisation, removed or not.
@@ -176,7 +170,11 @@ impl Copies {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub async fn has_template(&self, organisation: OrganisationId, id: TemplateId) -> Result<bool, ReadError> {
+    pub async fn has_template(
+        &self,
+        organisation: OrganisationId,
+        id: TemplateId,
+    ) -> Result<bool, ReadError> {
         let read = async {
             let owner: Option<Uuid> =
                 sqlx::query_scalar("select organisation_id from template where id = $1 and not removed")
@@ -192,7 +190,11 @@ impl Copies {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub async fn flows(&self, organisation: OrganisationId, template: TemplateId) -> Result<Flows, ReadError> {
+    pub async fn flows(
+        &self,
+        organisation: OrganisationId,
+        template: TemplateId,
+    ) -> Result<Flows, ReadError> {
         let read = async { Ok(Arc::new(self.read_flows(template).await?)) };
         let flows = cached(&self.flows, template, read).await?.unwrap_or_default();
         Ok(if flows.0.organisation == Some(organisation) { flows } else { Flows::default() })
@@ -235,7 +237,12 @@ impl Copies {
     ///
     /// # Errors
     /// What Postgres says.
-    pub async fn put_device(&self, id: DeviceId, device: &Device, version: Version) -> Result<(), sqlx::Error> {
+    pub async fn put_device(
+        &self,
+        id: DeviceId,
+        device: &Device,
+        version: Version,
+    ) -> Result<(), sqlx::Error> {
         let departments: Vec<Uuid> =
             device.place.departments.iter().map(|department| department.uuid()).collect();
         sqlx::query(

@@ -114,7 +114,11 @@ impl Order {
 
     fn after(self, query: &mut QueryBuilder<Postgres>, cursor: &Cursor) {
         let (columns, descending) = self.columns();
-        query.push(" and (").push(columns.join(", ")).push(", t.id) ").push(if descending { "<" } else { ">" });
+        query.push(" and (").push(columns.join(", ")).push(", t.id) ").push(if descending {
+            "<"
+        } else {
+            ">"
+        });
         query.push(" (");
         for column in columns {
             if column.ends_with("_time") {
@@ -137,7 +141,12 @@ impl Order {
     }
 }
 
-fn words<T: Copy>(query: &mut QueryBuilder<Postgres>, column: &str, values: &[T], word: fn(T) -> &'static str) {
+fn words<T: Copy>(
+    query: &mut QueryBuilder<Postgres>,
+    column: &str,
+    values: &[T],
+    word: fn(T) -> &'static str,
+) {
     match values {
         [] => {}
         // One value is written as equality, so that the index gives the order, too.
@@ -177,7 +186,7 @@ fn span(
 }
 
 impl Filter {
-    fn restrict(&self, query: &mut QueryBuilder<Postgres>, viewer: &Viewer) {
+    fn restrict(&self, query: &mut QueryBuilder<Postgres>, many: bool, viewer: &Viewer) {
         words(query, "t.status", &self.statuses, Status::as_str);
         words(query, "t.visibility", &self.visibilities, Visibility::as_str);
         words(query, "t.priority", &self.priorities, Priority::as_str);
@@ -201,7 +210,9 @@ impl Filter {
         }
         if let Some(me) = self.offered_to {
             query
-                .push(" and t.id in (select o.ticket_id from ticket_offer o where o.open and o.employee_id = ")
+                .push(
+                    " and t.id in (select o.ticket_id from ticket_offer o where o.open and o.employee_id = ",
+                )
                 .push_bind(me.uuid())
                 .push(")");
         }
@@ -209,7 +220,7 @@ impl Filter {
             query.push(" and t.involved_count = 0");
         }
         if let Some(text) = &self.text {
-            search(query, text, viewer);
+            search(query, text, many, viewer);
         }
     }
 }
@@ -221,32 +232,52 @@ fn involved(query: &mut QueryBuilder<Postgres>, employees: &[Uuid]) {
         .push("))");
 }
 
-/// A ticket is found by its own words, or by those of one of its updates that the viewer may see: what is internal must
-/// not be guessed by searching. The organisation is a word of every text (see the migration).
-fn search(query: &mut QueryBuilder<Postgres>, text: &Text, viewer: &Viewer) {
-    let own = format!("o{}", viewer.organisation.uuid().simple());
-    let matches = |query: &mut QueryBuilder<Postgres>, column: &str| {
-        query
-            .push(column)
-            .push(" @@ (websearch_to_tsquery('simple', ")
-            .push_bind(text.0.clone())
-            .push(") && ")
-            .push_bind(own.clone())
-            .push("::text::tsquery)");
-    };
+/// What matches a text: `column` holds the words, the organisation among them (see the migration).
+fn matches(query: &mut QueryBuilder<Postgres>, column: &str, text: &Text, viewer: &Viewer) {
+    query
+        .push(column)
+        .push(" @@ (websearch_to_tsquery('simple', ")
+        .push_bind(text.0.clone())
+        .push(") && ")
+        .push_bind(format!("o{}", viewer.organisation.uuid().simple()))
+        .push("::text::tsquery)");
+}
+
+/// What matches a text among the updates that the viewer may see: what is internal must not be guessed by searching.
+fn update_matches(query: &mut QueryBuilder<Postgres>, text: &Text, viewer: &Viewer) {
+    matches(query, "u.search", text, viewer);
+    if !viewer.sees_internal() {
+        query.push(" and u.visibility = 'PUBLIC'");
+    }
+}
+
+/// A ticket is found by its own words, or by those of one of its updates. Two ways to say it, for Postgres cannot know
+/// which is the faster one: where few match, they are looked up first; where many do, the list is walked in its order
+/// until the page is full.
+fn search(query: &mut QueryBuilder<Postgres>, text: &Text, many: bool, viewer: &Viewer) {
     // A text without a word in it (`!?`) finds nothing.
-    query.push(" and numnode(websearch_to_tsquery('simple', ").push_bind(text.0.clone()).push(")) > 0");
-    query.push(" and t.id in (select s.id from ticket s where ");
-    matches(query, "s.search");
-    if !text.excludes() {
-        query.push(" union all select u.aggregate_id from ticket_update u where ");
-        matches(query, "u.search");
-        if !viewer.sees_internal() {
-            query.push(" and u.visibility = 'PUBLIC'");
+    query.push(" and numnode(websearch_to_tsquery('simple', ").push_bind(text.0.clone()).push(")) > 0 and ");
+    if many {
+        query.push("(");
+        matches(query, "t.search", text, viewer);
+        if !text.excludes() {
+            query.push(" or exists (select from ticket_update u where u.aggregate_id = t.id and ");
+            update_matches(query, text, viewer);
+            query.push(")");
+        }
+    } else {
+        query.push("t.id in (select s.id from ticket s where ");
+        matches(query, "s.search", text, viewer);
+        if !text.excludes() {
+            query.push(" union all select u.aggregate_id from ticket_update u where ");
+            update_matches(query, text, viewer);
         }
     }
     query.push(")");
 }
+
+/// From how many matches on a list is walked instead.
+const MANY: i64 = 2_000;
 
 impl Reads {
     /// Tickets that the viewer may see and that pass the filter, from the cursor on, at most `limit`.
@@ -261,11 +292,24 @@ impl Reads {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Vec<Found>, ReadError> {
-        let mut query = list_query("", viewer, filter, order, after, limit);
+        let many = self.many_match(viewer, filter).await?;
+        let mut query = list_query("", viewer, (filter, many), order, after, limit);
         // Values decide the plan: one status is rare, another is everything. Not kept as a prepared statement, so
         // that Postgres plans with them.
         let rows = query.build().persistent(false).fetch_all(&self.pool).await?;
         rows.iter().filter_map(|row| found(row).transpose()).collect()
+    }
+
+    /// Whether a text matches many tickets or updates. Counts no further than it has to.
+    async fn many_match(&self, viewer: &Viewer, filter: &Filter) -> Result<bool, ReadError> {
+        let Some(text) = &filter.text else { return Ok(false) };
+        let mut query = QueryBuilder::new("select count(*) from ((select from ticket s where ");
+        matches(&mut query, "s.search", text, viewer);
+        query.push(" limit ").push_bind(MANY).push(") union all (select from ticket_update u where ");
+        matches(&mut query, "u.search", text, viewer);
+        query.push(" limit ").push_bind(MANY).push(")) as found");
+        let found: i64 = query.build_query_scalar().persistent(false).fetch_one(&self.pool).await?;
+        Ok(found >= MANY)
     }
 
     /// How Postgres carries a list out: the text of `explain`, for whoever looks after the indexes.
@@ -273,7 +317,8 @@ impl Reads {
     /// # Errors
     /// See [`ReadError`].
     pub async fn explain(&self, viewer: &Viewer, filter: &Filter, order: Order) -> Result<String, ReadError> {
-        let mut query = list_query("explain ", viewer, filter, order, None, 50);
+        let many = self.many_match(viewer, filter).await?;
+        let mut query = list_query("explain ", viewer, (filter, many), order, None, 50);
         let lines: Vec<String> = query.build_query_scalar().persistent(false).fetch_all(&self.pool).await?;
         Ok(lines.join("\n"))
     }
@@ -282,14 +327,14 @@ impl Reads {
 fn list_query(
     prefix: &str,
     viewer: &Viewer,
-    filter: &Filter,
+    (filter, many): (&Filter, bool),
     order: Order,
     after: Option<&Cursor>,
     limit: u32,
 ) -> QueryBuilder<Postgres> {
     let mut query = select_tickets(prefix);
     viewer.restrict(&mut query);
-    filter.restrict(&mut query, viewer);
+    filter.restrict(&mut query, many, viewer);
     if let Order::Number(_) = order {
         query.push(" and t.number > 0");
     }

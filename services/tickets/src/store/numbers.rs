@@ -60,13 +60,15 @@ impl Numbers {
         let (reply, number) = oneshot::channel();
         let request = Request { organisation: organisation.uuid(), reply };
         self.sender.try_send(request).map_err(|_| {
-            Refusal::new(ErrorKind::ResourceExhausted, "TOO_MANY_OPENING", "too many tickets are being opened")
+            Refusal::new(
+                ErrorKind::ResourceExhausted,
+                "TOO_MANY_OPENING",
+                "too many tickets are being opened",
+            )
         })?;
-        number
-            .await
-            .ok()
-            .flatten()
-            .ok_or_else(|| Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", "no ticket number to be had now"))
+        number.await.ok().flatten().ok_or_else(|| {
+            Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", "no ticket number to be had now")
+        })
     }
 }
 

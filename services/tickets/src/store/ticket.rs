@@ -200,19 +200,23 @@ fn changed(step: &Step<'_, TicketAggregate>, after: &Ticket) -> Result<Vec<RowCh
     for event in step.events {
         if let Some(change) = event.fact.change() {
             sequence += 1;
-            rows.push(RowChange::Put(&TIMELINE, vec![
-                after.id.uuid().into(),
-                sequence.into(),
-                event.at.into(),
-                step.meta.principal.actor().to_string().into(),
-                change.field.into(),
-                change.before.into(),
-                change.after.into(),
-                (step.meta.cause.is_automatic() || step.meta.principal.actor() == callboard_kernel::Actor::System)
-                    .into(),
-                step.meta.cause.event.map(Uuid::from).into(),
-                step.meta.cause.event_type.clone().into(),
-            ]));
+            rows.push(RowChange::Put(
+                &TIMELINE,
+                vec![
+                    after.id.uuid().into(),
+                    sequence.into(),
+                    event.at.into(),
+                    step.meta.principal.actor().to_string().into(),
+                    change.field.into(),
+                    change.before.into(),
+                    change.after.into(),
+                    (step.meta.cause.is_automatic()
+                        || step.meta.principal.actor() == callboard_kernel::Actor::System)
+                        .into(),
+                    step.meta.cause.event.map(Uuid::from).into(),
+                    step.meta.cause.event_type.clone().into(),
+                ],
+            ));
         }
         if let Fact::UpdatePosted(update) = &event.fact {
             rows.push(RowChange::Put(&UPDATE, update_row(after, update, event.at)?));
@@ -221,11 +225,7 @@ fn changed(step: &Step<'_, TicketAggregate>, after: &Ticket) -> Result<Vec<RowCh
     Ok(rows)
 }
 
-fn update_row(
-    ticket: &Ticket,
-    update: &Update,
-    at: callboard_kernel::Timestamp,
-) -> Result<Row, String> {
+fn update_row(ticket: &Ticket, update: &Update, at: callboard_kernel::Timestamp) -> Result<Row, String> {
     Ok(vec![
         ticket.id.uuid().into(),
         update.sequence.into(),
@@ -244,10 +244,12 @@ fn involved_changes(before: Option<&Ticket>, after: &Ticket) -> Vec<RowChange> {
     let place = |employees: &[EmployeeId], employee: &EmployeeId| {
         employees.iter().position(|known| known == employee)
     };
-    let removed = old.iter().filter(|employee| !after.involved.contains(employee)).map(|employee| {
-        RowChange::Delete(&INVOLVED, vec![after.id.uuid().into(), employee.uuid().into()])
-    });
-    let put = after.involved.iter().enumerate().filter(|(index, employee)| place(old, employee) != Some(*index));
+    let removed = old
+        .iter()
+        .filter(|employee| !after.involved.contains(employee))
+        .map(|employee| RowChange::Delete(&INVOLVED, vec![after.id.uuid().into(), employee.uuid().into()]));
+    let put =
+        after.involved.iter().enumerate().filter(|(index, employee)| place(old, employee) != Some(*index));
     let put = put.map(|(index, employee)| {
         let position = i32::try_from(index).unwrap_or(i32::MAX);
         RowChange::Put(&INVOLVED, vec![after.id.uuid().into(), employee.uuid().into(), position.into()])

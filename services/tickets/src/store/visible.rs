@@ -1,6 +1,8 @@
 //! Who sees which tickets, as SQL. The same rules as the domain's `is_visible`, and those that need read copies.
 
-use callboard_kernel::{Actor, CustomerId, DepartmentId, DeviceId, Isolation, OrganisationId, Principal, Subject};
+use callboard_kernel::{
+    Actor, CustomerId, DepartmentId, DeviceId, Isolation, OrganisationId, Principal, Subject,
+};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -67,7 +69,8 @@ impl Viewer {
                     own_draft(query);
                 }
                 if let Some((sees_those_without, departments)) = departments {
-                    let departments: Vec<Uuid> = departments.iter().map(|department| department.uuid()).collect();
+                    let departments: Vec<Uuid> =
+                        departments.iter().map(|department| department.uuid()).collect();
                     query
                         .push(" and exists (select from device d where d.id = t.device_id and (d.department_ids && ")
                         .push_bind(departments);
@@ -75,7 +78,10 @@ impl Viewer {
                 }
             }
             Sight::Device(device) => {
-                query.push(" and t.device_id = ").push_bind(device.uuid()).push(" and t.visibility = 'PUBLIC'");
+                query
+                    .push(" and t.device_id = ")
+                    .push_bind(device.uuid())
+                    .push(" and t.visibility = 'PUBLIC'");
                 own_draft(query);
             }
             Sight::Company(customer) => {

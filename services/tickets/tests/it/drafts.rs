@@ -50,7 +50,8 @@ fn t_2_a_draft_is_left_and_continued_and_seen_by_its_author_and_moderators() {
         for stranger in [tenant.code_user(), tenant.member(), tenant.customer_user(tenant.customer)] {
             assert_eq!(refused(stranger.get(&draft.id).await), "NOT_FOUND");
             assert_eq!(refused(submit(&stranger, &draft.id).await), "NOT_FOUND");
-            let filter = proto::TicketFilter { statuses: vec![TicketStatus::Draft.into()], ..Default::default() };
+            let filter =
+                proto::TicketFilter { statuses: vec![TicketStatus::Draft.into()], ..Default::default() };
             let list = proto::ListTicketsRequest { filter: Some(filter), ..Default::default() };
             assert!(stranger.list(list).await.unwrap().tickets.is_empty());
         }
@@ -62,7 +63,8 @@ fn t_2_a_draft_is_left_and_continued_and_seen_by_its_author_and_moderators() {
         assert_eq!(fields(wrong), ["answer.choice"]);
         let wrong = answer_step(&author, &draft.id, "when", Some(Value::Date("21.11.2026".into()))).await;
         assert_eq!(fields(wrong), ["answer.date"]);
-        let answered = answer_step(&author, &draft.id, "what", Some(Value::Text("It leaks".into()))).await.unwrap();
+        let answered =
+            answer_step(&author, &draft.id, "what", Some(Value::Text("It leaks".into()))).await.unwrap();
         assert_eq!(answered.missing_steps, ["colour"]);
         // The flow goes; the draft goes on with the one it began with.
         let delete = proto::DeleteFlowRequest {

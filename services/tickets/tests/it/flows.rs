@@ -13,7 +13,9 @@ use callboard_testkit::{PATIENCE, eventually};
 use crate::support::*;
 
 fn text(en: &str) -> Option<LocalizedText> {
-    Some(LocalizedText { by_language: BTreeMap::from([("en".into(), en.into()), ("de".into(), format!("{en} (de)"))]) })
+    Some(LocalizedText {
+        by_language: BTreeMap::from([("en".into(), en.into()), ("de".into(), format!("{en} (de)"))]),
+    })
 }
 
 pub fn answer(step: &str, value: Value) -> proto::Answer {
@@ -73,11 +75,16 @@ fn t_1_flows_are_put_read_and_removed() {
             assert_eq!(refused(list(&tenant, &caller, true).await), "PERMISSION_DENIED");
             assert_eq!(refused(try_put(&caller, &repair(&tenant)).await), "PERMISSION_DENIED");
         }
-        for caller in [tenant.code_user_at(id()), tenant.customer_user(id()), Tenant::new(world).await.moderator()] {
+        for caller in
+            [tenant.code_user_at(id()), tenant.customer_user(id()), Tenant::new(world).await.moderator()]
+        {
             assert_eq!(refused(list(&tenant, &caller, false).await), "NOT_FOUND");
             assert_eq!(refused(try_put(&caller, &repair(&tenant)).await), "NOT_FOUND");
         }
-        assert_eq!(ids(list(&tenant, &moderator, true).await.unwrap()), [first.id.clone(), second.id.clone()]);
+        assert_eq!(
+            ids(list(&tenant, &moderator, true).await.unwrap()),
+            [first.id.clone(), second.id.clone()]
+        );
         let stale = proto::Flow { title_step: String::new(), ..first.clone() };
         assert_eq!(refused(try_put(&moderator, &stale).await), "ETAG_MISMATCH");
         let fresh = proto::Flow { etag: second.etag.clone(), ..stale };

@@ -69,8 +69,11 @@ fn from_open_to_closed_with_everything_that_belongs_to_it() {
         worker.set_status(&ticket.id, TicketStatus::Done).await.unwrap();
 
         // T-8.
-        let submitted =
-            ratings::RatingSubmitted { rating: rating(&tenant, &ticket.id, 1), score: 5, ..Default::default() };
+        let submitted = ratings::RatingSubmitted {
+            rating: rating(&tenant, &ticket.id, 1),
+            score: 5,
+            ..Default::default()
+        };
         world.publish(tenant.organisation, ticket.id.parse().unwrap(), 2, &submitted).await;
         let closed = becomes(&code_user, &ticket.id, TicketStatus::Closed).await;
         assert_eq!(closed.rating, 5);
@@ -78,7 +81,10 @@ fn from_open_to_closed_with_everything_that_belongs_to_it() {
         // T-12: the record is public; outsiders see no more of the updates, employees all.
         let record = proto::GetServiceRecordRequest { ticket_id: ticket.id.clone(), ..Default::default() };
         let record = done(code_user.tickets().get_service_record(code_user.request(record)).await).unwrap();
-        assert_eq!(record.updates.iter().map(|update| update.text.as_str()).collect::<Vec<_>>(), ["Seal replaced"]);
+        assert_eq!(
+            record.updates.iter().map(|update| update.text.as_str()).collect::<Vec<_>>(),
+            ["Seal replaced"]
+        );
         let updates = |caller: &Caller, visibility: Visibility| {
             let message = proto::ListUpdatesRequest {
                 ticket_id: ticket.id.clone(),
@@ -108,18 +114,21 @@ fn from_open_to_closed_with_everything_that_belongs_to_it() {
         assert_eq!(refused(code_user.get(&ticket.id).await), "NOT_FOUND");
 
         world
-            .expect_events(&ticket.id, &[
-                "ticket.opened",
-                "ticket.assigned",
-                "ticket.started",
-                "ticket.update_posted",
-                "ticket.update_posted",
-                "ticket.done",
-                "ticket.rated",
-                "ticket.closed",
-                "ticket.reopened",
-                "ticket.visibility_changed",
-            ])
+            .expect_events(
+                &ticket.id,
+                &[
+                    "ticket.opened",
+                    "ticket.assigned",
+                    "ticket.started",
+                    "ticket.update_posted",
+                    "ticket.update_posted",
+                    "ticket.done",
+                    "ticket.rated",
+                    "ticket.closed",
+                    "ticket.reopened",
+                    "ticket.visibility_changed",
+                ],
+            )
             .await;
 
         // T-14.
@@ -211,14 +220,17 @@ fn an_event_that_comes_twice_has_one_effect() {
         world.publish_event(event(employee_id(&one), repeated)).await;
         becomes(&one, &ticket.id, TicketStatus::Assigned).await;
         // The server drops what it has seen within two minutes; the receipt is what counts, so it is asked directly.
-        let receipts: i64 = sqlx::query_scalar("select count(*) from command_receipt where aggregate_id = $1")
-            .bind(ticket.id.parse::<Uuid>().unwrap())
-            .fetch_one(&world.pool)
-            .await
-            .unwrap();
+        let receipts: i64 =
+            sqlx::query_scalar("select count(*) from command_receipt where aggregate_id = $1")
+                .bind(ticket.id.parse::<Uuid>().unwrap())
+                .fetch_one(&world.pool)
+                .await
+                .unwrap();
         assert_eq!(receipts, 2, "one for the call, one for the event");
         world.publish_event(event(employee_id(&two), id())).await;
-        world.expect_events(&ticket.id, &["ticket.opened", "ticket.assigned", "ticket.involved_changed"]).await;
+        world
+            .expect_events(&ticket.id, &["ticket.opened", "ticket.assigned", "ticket.involved_changed"])
+            .await;
     });
 }
 
@@ -232,7 +244,11 @@ fn t_8_a_waived_rating_closes_and_a_late_one_of_an_earlier_done_does_not() {
         for status in [TicketStatus::Done, TicketStatus::InProgress, TicketStatus::Done] {
             moderator.set_status(&ticket.id, status).await.unwrap();
         }
-        let late = ratings::RatingSubmitted { rating: rating(&tenant, &ticket.id, 1), score: 2, ..Default::default() };
+        let late = ratings::RatingSubmitted {
+            rating: rating(&tenant, &ticket.id, 1),
+            score: 2,
+            ..Default::default()
+        };
         world.publish(tenant.organisation, key, 1, &late).await;
         eventually("the late rating", PATIENCE, || async {
             let found = moderator.get(&ticket.id).await.map_err(|report| report.reason)?;
@@ -244,14 +260,17 @@ fn t_8_a_waived_rating_closes_and_a_late_one_of_an_earlier_done_does_not() {
         world.publish(tenant.organisation, key, 2, &waived).await;
         becomes(&moderator, &ticket.id, TicketStatus::Closed).await;
         world
-            .expect_events(&ticket.id, &[
-                "ticket.opened",
-                "ticket.done",
-                "ticket.reopened",
-                "ticket.done",
-                "ticket.rated",
-                "ticket.closed",
-            ])
+            .expect_events(
+                &ticket.id,
+                &[
+                    "ticket.opened",
+                    "ticket.done",
+                    "ticket.reopened",
+                    "ticket.done",
+                    "ticket.rated",
+                    "ticket.closed",
+                ],
+            )
             .await;
     });
 }
@@ -285,8 +304,7 @@ fn t_11_deleting_leaves_a_bare_row_and_a_repeat_answers_the_same() {
         }
         // What comes late finds it gone and does no harm.
         accept(&tenant, &ticket.id, id(), 2).await;
-        let expected =
-            ["ticket.opened", "ticket.assigned", "ticket.update_posted", "ticket.deleted"];
+        let expected = ["ticket.opened", "ticket.assigned", "ticket.update_posted", "ticket.deleted"];
         world.expect_events(&ticket.id, &expected).await;
     });
 }

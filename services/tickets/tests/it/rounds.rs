@@ -9,8 +9,8 @@ use callboard_journal::{JournalOptions, MemJournal, PgJournal};
 use callboard_kernel::{Cause, Employee, Language, Principal, RandomIds, Role, Subject, SystemClock};
 use callboard_tickets::store::{FlowSetMapping, TicketMapping};
 use callboard_tickets_domain::{
-    Answer, AnswerValue, Choice, Command, Contact, Edit, Flow, FlowSet, FlowSetAggregate, FlowSetCommand, LocalizedText,
-    NewTicket, Place, Priority, State, Status, Step, StepKind, TicketAggregate, Visibility,
+    Answer, AnswerValue, Choice, Command, Contact, Edit, Flow, FlowSet, FlowSetAggregate, FlowSetCommand,
+    LocalizedText, NewTicket, Place, Priority, State, Status, Step, StepKind, TicketAggregate, Visibility,
 };
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
@@ -103,23 +103,16 @@ async fn ask<S: Store<TicketAggregate>>(
 
 async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
     let tracker = TaskTracker::new();
-    let registry = Registry::new(
-        store.clone(),
-        Options::default(),
-        Arc::new(SystemClock),
-        Arc::new(RandomIds),
-        tracker,
-    );
+    let registry =
+        Registry::new(store.clone(), Options::default(), Arc::new(SystemClock), Arc::new(RandomIds), tracker);
     let organisation = id().into();
     let employee = Employee { id: id().into(), role: Role::Moderator, departments: vec![] };
-    let moderator = Arc::new(Principal {
-        organisation,
-        subject: Subject::Employee(employee),
-        language: Language::En,
-    });
+    let moderator =
+        Arc::new(Principal { organisation, subject: Subject::Employee(employee), language: Language::En });
     let system = Arc::new(Principal::system(organisation));
     let ticket = id();
-    let place = || Place { template: id().into(), customer: Some(id().into()), departments: vec![id().into()] };
+    let place =
+        || Place { template: id().into(), customer: Some(id().into()), departments: vec![id().into()] };
     let flow = Arc::new(flow());
     let (one, two) = (id().into(), id().into());
     let new = NewTicket {

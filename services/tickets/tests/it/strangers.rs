@@ -75,10 +75,12 @@ async fn every_rpc(
         ..Default::default()
     }));
     call!(tickets.list_updates(proto::ListUpdatesRequest { ticket_id: ticket_id(), ..Default::default() }));
-    call!(tickets.get_service_record(proto::GetServiceRecordRequest {
-        ticket_id: ticket_id(),
-        ..Default::default()
-    }));
+    call!(
+        tickets.get_service_record(proto::GetServiceRecordRequest {
+            ticket_id: ticket_id(),
+            ..Default::default()
+        })
+    );
     call!(tickets.list_timeline(proto::ListTimelineRequest { ticket_id: ticket_id(), ..Default::default() }));
     call!(tickets.get_ticket_moves(proto::GetTicketMovesRequest { ticket_id: ticket_id() }));
     call!(tickets.check_visibility(proto::CheckVisibilityRequest { ticket_ids: vec![ticket_id()] }));
@@ -103,7 +105,11 @@ fn a_stranger_of_another_organisation_finds_nothing() {
         let before = tenant.moderator().get(&ticket.id).await.unwrap();
         let other = Tenant::new(world).await;
         let customer = other.customer_user(tenant.customer);
-        for stranger in [other.employee(callboard_kernel::Role::Administrator), other.code_user_at(tenant.device), customer] {
+        for stranger in [
+            other.employee(callboard_kernel::Role::Administrator),
+            other.code_user_at(tenant.device),
+            customer,
+        ] {
             for (rpc, outcome) in every_rpc(&stranger, true, &tenant, &ticket.id, &flow).await {
                 match (rpc, outcome) {
                     ("list_tickets" | "check_visibility", Ok(answer)) => {
@@ -151,6 +157,9 @@ fn moves_and_visibility_are_told_to_those_who_see() {
         let seen = done(caller.tickets().check_visibility(caller.request(check)).await).unwrap();
         assert_eq!(seen.visible_ticket_ids, [ticket.id.clone()]);
         let many = proto::CheckVisibilityRequest { ticket_ids: vec![id().to_string(); 501] };
-        assert_eq!(fields(done(caller.tickets().check_visibility(caller.request(many)).await)), ["ticket_ids"]);
+        assert_eq!(
+            fields(done(caller.tickets().check_visibility(caller.request(many)).await)),
+            ["ticket_ids"]
+        );
     });
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_bus::{Bus, Event, Log, Nats, NatsOptions, StreamLog, StreamSpec};
 use callboard_kernel::{
-    Actor, Clock, CodeUser, CustomerUser, Employee, IdGenerator, Language, Principal, RandomIds, Role, Subject,
-    SystemClock, Version,
+    Actor, Clock, CodeUser, CustomerUser, Employee, IdGenerator, Language, Principal, RandomIds, Role,
+    Subject, SystemClock, Version,
 };
 use callboard_proto::directory::v1 as directory;
 use callboard_proto::tickets::v1 as proto;
@@ -138,11 +138,13 @@ impl World {
 
     /// The subjects of a ticket's events that are on the stream, in order.
     pub async fn events(&self, ticket: &str) -> Vec<String> {
-        sqlx::query_scalar("select name from outbox where aggregate_id = $1 and stream_seq is not null order by position")
-            .bind(ticket.parse::<Uuid>().unwrap())
-            .fetch_all(&self.pool)
-            .await
-            .unwrap()
+        sqlx::query_scalar(
+            "select name from outbox where aggregate_id = $1 and stream_seq is not null order by position",
+        )
+        .bind(ticket.parse::<Uuid>().unwrap())
+        .fetch_all(&self.pool)
+        .await
+        .unwrap()
     }
 
     /// Waits until a ticket's published events are these.
@@ -192,18 +194,26 @@ impl Caller {
         done(self.tickets().get_ticket(self.request(message)).await).map(|answer| answer.ticket.unwrap())
     }
 
-    pub async fn list(&self, message: proto::ListTicketsRequest) -> Result<proto::ListTicketsResponse, Report> {
+    pub async fn list(
+        &self,
+        message: proto::ListTicketsRequest,
+    ) -> Result<proto::ListTicketsResponse, Report> {
         done(self.tickets().list_tickets(self.request(message)).await)
     }
 
-    pub async fn set_status(&self, ticket: &str, status: proto::TicketStatus) -> Result<proto::Ticket, Report> {
+    pub async fn set_status(
+        &self,
+        ticket: &str,
+        status: proto::TicketStatus,
+    ) -> Result<proto::Ticket, Report> {
         let message = proto::SetTicketStatusRequest {
             request_id: id().to_string(),
             ticket_id: ticket.into(),
             status: status.into(),
             etag: String::new(),
         };
-        done(self.tickets().set_ticket_status(self.request(message)).await).map(|answer| answer.ticket.unwrap())
+        done(self.tickets().set_ticket_status(self.request(message)).await)
+            .map(|answer| answer.ticket.unwrap())
     }
 
     pub async fn update(&self, ticket: proto::Ticket, paths: &[&str]) -> Result<proto::Ticket, Report> {
@@ -281,8 +291,7 @@ pub struct Tenant {
 impl Tenant {
     /// A tenant whose device this service has heard of.
     pub async fn new(world: &'static World) -> Self {
-        let tenant =
-            Self { world, organisation: id(), template: id(), device: id(), customer: id() };
+        let tenant = Self { world, organisation: id(), template: id(), device: id(), customer: id() };
         let template = directory::TemplateChanged {
             template_id: tenant.template.to_string(),
             organisation_id: tenant.organisation.to_string(),

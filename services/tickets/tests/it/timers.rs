@@ -16,7 +16,8 @@ fn t_8_extension_done_closes_unrated_after_the_limit_and_only_this_done() {
         moderator.set_status(&ticket.id, TicketStatus::Done).await.unwrap();
         // Leaving DONE cancels the timer; the next DONE sets another.
         moderator.set_status(&ticket.id, TicketStatus::InProgress).await.unwrap();
-        let waiting: i64 = sqlx::query_scalar("select count(*) from timer").fetch_one(&world.pool).await.unwrap();
+        let waiting: i64 =
+            sqlx::query_scalar("select count(*) from timer").fetch_one(&world.pool).await.unwrap();
         assert_eq!(waiting, 0);
         moderator.set_status(&ticket.id, TicketStatus::Done).await.unwrap();
         let closed = eventually("closed by itself", PATIENCE, || async {
@@ -26,13 +27,10 @@ fn t_8_extension_done_closes_unrated_after_the_limit_and_only_this_done() {
         .await;
         assert_eq!(closed.rating, 0);
         world
-            .expect_events(&ticket.id, &[
-                "ticket.opened",
-                "ticket.done",
-                "ticket.reopened",
-                "ticket.done",
-                "ticket.closed",
-            ])
+            .expect_events(
+                &ticket.id,
+                &["ticket.opened", "ticket.done", "ticket.reopened", "ticket.done", "ticket.closed"],
+            )
             .await;
     });
 }
