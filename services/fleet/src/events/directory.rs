@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use callboard_bus::{Event, HandleError, Handled, Handler};
-use callboard_fleet_domain::dispatch::{DispatchCommand, Standing};
+use callboard_fleet_domain::dispatch::Standing;
 use callboard_fleet_domain::group::{GroupSetCommand, group_set_id};
 use callboard_kernel::{EmployeeId, Isolation, TemplateId};
 use callboard_proto::Event as _;
@@ -224,36 +224,13 @@ impl DirectoryHandler {
             futures::stream::iter(reviews.collect::<Vec<_>>())
                 .map(Ok)
                 .try_for_each_concurrent(AT_ONCE, |(ticket, employee, standing)| {
-                    self.review_one(event, ticket, employee, standing)
+                    super::review(&self.dispatches, CONSUMER, event, ticket, employee.into(), standing)
                 })
                 .await?;
             if after.is_none() {
                 return Ok(());
             }
         }
-    }
-
-    /// Several employees of one ticket may be reviewed for one event, so the command is named by both.
-    async fn review_one(
-        &self,
-        event: &Event,
-        ticket: Uuid,
-        employee: Uuid,
-        standing: Standing,
-    ) -> Result<(), HandleError> {
-        let reaction = Reaction { consumer: CONSUMER, event };
-        let id = callboard_kernel::derive_uuid(reaction.command_id(ticket).uuid(), &[employee.as_bytes()]);
-        let cause = callboard_kernel::Cause {
-            event: Some(event.id),
-            event_type: Some(event.kind.clone()),
-            correlation: event.correlation,
-            traceparent: event.traceparent.clone(),
-        };
-        let command = DispatchCommand::Review { employee: employee.into(), standing };
-        let principal = callboard_kernel::Principal::system(event.organisation);
-        callboard_service::reaction::give(&self.dispatches, ticket, command, id.into(), principal, cause)
-            .await
-            .map(|_| ())
     }
 }
 

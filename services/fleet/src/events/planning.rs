@@ -83,8 +83,25 @@ impl Planner {
             .collect())
     }
 
-    /// Of those involved in a ticket: who left, or may no longer see it (F-8).
+    /// Of these employees: who left, or may no longer see the ticket (F-8).
     pub async fn gone(
+        &self,
+        organisation: OrganisationId,
+        ticket: &Ticket,
+        employees: &[EmployeeId],
+    ) -> Result<Vec<(EmployeeId, Standing)>, sqlx::Error> {
+        let standings = self.standings(organisation, employees).await?;
+        let gone = standings.into_iter().filter(|(_, standing)| match standing {
+            Standing::Left => true,
+            Standing::Present { departments, isolation } => {
+                !isolation.admits(departments, &ticket.departments)
+            }
+        });
+        Ok(gone.collect())
+    }
+
+    /// Of those involved in a ticket: who left, or may no longer see it (F-8).
+    pub async fn involved_gone(
         &self,
         organisation: OrganisationId,
         id: TicketId,
@@ -100,16 +117,7 @@ impl Planner {
         if involved.is_empty() {
             return Ok(Vec::new());
         }
-        let standings = self.standings(organisation, &involved).await?;
-        Ok(standings
-            .into_iter()
-            .filter(|(_, standing)| match standing {
-                Standing::Left => true,
-                Standing::Present { departments, isolation } => {
-                    !isolation.admits(departments, &ticket.departments)
-                }
-            })
-            .map(|(employee, _)| employee)
-            .collect())
+        let gone = self.gone(organisation, ticket, &involved).await?;
+        Ok(gone.into_iter().map(|(employee, _)| employee).collect())
     }
 }

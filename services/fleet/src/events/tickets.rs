@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use callboard_bus::{Event, HandleError, Handled, Handler};
+use callboard_fleet_domain::Ticket;
 use callboard_fleet_domain::dispatch::DispatchCommand;
+use callboard_kernel::EmployeeId;
 use callboard_proto::Event as _;
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::Reaction;
@@ -68,12 +70,36 @@ impl TicketsHandler {
             Meaning::Reopened => (
                 Some(self.planner.first(event.organisation, &ticket).await.map_err(not_now)?),
                 self.planner
-                    .gone(event.organisation, uuid::Uuid::into(id), &ticket)
+                    .involved_gone(event.organisation, uuid::Uuid::into(id), &ticket)
                     .await
                     .map_err(not_now)?,
             ),
         };
-        self.give(event, id, DispatchCommand::Observe { ticket: Arc::new(ticket), plan, gone }).await
+        let offered = plan.as_ref().map(|plan| plan.expansion.eligible.clone()).unwrap_or_default();
+        let ticket = Arc::new(ticket);
+        let observe = DispatchCommand::Observe { ticket: Arc::clone(&ticket), plan, gone };
+        let handled = self.give(event, id, observe).await?;
+        self.look_again(event, id, &ticket, &offered).await?;
+        Ok(handled)
+    }
+
+    /// Somebody may have left, or moved to other departments, between the expansion and its commit. Whoever handled
+    /// that did not see the offer yet; here the newer copy is seen, so one of the two takes the offer away (F-8).
+    async fn look_again(
+        &self,
+        event: &Event,
+        id: uuid::Uuid,
+        ticket: &Ticket,
+        offered: &[EmployeeId],
+    ) -> Result<(), HandleError> {
+        if offered.is_empty() {
+            return Ok(());
+        }
+        let gone = self.planner.gone(event.organisation, ticket, offered).await.map_err(not_now)?;
+        for (employee, standing) in gone {
+            super::review(&self.dispatches, CONSUMER, event, id, employee, standing).await?;
+        }
+        Ok(())
     }
 
     async fn give(

@@ -1,6 +1,7 @@
 //! What is read of offers, rounds and groups. Every query is scoped by organisation.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use callboard_fleet_domain::dispatch::{Assignment, Offer, OfferStatus, Round};
 use callboard_fleet_domain::group::GroupSetState;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgPool, Row};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 type Sql<T> = Result<T, sqlx::Error>;
@@ -65,7 +67,11 @@ pub struct OfferCursor {
 pub struct Queries {
     pool: PgPool,
     homes: Cache<OfferId, OfferHome>,
+    misses: Arc<Semaphore>,
 }
+
+/// Look-ups of offers at once.
+const MISSES: usize = 2;
 
 const OFFER: &str = "o.id, o.aggregate_id, o.employee_id, o.status, o.round, o.decline_reason, o.created_at, \
                      o.seen_at, o.decided_at, o.expires_at, d.version";
@@ -110,30 +116,45 @@ fn round(row: &PgRow) -> Sql<Round> {
 impl Queries {
     /// Queries in this database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, homes: Cache::builder().max_capacity(100_000).build() }
+        let homes = Cache::builder().max_capacity(100_000).build();
+        Self { pool, homes, misses: Arc::new(Semaphore::new(MISSES)) }
     }
 
     /// Where an offer belongs; `None`: there is none in this organisation.
+    ///
+    /// A miss brings in all offers of the ticket at once, and few misses are looked up at a time: when a thousand
+    /// people answer the same ticket in the same second, one query serves them all.
     pub async fn offer_home(&self, organisation: OrganisationId, id: OfferId) -> Sql<Option<OfferHome>> {
         let known = match self.homes.get(&id).await {
             Some(home) => Some(home),
             None => {
-                let row: Option<(Uuid, Uuid)> =
-                    sqlx::query_as("select organisation_id, aggregate_id from offer where id = $1")
-                        .bind(id.uuid())
-                        .fetch_optional(&self.pool)
-                        .await?;
-                let home = row.map(|(organisation, ticket)| OfferHome {
-                    organisation: organisation.into(),
-                    ticket: ticket.into(),
-                });
-                if let Some(home) = home {
-                    self.homes.insert(id, home).await;
+                let _turn = self.misses.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
+                match self.homes.get(&id).await {
+                    Some(home) => Some(home),
+                    None => self.load_homes(id).await?,
                 }
-                home
             }
         };
         Ok(known.filter(|home| home.organisation == organisation))
+    }
+
+    async fn load_homes(&self, id: OfferId) -> Sql<Option<OfferHome>> {
+        let rows: Vec<(Uuid, Uuid, Uuid)> = sqlx::query_as(
+            "select o.id, o.organisation_id, o.aggregate_id from offer o
+             where o.aggregate_id = (select aggregate_id from offer where id = $1)",
+        )
+        .bind(id.uuid())
+        .fetch_all(&self.pool)
+        .await?;
+        let mut found = None;
+        for (offer, organisation, ticket) in rows {
+            let home = OfferHome { organisation: organisation.into(), ticket: ticket.into() };
+            if offer == id.uuid() {
+                found = Some(home);
+            }
+            self.homes.insert(offer.into(), home).await;
+        }
+        Ok(found)
     }
 
     /// A ticket's dispatch; `None`: never heard of it, or deleted.
