@@ -13,7 +13,9 @@ use callboard_auth::{AuthError, Verified};
 use callboard_kernel::{Actor, Principal};
 use callboard_service::request::RequestId;
 use futures::FutureExt;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt;
@@ -71,7 +73,11 @@ fn not_found() -> Problem {
 
 /// For paths that exist, but not with this method.
 pub async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this address knows other methods; see /docs")
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        "this address knows other methods; see /docs",
+    )
 }
 
 /// Lets the metrics name the route and not the address.
@@ -94,7 +100,8 @@ async fn around(State(gateway): State<Arc<Gateway>>, mut request: Request, next:
         callboard_service::telemetry::adopt_traceparent(&span, traceparent);
     }
     let caller = identify(&gateway, request.headers()).await;
-    let language = negotiate(request.headers(), caller.as_ref().ok().map(|verified| verified.principal.language));
+    let language =
+        negotiate(request.headers(), caller.as_ref().ok().map(|verified| verified.principal.language));
     let key = key(&gateway, &request, &caller);
     let method = request.method().clone();
     let (allowance, mut response) = match gateway.limits.take(key) {
@@ -187,7 +194,8 @@ fn address(gateway: &Gateway, request: &Request) -> IpAddr {
     let proxies = gateway.settings.rate.trusted_proxies;
     let forwarded = (proxies > 0).then(|| {
         let lines = request.headers().get_all("x-forwarded-for").iter();
-        let hops: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
+        let hops: Vec<&str> =
+            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
         hops.len().checked_sub(proxies).and_then(|index| hops.get(index)?.trim().parse::<IpAddr>().ok())
     });
     let peer = || {

@@ -125,7 +125,10 @@ fn change_id(headers: &HeaderMap, gateway: &Gateway) -> Result<Uuid, Problem> {
     let key = value.to_str().map_err(|_| wrong())?.trim();
     // The draft of the header wants a quoted string; most send it bare. Both mean the same key.
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    if key.is_empty()
+        || key.len() > MAX_IDEMPOTENCY_KEY
+        || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    {
         return Err(wrong());
     }
     Ok(key.parse().unwrap_or_else(|_| derive_uuid(KEY_NAMESPACE, &[key.as_bytes()])))
@@ -146,9 +149,10 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 fn about(parts: &Parts) -> Result<&About, Problem> {
-    parts.extensions.get::<About>().ok_or_else(|| {
-        Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error")
-    })
+    parts
+        .extensions
+        .get::<About>()
+        .ok_or_else(|| Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error"))
 }
 
 impl FromRequestParts<Arc<Gateway>> for Guest {
@@ -161,7 +165,9 @@ impl FromRequestParts<Arc<Gateway>> for Guest {
             change_id: change_id(&parts.headers, gateway)?,
             if_match: if_match(&parts.headers)?,
             deadline: Deadline::after(gateway.settings.call_timeout),
-            authorization: parts.headers.get(AUTHORIZATION).cloned(),
+            // A token that does not count is not passed on: getting in and refreshing need none, and who still sends an
+            // expired one along is not to be refused for it.
+            authorization: about.caller.is_ok().then(|| parts.headers.get(AUTHORIZATION).cloned()).flatten(),
             gateway: gateway.clone(),
         })
     }

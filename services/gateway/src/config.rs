@@ -96,9 +96,15 @@ impl Settings {
         check(self.view_budget >= Duration::from_millis(10), "gateway.view_budget must be at least 10ms");
         check(self.call_timeout >= Duration::from_millis(10), "gateway.call_timeout must be at least 10ms");
         check(self.max_body_bytes >= 1024, "gateway.max_body_bytes must be at least 1024");
-        check(self.live.heartbeat >= Duration::from_millis(10), "gateway.live.heartbeat must be at least 10ms");
+        check(
+            self.live.heartbeat >= Duration::from_millis(10),
+            "gateway.live.heartbeat must be at least 10ms",
+        );
         check((1..=1_000_000).contains(&self.live.buffer), "gateway.live.buffer must be 1 to 1000000");
-        check(self.live.max_streams_per_principal > 0, "gateway.live.max_streams_per_principal must be at least 1");
+        check(
+            self.live.max_streams_per_principal > 0,
+            "gateway.live.max_streams_per_principal must be at least 1",
+        );
         for origin in &self.cors.origins {
             check(
                 origin == "*" || http::HeaderValue::from_str(origin).is_ok_and(|_| origin.contains("://")),

@@ -115,12 +115,23 @@ fn render(document: &Value) -> String {
     body.push_str("<h2 id=\"shapes\">Shapes</h2>");
     for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
         let _ = write!(body, "<details id=\"shape-{0}\"><summary><code>{0}</code> ", escape(name));
-        let _ = write!(body, "{}</summary><table>", inline(schema["description"].as_str().unwrap_or_default()));
+        let _ =
+            write!(body, "{}</summary><table>", inline(schema["description"].as_str().unwrap_or_default()));
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
             let about = inline(property["description"].as_str().unwrap_or_default());
-            let _ = write!(body, "<tr><td><code>{}</code></td><td>{}</td><td>{about}</td></tr>", escape(field), kind(property));
+            let _ = write!(
+                body,
+                "<tr><td><code>{}</code></td><td>{}</td><td>{about}</td></tr>",
+                escape(field),
+                kind(property)
+            );
         }
-        for variant in schema["oneOf"].as_array().into_iter().flatten().chain(schema["enum"].as_array().into_iter().flatten()) {
+        for variant in schema["oneOf"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(schema["enum"].as_array().into_iter().flatten())
+        {
             let word = variant["enum"][0].as_str().or(variant.as_str()).unwrap_or_default();
             let about = inline(variant["description"].as_str().unwrap_or_default());
             let _ = write!(body, "<tr><td><code>{}</code></td><td>{about}</td></tr>", escape(word));
@@ -148,14 +159,16 @@ fn operation_entry(body: &mut String, path: &str, method: &str, operation: &Valu
         );
     }
     let shape = |content: &Value| {
-        let schema = content.as_object().and_then(|types| types.values().next()).map(|media| &media["schema"]);
+        let schema =
+            content.as_object().and_then(|types| types.values().next()).map(|media| &media["schema"]);
         schema.map(kind).unwrap_or_default()
     };
     if let Some(content) = operation["requestBody"].get("content") {
         let _ = write!(body, "<tr><td>body</td><td></td><td>{}</td></tr>", shape(content));
     }
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
-        let _ = write!(body, "<tr><td>{status}</td><td>answer</td><td>{}</td></tr>", shape(&response["content"]));
+        let _ =
+            write!(body, "<tr><td>{status}</td><td>answer</td><td>{}</td></tr>", shape(&response["content"]));
     }
     body.push_str("</table></details>");
 }
@@ -167,10 +180,20 @@ fn kind(schema: &Value) -> String {
         return format!("<a href=\"#shape-{name}\">{name}</a>");
     }
     if let Some(options) = schema["oneOf"].as_array() {
-        return options.iter().filter(|option| option["type"] != "null").map(kind).collect::<Vec<_>>().join(" or ");
+        return options
+            .iter()
+            .filter(|option| option["type"] != "null")
+            .map(kind)
+            .collect::<Vec<_>>()
+            .join(" or ");
     }
     let types = match &schema["type"] {
-        Value::Array(types) => types.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect::<Vec<_>>().join(" or "),
+        Value::Array(types) => types
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|kind| *kind != "null")
+            .collect::<Vec<_>>()
+            .join(" or "),
         other => other.as_str().unwrap_or_default().to_owned(),
     };
     if types == "array" {

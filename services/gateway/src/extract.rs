@@ -44,9 +44,11 @@ async fn bytes(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
     let headers = request.headers().clone();
     match Bytes::from_request(request, &()).await {
         Ok(bytes) => Ok((headers, bytes)),
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is larger than allowed"))
-        }
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            "the body is larger than allowed",
+        )),
         Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", "the body could not be read")),
     }
 }
@@ -81,10 +83,15 @@ fn json_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
         rule.strip_prefix(before).and_then(|rest| rest.split_once('`')).map(|(name, _)| name.to_owned())
     };
     let named = quoted("unknown field `").or_else(|| quoted("missing field `"));
-    let parent = if path == "." { "" } else { path.trim_end_matches('.') };
+    // "?" is a place within text that is no JSON.
+    let parent = if matches!(path.as_str(), "." | "?") { "" } else { path.trim_end_matches('.') };
     let field = match named {
         Some(name) if parent.is_empty() || parent == name || parent.ends_with(&format!(".{name}")) => {
-            if parent.is_empty() { name } else { parent.to_owned() }
+            if parent.is_empty() {
+                name
+            } else {
+                parent.to_owned()
+            }
         }
         Some(name) => format!("{parent}.{name}"),
         None if parent.is_empty() => "body".to_owned(),
@@ -139,12 +146,16 @@ impl<T: DeserializeOwned + Patchable> FromRequest<Arc<Gateway>> for Patch<T> {
                 .map(|name| lower_camel(name.trim()))
                 .map(|name| match T::WRITABLE.contains(&name.as_str()) {
                     true => Ok(snake(&name)),
-                    false => Err(Problem::field("updateMask", format!("may name {}", T::WRITABLE.join(", ")))),
+                    false => {
+                        Err(Problem::field("updateMask", format!("may name {}", T::WRITABLE.join(", "))))
+                    }
                 })
                 .collect::<Result<Vec<_>, _>>()?,
-            None => {
-                given.iter().filter(|name| T::WRITABLE.contains(&name.as_str())).map(|name| snake(name)).collect()
-            }
+            None => given
+                .iter()
+                .filter(|name| T::WRITABLE.contains(&name.as_str()))
+                .map(|name| snake(name))
+                .collect(),
         };
         if mask.is_empty() {
             return Err(Problem::field("body", format!("must change one of {}", T::WRITABLE.join(", "))));

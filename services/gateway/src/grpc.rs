@@ -4,6 +4,7 @@
 //! verifies it again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -13,7 +14,7 @@ use callboard_service::error::{self, report};
 use callboard_service::request::{Deadline, RequestId};
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, StatusCode, Version};
-use http_body_util::Limited;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tonic::Status;
 use tower::{Service, ServiceExt};
 
@@ -43,7 +44,11 @@ pub async fn pass_through(gateway: &Arc<Gateway>, request: Request) -> Response 
     let channel = context(request.uri().path()).and_then(|context| gateway.upstreams.channel(context));
     let Some(mut channel) = channel else {
         let path = request.uri().path();
-        return answer(refusal(ErrorKind::Unimplemented, "METHOD_UNKNOWN", &format!("there is no {path} here")));
+        return answer(refusal(
+            ErrorKind::Unimplemented,
+            "METHOD_UNKNOWN",
+            &format!("there is no {path} here"),
+        ));
     };
     let (mut parts, body) = request.into_parts();
     let deadline = parts.extensions.get::<Deadline>().copied();
@@ -58,7 +63,8 @@ pub async fn pass_through(gateway: &Arc<Gateway>, request: Request) -> Response 
     }
     // The service stops when the caller stops waiting, whatever it was told itself.
     if let Some(deadline) = deadline
-        && let Ok(value) = HeaderValue::from_str(&format!("{}m", deadline.remaining().as_millis().min(99_999_999)))
+        && let Ok(value) =
+            HeaderValue::from_str(&format!("{}m", deadline.remaining().as_millis().min(99_999_999)))
     {
         parts.headers.insert("grpc-timeout", value);
     }
@@ -67,7 +73,14 @@ pub async fn pass_through(gateway: &Arc<Gateway>, request: Request) -> Response 
     {
         parts.headers.insert("traceparent", value);
     }
-    let body = tonic::body::Body::new(Limited::new(body, gateway.settings.max_grpc_body_bytes));
+    // The transport only says that the body broke off; why, is noted here.
+    let too_large = Arc::new(AtomicBool::new(false));
+    let noted = too_large.clone();
+    let body = Limited::new(body, gateway.settings.max_grpc_body_bytes).map_err(move |error| {
+        noted.fetch_or(error.is::<LengthLimitError>(), Ordering::Relaxed);
+        error
+    });
+    let body = tonic::body::Body::new(body);
     let mut forwarded = http::Request::new(body);
     *forwarded.method_mut() = parts.method;
     *forwarded.uri_mut() = parts.uri;
@@ -79,6 +92,9 @@ pub async fn pass_through(gateway: &Arc<Gateway>, request: Request) -> Response 
     };
     match outcome {
         Ok(response) => response.map(Body::new),
+        Err(_) if too_large.load(Ordering::Relaxed) => {
+            answer(refusal(ErrorKind::ResourceExhausted, "BODY_TOO_LARGE", "the body is larger than allowed"))
+        }
         Err(error) => answer(failed(Status::from_error(error.into()))),
     }
 }
@@ -91,10 +107,11 @@ fn failed(status: Status) -> Status {
             "DEADLINE_EXCEEDED",
             "the deadline passed; whether the work was done is unknown",
         ),
-        ErrorKind::ResourceExhausted => {
-            refusal(ErrorKind::ResourceExhausted, "BODY_TOO_LARGE", "the body is larger than allowed")
-        }
-        _ => refusal(ErrorKind::Unavailable, "SERVICE_UNAVAILABLE", "the service behind it cannot be reached now"),
+        _ => refusal(
+            ErrorKind::Unavailable,
+            "SERVICE_UNAVAILABLE",
+            "the service behind it cannot be reached now",
+        ),
     }
 }
 
@@ -105,7 +122,9 @@ fn refusal(kind: ErrorKind, reason: &'static str, message: &str) -> Status {
 /// A problem of the gateway's own, as gRPC tells it.
 pub fn refuse(problem: Problem) -> Response {
     answer(match problem.status {
-        StatusCode::TOO_MANY_REQUESTS => refusal(ErrorKind::ResourceExhausted, "RATE_LIMITED", &problem.detail),
+        StatusCode::TOO_MANY_REQUESTS => {
+            refusal(ErrorKind::ResourceExhausted, "RATE_LIMITED", &problem.detail)
+        }
         _ => refusal(ErrorKind::Internal, "INTERNAL", &problem.detail),
     })
 }

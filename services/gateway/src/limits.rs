@@ -91,12 +91,8 @@ impl Limits {
             Key::Address(_) => self.addresses.as_ref(),
         };
         let Some(limit) = limit else { return Ok(None) };
-        let allowance = |remaining, reset| Allowance {
-            name: limit.name,
-            per_minute: limit.per_minute,
-            remaining,
-            reset,
-        };
+        let allowance =
+            |remaining, reset| Allowance { name: limit.name, per_minute: limit.per_minute, remaining, reset };
         match limit.bucket.check_key(&key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();

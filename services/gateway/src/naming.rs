@@ -33,8 +33,21 @@ pub fn snake(name: &str) -> String {
 
 /// Resources that gRPC wraps into a field of the request and REST sends as the body itself.
 const WRAPPERS: [&str; 15] = [
-    "ticket", "flow", "group", "switches", "organisation", "employee", "department", "team", "meta_team", "customer",
-    "customer_user", "device", "template", "code", "filter",
+    "ticket",
+    "flow",
+    "group",
+    "switches",
+    "organisation",
+    "employee",
+    "department",
+    "team",
+    "meta_team",
+    "customer",
+    "customer_user",
+    "device",
+    "template",
+    "code",
+    "filter",
 ];
 
 /// A field's path as a REST caller wrote it: `ticket.device_id` to `deviceId`, `answers[2].text` stays.
@@ -52,7 +65,9 @@ mod tests {
 
     #[test]
     fn names_go_both_ways() {
-        for (proto, json) in [("create_time", "createTime"), ("id", "id"), ("serving_team_ids", "servingTeamIds")] {
+        for (proto, json) in
+            [("create_time", "createTime"), ("id", "id"), ("serving_team_ids", "servingTeamIds")]
+        {
             assert_eq!(lower_camel(proto), json);
             assert_eq!(snake(json), proto);
         }

@@ -13,7 +13,9 @@ use utoipa::openapi::path::{
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    ComponentsBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Tag};
 use utoipa::{IntoParams, ToSchema};
@@ -56,7 +58,8 @@ impl Route {
         H: Handler<T, Arc<Gateway>>,
         T: 'static,
     {
-        let filter = axum::routing::MethodFilter::try_from(method.clone()).unwrap_or(axum::routing::MethodFilter::GET);
+        let filter =
+            axum::routing::MethodFilter::try_from(method.clone()).unwrap_or(axum::routing::MethodFilter::GET);
         Self {
             method,
             path,
@@ -89,7 +92,9 @@ impl Route {
         let mask = ParameterBuilder::new()
             .name("updateMask")
             .parameter_in(ParameterIn::Query)
-            .description(Some("Fields to change, separated by commas; default: those in the body. Null clears."))
+            .description(Some(
+                "Fields to change, separated by commas; default: those in the body. Null clears.",
+            ))
             .schema(Some(text()))
             .build();
         let mut route = Self::new(http::Method::PATCH, path, handler);
@@ -139,7 +144,10 @@ impl Route {
         let schema = self.component::<T>();
         let content = ContentBuilder::new().schema(Some(schema)).build();
         self.operation = self.operation.request_body(Some(
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build(),
+            RequestBodyBuilder::new()
+                .content("application/json", content)
+                .required(Some(Required::True))
+                .build(),
         ));
         self
     }
@@ -180,7 +188,8 @@ impl Route {
         let schema = self.component::<T>();
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let description = if status == "201" { "Made." } else { "Done." };
-        self.responses.insert(status, ResponseBuilder::new().description(description).content(media_type, content));
+        self.responses
+            .insert(status, ResponseBuilder::new().description(description).content(media_type, content));
         self
     }
 
@@ -219,7 +228,8 @@ impl Route {
         }
         for (status, mut response) in self.responses {
             if self.conditional && status != "204" {
-                let tag = HeaderBuilder::new().schema(Some(text())).description(Some("Strong entity tag.")).build();
+                let tag =
+                    HeaderBuilder::new().schema(Some(text())).description(Some("Strong entity tag.")).build();
                 response = response.header("ETag", tag);
             }
             operation = operation.response(status, response.build());

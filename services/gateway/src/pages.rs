@@ -30,7 +30,9 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/", get(async || Redirect::temporary("/docs")))
         .route(
             "/openapi.json",
-            get(async || ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, FOR_AN_HOUR)], openapi_json())),
+            get(async || {
+                ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, FOR_AN_HOUR)], openapi_json())
+            }),
         )
         .route("/docs", get(async || page(docs_page::reference())))
         .route("/docs/errors", get(async || page(docs_page::errors())))

@@ -6,7 +6,9 @@ use callboard_bus::Event;
 use callboard_kernel::Actor;
 use callboard_proto::tickets::v1 as tickets;
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Reflected};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Reflected,
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -73,7 +75,11 @@ pub fn project(event: &Event) -> Option<Projected> {
     let ticket_id = match &circle {
         Circle::Ticket(id) | Circle::TicketEmployees(id) | Circle::Hidden(id, _) => Some(id.to_string()),
         Circle::Deleted(_) => data["ticketId"].as_str().map(str::to_owned),
-        Circle::Employees(_) | Circle::Staff | Circle::Moderators | Circle::Administrators | Circle::Nobody => None,
+        Circle::Employees(_)
+        | Circle::Staff
+        | Circle::Moderators
+        | Circle::Administrators
+        | Circle::Nobody => None,
     };
     let full = LiveEvent {
         id: event.id.to_string(),
@@ -123,11 +129,14 @@ fn circle(event: &Event, data: &Value) -> Circle {
         ("tickets", "ticket.update_posted") if data["updateVisibility"] != "PUBLIC" => {
             on_ticket(&data["ticket"]["ticketId"], Circle::TicketEmployees)
         }
-        ("tickets", "ticket.involved_changed") => on_ticket(&data["ticket"]["ticketId"], Circle::TicketEmployees),
+        ("tickets", "ticket.involved_changed") => {
+            on_ticket(&data["ticket"]["ticketId"], Circle::TicketEmployees)
+        }
         ("tickets", _) => on_ticket(&data["ticket"]["ticketId"], Circle::Ticket),
         ("fleet", "groups.changed") | ("ratings", "switches.changed") => Circle::Moderators,
         ("fleet", _) => {
-            let nested = if data["offer"].is_object() { &data["offer"]["ticketId"] } else { &data["ticketId"] };
+            let nested =
+                if data["offer"].is_object() { &data["offer"]["ticketId"] } else { &data["ticketId"] };
             on_ticket(nested, Circle::TicketEmployees)
         }
         ("ratings", name) if data["rating"]["subjectKind"] == "TICKET" => {

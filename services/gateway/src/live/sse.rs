@@ -74,7 +74,7 @@ struct Opening {
 
 enum State {
     Opening(Opening),
-    Open(Connection),
+    Open(Box<Connection>),
 }
 
 impl From<Opening> for Box<State> {
@@ -84,9 +84,9 @@ impl From<Opening> for Box<State> {
 }
 
 impl State {
-    async fn begin(self: Box<Self>) -> Connection {
+    async fn begin(self: Box<Self>) -> Box<Connection> {
         match *self {
-            Self::Opening(opening) => Connection::new(opening).await,
+            Self::Opening(opening) => Box::new(Connection::new(opening).await),
             Self::Open(connection) => connection,
         }
     }
@@ -113,6 +113,7 @@ struct Connection {
     _seat: Seat,
 }
 
+#[expect(clippy::large_enum_variant, reason = "lives for a moment, one at a time")]
 enum Incoming {
     Replayed(Option<TailItem>),
     News(Result<News, RecvError>),

@@ -34,7 +34,11 @@ impl Eyes {
     ///
     /// # Errors
     /// [`Undecided`] when it takes a service to know, and that service does not answer.
-    pub async fn see<'a>(&mut self, call: &Call, event: &'a Projected) -> Result<Option<&'a LiveEvent>, Undecided> {
+    pub async fn see<'a>(
+        &mut self,
+        call: &Call,
+        event: &'a Projected,
+    ) -> Result<Option<&'a LiveEvent>, Undecided> {
         let principal = call.principal();
         let outsider = principal.is_outsider();
         let shown = if outsider { &event.outside } else { &event.full };
@@ -81,7 +85,8 @@ impl Eyes {
         let id = ticket.to_string();
         let message = CheckVisibilityRequest { ticket_ids: vec![id.clone()] };
         let request = call.request_within(message, call.gateway.settings.call_timeout);
-        let answer = call.gateway.upstreams.tickets().check_visibility(request).await.map_err(|_| Undecided)?;
+        let answer =
+            call.gateway.upstreams.tickets().check_visibility(request).await.map_err(|_| Undecided)?;
         let sees = answer.into_inner().visible_ticket_ids.contains(&id);
         if self.asked.len() >= MOST_ANSWERS {
             self.asked.clear();
@@ -107,7 +112,8 @@ impl Eyes {
             return Ok(known);
         }
         let request = call.request_within(GetOrganisationRequest {}, call.gateway.settings.call_timeout);
-        let answer = call.gateway.upstreams.directory().get_organisation(request).await.map_err(|_| Undecided)?;
+        let answer =
+            call.gateway.upstreams.directory().get_organisation(request).await.map_err(|_| Undecided)?;
         let found = answer.into_inner().organisation.ok_or(Undecided)?;
         let found = isolation(found.isolation());
         call.gateway.live.facts.learn_isolation(organisation, found);
@@ -135,7 +141,11 @@ mod tests {
     use super::*;
 
     fn principal(organisation: u128, subject: Subject) -> Principal {
-        Principal { organisation: OrganisationId(Uuid::from_u128(organisation)), subject, language: Language::En }
+        Principal {
+            organisation: OrganisationId(Uuid::from_u128(organisation)),
+            subject,
+            language: Language::En,
+        }
     }
 
     fn member(departments: &[u128]) -> Subject {
@@ -145,7 +155,11 @@ mod tests {
 
     fn visitor(device: u128) -> Subject {
         let id = Uuid::from_u128(8);
-        Subject::CodeUser(CodeUser { session: id.into(), code: id.into(), device: Uuid::from_u128(device).into() })
+        Subject::CodeUser(CodeUser {
+            session: id.into(),
+            code: id.into(),
+            device: Uuid::from_u128(device).into(),
+        })
     }
 
     #[test]
@@ -169,7 +183,11 @@ mod tests {
             (principal(7, visitor(2)), Isolation::Off, of(true, &[]), false),
         ];
         for (principal, isolation, facts, sees) in table {
-            assert_eq!(by_facts(&principal, isolation, &facts), sees, "{principal:?} {isolation:?} {facts:?}");
+            assert_eq!(
+                by_facts(&principal, isolation, &facts),
+                sees,
+                "{principal:?} {isolation:?} {facts:?}"
+            );
         }
     }
 }

@@ -69,7 +69,8 @@ impl Mirror<proto::LocalizedText> for Localized {
 impl Localized {
     /// The text in a language, else English, else any; `None` when there is none.
     pub fn text(&self, language: Language) -> Option<&str> {
-        let found = self.0.get(language.as_str()).or_else(|| self.0.get("en")).or_else(|| self.0.values().next());
+        let found =
+            self.0.get(language.as_str()).or_else(|| self.0.get("en")).or_else(|| self.0.values().next());
         found.map(String::as_str)
     }
 }

@@ -67,22 +67,26 @@ async fn pair(call: Call, Id(code_id): Id, Json(pairing): Json<Pairing>) -> Answ
 }
 
 async fn unpair(call: Call, Id(code_id): Id) -> Answer<Code> {
-    let message = proto::UnpairCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
+    let message =
+        proto::UnpairCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
     show_inner(ask!(call, codes.unpair_code(message)).code)
 }
 
 async fn activate(call: Call, Id(code_id): Id) -> Answer<Code> {
-    let message = proto::ActivateCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
+    let message =
+        proto::ActivateCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
     show_inner(ask!(call, codes.activate_code(message)).code)
 }
 
 async fn deactivate(call: Call, Id(code_id): Id) -> Answer<Code> {
-    let message = proto::DeactivateCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
+    let message =
+        proto::DeactivateCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
     show_inner(ask!(call, codes.deactivate_code(message)).code)
 }
 
 async fn set_pin(call: Call, Id(code_id): Id, Json(Pin { pin }): Json<Pin>) -> Answer<Code> {
-    let message = proto::SetCodePinRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None), pin };
+    let message =
+        proto::SetCodePinRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None), pin };
     show_inner(ask!(call, codes.set_code_pin(message)).code)
 }
 

@@ -21,7 +21,8 @@ async fn get_organisation(call: Call) -> Answer<Organisation> {
 
 async fn update_organisation(call: Call, patch: Patch<Organisation>) -> Answer<Organisation> {
     let mut organisation = patch.resource.back();
-    organisation.etag = call.etag(Some(std::mem::take(&mut organisation.etag)).filter(|etag| !etag.is_empty()));
+    organisation.etag =
+        call.etag(Some(std::mem::take(&mut organisation.etag)).filter(|etag| !etag.is_empty()));
     organisation.id = call.principal().organisation.to_string();
     let message = proto::UpdateOrganisationRequest {
         request_id: call.request_uuid(),
@@ -57,7 +58,7 @@ crud! {
     service "directory.v1.DirectoryService", resource Employee as employee, page EmployeePage,
     writable ["name", "email", "role", "language", "departmentIds", "teamIds"], filters {
         /// Of these departments.
-        department_id of department_ids, 
+        department_id of department_ids,
         /// Of these teams.
         team_id of team_ids,
     },
@@ -137,7 +138,7 @@ crud! {
     service "directory.v1.DirectoryService", resource Device as device, page DevicePage,
     writable ["name", "serialNumber", "templateId", "customerId", "departmentIds"], filters {
         /// Of these templates.
-        template_id of template_ids, 
+        template_id of template_ids,
         /// Of these customers.
         customer_id of customer_ids,
     },

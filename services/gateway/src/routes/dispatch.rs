@@ -38,7 +38,11 @@ async fn mark_seen(call: Call, Id(ticket_id): Id) -> Gone {
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn rounds(call: Call, Id(ticket_id): Id, Query(Page { page_size, page_token }): Query<Page>) -> Answer<RoundPage> {
+async fn rounds(
+    call: Call,
+    Id(ticket_id): Id,
+    Query(Page { page_size, page_token }): Query<Page>,
+) -> Answer<RoundPage> {
     show(ask!(call, fleet.list_rounds(proto::ListRoundsRequest { ticket_id, page_size, page_token })))
 }
 
@@ -70,7 +74,9 @@ pub fn resource() -> Resource {
                 .rpc(rpc!("fleet.v1.FleetService", "CancelEmployee"))
                 .body::<EmployeeChoice>()
                 .answers::<Dispatch>()
-                .about("Takes offer and assignment away from an employee. Moderators and administrators (F-6)."),
+                .about(
+                    "Takes offer and assignment away from an employee. Moderators and administrators (F-6).",
+                ),
             Route::post("/v1/tickets/{id}/dispatch:markSeen", mark_seen)
                 .rpc(rpc!("fleet.v1.FleetService", "MarkSeen"))
                 .answers_nothing()

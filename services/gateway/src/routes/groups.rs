@@ -41,7 +41,9 @@ async fn order(call: Call, Id(template_id): Id, Json(order): Json<GroupOrder>) -
         group_ids: order.group_ids,
         etag: call.etag(None),
     };
-    Ok(Shown::new(GroupList { groups: ask!(call, groups.order_groups(message)).groups.into_iter().map(Mirror::out).collect() }))
+    Ok(Shown::new(GroupList {
+        groups: ask!(call, groups.order_groups(message)).groups.into_iter().map(Mirror::out).collect(),
+    }))
 }
 
 async fn copy(call: Call, Id(to_template_id): Id, Json(copy): Json<GroupCopy>) -> Answer<GroupList> {
@@ -50,7 +52,9 @@ async fn copy(call: Call, Id(to_template_id): Id, Json(copy): Json<GroupCopy>) -
         from_template_id: copy.from_template_id,
         to_template_id,
     };
-    Ok(Shown::new(GroupList { groups: ask!(call, groups.copy_groups(message)).groups.into_iter().map(Mirror::out).collect() }))
+    Ok(Shown::new(GroupList {
+        groups: ask!(call, groups.copy_groups(message)).groups.into_iter().map(Mirror::out).collect(),
+    }))
 }
 
 /// The routes.

@@ -8,7 +8,8 @@ use crate::answer::{Answer, Gone, Shown, show};
 use crate::call::{Call, Guest};
 use crate::extract::Json;
 use crate::model::directory::{
-    Admission, CodeNeeds, CodeQuestion, DevelopmentToken, DevelopmentTokens, Me, NewTokens, RefreshToken, Scan,
+    Admission, CodeNeeds, CodeQuestion, DevelopmentToken, DevelopmentTokens, Me, NewTokens, RefreshToken,
+    Scan,
 };
 use crate::model::mirror::Mirror;
 use crate::openapi::{Resource, Route};

@@ -15,8 +15,9 @@ use crate::model::Time;
 use crate::model::common::time_range;
 use crate::model::mirror::Mirror;
 use crate::model::tickets::{
-    Answer as StepAnswer, AnsweredDraft, NewStatus, NewTicket, NewUpdate, Priority, ServiceRecord, Submission, Ticket,
-    TicketMoves, TicketOrder, TicketPage, TicketStatus, TimelinePage, Update, UpdatePage, Visibility,
+    Answer as StepAnswer, AnsweredDraft, NewStatus, NewTicket, NewUpdate, Priority, ServiceRecord,
+    Submission, Ticket, TicketMoves, TicketOrder, TicketPage, TicketStatus, TimelinePage, Update, UpdatePage,
+    Visibility,
 };
 use crate::openapi::{Resource, Route};
 use crate::problem::Problem;
@@ -166,7 +167,8 @@ async fn update(call: Call, Id(id): Id, patch: Patch<Ticket>) -> Answer<Ticket> 
 }
 
 async fn delete(call: Call, Id(ticket_id): Id) -> Gone {
-    let message = proto::DeleteTicketRequest { request_id: call.request_uuid(), ticket_id, etag: call.etag(None) };
+    let message =
+        proto::DeleteTicketRequest { request_id: call.request_uuid(), ticket_id, etag: call.etag(None) };
     ask!(call, tickets.delete_ticket(message));
     Ok(StatusCode::NO_CONTENT)
 }
@@ -198,7 +200,11 @@ async fn answer_step(call: Call, ticket_id: String, answer: StepAnswer) -> Answe
     show(ask!(call, tickets.answer_step(message)))
 }
 
-async fn submit(call: Call, Id(ticket_id): Id, OptionalJson(how): OptionalJson<Submission>) -> Answer<Ticket> {
+async fn submit(
+    call: Call,
+    Id(ticket_id): Id,
+    OptionalJson(how): OptionalJson<Submission>,
+) -> Answer<Ticket> {
     let message = proto::SubmitTicketRequest {
         request_id: call.request_uuid(),
         ticket_id,
@@ -208,7 +214,11 @@ async fn submit(call: Call, Id(ticket_id): Id, OptionalJson(how): OptionalJson<S
     show_inner(ask!(call, tickets.submit_ticket(message)).ticket)
 }
 
-async fn set_status(call: Call, Id(ticket_id): Id, Json(NewStatus { status }): Json<NewStatus>) -> Answer<Ticket> {
+async fn set_status(
+    call: Call,
+    Id(ticket_id): Id,
+    Json(NewStatus { status }): Json<NewStatus>,
+) -> Answer<Ticket> {
     let message = proto::SetTicketStatusRequest {
         request_id: call.request_uuid(),
         ticket_id,
@@ -219,12 +229,14 @@ async fn set_status(call: Call, Id(ticket_id): Id, Json(NewStatus { status }): J
 }
 
 async fn reopen(call: Call, Id(ticket_id): Id) -> Answer<Ticket> {
-    let message = proto::ReopenTicketRequest { request_id: call.request_uuid(), ticket_id, etag: call.etag(None) };
+    let message =
+        proto::ReopenTicketRequest { request_id: call.request_uuid(), ticket_id, etag: call.etag(None) };
     show_inner(ask!(call, tickets.reopen_ticket(message)).ticket)
 }
 
 async fn cancel(call: Call, Id(ticket_id): Id) -> Answer<Ticket> {
-    let message = proto::CancelTicketRequest { request_id: call.request_uuid(), ticket_id, etag: call.etag(None) };
+    let message =
+        proto::CancelTicketRequest { request_id: call.request_uuid(), ticket_id, etag: call.etag(None) };
     show_inner(ask!(call, tickets.cancel_ticket(message)).ticket)
 }
 
@@ -240,7 +252,11 @@ async fn post_update(call: Call, Id(ticket_id): Id, Json(new): Json<NewUpdate>) 
     show_created(ask!(call, tickets.post_update(message)).update, &collection)
 }
 
-async fn list_updates(call: Call, Id(ticket_id): Id, Query(asked): Query<AskedUpdates>) -> Answer<UpdatePage> {
+async fn list_updates(
+    call: Call,
+    Id(ticket_id): Id,
+    Query(asked): Query<AskedUpdates>,
+) -> Answer<UpdatePage> {
     let message = proto::ListUpdatesRequest {
         ticket_id,
         visibility: asked.visibility.back(),
@@ -259,7 +275,11 @@ async fn service_record(
     show(ask!(call, tickets.get_service_record(message)))
 }
 
-async fn timeline(call: Call, Id(ticket_id): Id, Query(Page { page_size, page_token }): Query<Page>) -> Answer<TimelinePage> {
+async fn timeline(
+    call: Call,
+    Id(ticket_id): Id,
+    Query(Page { page_size, page_token }): Query<Page>,
+) -> Answer<TimelinePage> {
     show(ask!(call, tickets.list_timeline(proto::ListTimelineRequest { ticket_id, page_size, page_token })))
 }
 
@@ -272,7 +292,11 @@ pub fn resource() -> Resource {
     let mut routes = drafts();
     routes.extend(verbs());
     routes.extend(parts());
-    Resource { tag: "tickets", about: "Requests for help on a device: from a draft to a closed, rated record.", routes }
+    Resource {
+        tag: "tickets",
+        about: "Requests for help on a device: from a draft to a closed, rated record.",
+        routes,
+    }
 }
 
 fn drafts() -> Vec<Route> {
@@ -286,7 +310,9 @@ fn drafts() -> Vec<Route> {
             .rpc(rpc!("tickets.v1.TicketService", "CreateTicket"))
             .body::<NewTicket>()
             .creates::<Ticket>()
-            .about("Makes a draft; with `open`, takes all answers and opens the ticket at once (T-1, T-2, T-4)."),
+            .about(
+                "Makes a draft; with `open`, takes all answers and opens the ticket at once (T-1, T-2, T-4).",
+            ),
         Route::get("/v1/tickets/{id}", get)
             .rpc(rpc!("tickets.v1.TicketService", "GetTicket"))
             .answers::<Ticket>()

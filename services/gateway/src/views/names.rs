@@ -25,7 +25,12 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self { known: moka::future::Cache::builder().max_capacity(500).time_to_live(Duration::from_secs(20)).build() }
+        Self {
+            known: moka::future::Cache::builder()
+                .max_capacity(500)
+                .time_to_live(Duration::from_secs(20))
+                .build(),
+        }
     }
 }
 
@@ -39,7 +44,8 @@ impl Names {
         let mut names = HashMap::new();
         let mut page_token = String::new();
         for _ in 0..MAX_PAGES {
-            let message = ListEmployeesRequest { page_size: 200, page_token, ..ListEmployeesRequest::default() };
+            let message =
+                ListEmployeesRequest { page_size: 200, page_token, ..ListEmployeesRequest::default() };
             let time = until.saturating_duration_since(Instant::now());
             let mut directory = call.gateway.upstreams.directory();
             match Part::of(directory.list_employees(call.request_within(message, time)), until).await {

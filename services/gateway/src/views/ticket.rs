@@ -232,7 +232,12 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
     let general = about_ticket(&call, ticket_id, until, &miss);
     let moves = async {
         let message = tickets::v1::GetTicketMovesRequest { ticket_id: ticket_id.to_owned() };
-        part("tickets", &miss, Part::of(call.gateway.upstreams.tickets().get_ticket_moves(within(&call, message, until)), until)).await
+        part(
+            "tickets",
+            &miss,
+            Part::of(call.gateway.upstreams.tickets().get_ticket_moves(within(&call, message, until)), until),
+        )
+        .await
     };
     let updates = list_updates(&call, ticket_id, tickets::v1::Visibility::Public, until, &miss);
     let internal = async {
@@ -250,15 +255,24 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
             page_size: LIST_LENGTH,
             page_token: String::new(),
         };
-        part("tickets", &miss, Part::of(call.gateway.upstreams.tickets().list_timeline(within(&call, message, until)), until)).await
+        part(
+            "tickets",
+            &miss,
+            Part::of(call.gateway.upstreams.tickets().list_timeline(within(&call, message, until)), until),
+        )
+        .await
     };
     let dispatch = async {
         if !is_employee {
             return None;
         }
         let message = fleet::v1::GetDispatchRequest { ticket_id: ticket_id.to_owned() };
-        let dispatch =
-            part("fleet", &miss, Part::of(call.gateway.upstreams.fleet().get_dispatch(within(&call, message, until)), until)).await;
+        let dispatch = part(
+            "fleet",
+            &miss,
+            Part::of(call.gateway.upstreams.fleet().get_dispatch(within(&call, message, until)), until),
+        )
+        .await;
         let dispatch = dispatch.and_then(|response| response.dispatch);
         mark_seen(&call, ticket_id, dispatch.as_ref());
         dispatch
@@ -268,7 +282,12 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
             subject_kind: ratings::v1::SubjectKind::Ticket.into(),
             subject_id: ticket_id.to_owned(),
         };
-        part("ratings", &miss, Part::of(call.gateway.upstreams.ratings().get_rating(within(&call, message, until)), until)).await
+        part(
+            "ratings",
+            &miss,
+            Part::of(call.gateway.upstreams.ratings().get_rating(within(&call, message, until)), until),
+        )
+        .await
     };
     let names = async {
         if !is_employee {
@@ -284,7 +303,9 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
     // The owner of the ticket has the last word on whether there is one for this caller.
     let general = general.map_err(|status| call.problem(status))?;
     let unreachable: Vec<&'static str> = missing.into_inner().into_iter().collect();
-    if unreachable.len() == crate::upstream::CONTEXTS.len() || (general.is_none() && dispatch.is_none() && rating.is_none()) {
+    if unreachable.len() == crate::upstream::CONTEXTS.len()
+        || (general.is_none() && dispatch.is_none() && rating.is_none())
+    {
         let mut problem = Problem::new(
             http::StatusCode::SERVICE_UNAVAILABLE,
             "VIEW_UNAVAILABLE",
@@ -316,7 +337,11 @@ fn within<T>(call: &Call, message: T, until: Instant) -> tonic::Request<T> {
 }
 
 /// Notes a context that cannot be reached.
-async fn part<T>(context: &'static str, miss: &(dyn Fn(&'static str) + Sync), part: impl Future<Output = Part<T>>) -> Option<T> {
+async fn part<T>(
+    context: &'static str,
+    miss: &(dyn Fn(&'static str) + Sync),
+    part: impl Future<Output = Part<T>>,
+) -> Option<T> {
     let part = part.await;
     if part.is_unreachable() {
         miss(context);
@@ -337,7 +362,12 @@ async fn list_updates(
         page_size: LIST_LENGTH,
         page_token: String::new(),
     };
-    part("tickets", miss, Part::of(call.gateway.upstreams.tickets().list_updates(within(call, message, until)), until)).await
+    part(
+        "tickets",
+        miss,
+        Part::of(call.gateway.upstreams.tickets().list_updates(within(call, message, until)), until),
+    )
+    .await
 }
 
 /// The ticket and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be reached.
@@ -362,24 +392,46 @@ async fn about_ticket(
         if ticket.flow_id.is_empty() {
             return None;
         }
-        let message =
-            tickets::v1::GetFlowRequest { template_id: ticket.template_id.clone(), flow_id: ticket.flow_id.clone() };
-        part("tickets", miss, Part::of(upstreams.flows().get_flow(within(call, message, until)), until)).await?.flow
+        let message = tickets::v1::GetFlowRequest {
+            template_id: ticket.template_id.clone(),
+            flow_id: ticket.flow_id.clone(),
+        };
+        part("tickets", miss, Part::of(upstreams.flows().get_flow(within(call, message, until)), until))
+            .await?
+            .flow
     };
     let device = async {
         let message = directory::v1::GetDeviceRequest { id: ticket.device_id.clone() };
-        part("directory", miss, Part::of(upstreams.directory().get_device(within(call, message, until)), until)).await?.device
+        part(
+            "directory",
+            miss,
+            Part::of(upstreams.directory().get_device(within(call, message, until)), until),
+        )
+        .await?
+        .device
     };
     let template = async {
         let message = directory::v1::GetTemplateRequest { id: ticket.template_id.clone() };
-        part("directory", miss, Part::of(upstreams.directory().get_template(within(call, message, until)), until)).await?.template
+        part(
+            "directory",
+            miss,
+            Part::of(upstreams.directory().get_template(within(call, message, until)), until),
+        )
+        .await?
+        .template
     };
     let customer = async {
         if ticket.customer_id.is_empty() || call.principal().is_outsider() {
             return None;
         }
         let message = directory::v1::GetCustomerRequest { id: ticket.customer_id.clone() };
-        part("directory", miss, Part::of(upstreams.directory().get_customer(within(call, message, until)), until)).await?.customer
+        part(
+            "directory",
+            miss,
+            Part::of(upstreams.directory().get_customer(within(call, message, until)), until),
+        )
+        .await?
+        .customer
     };
     let (flow, device, template, customer) = tokio::join!(flow, device, template, customer);
     Ok(Some((ticket, Surroundings { flow, device, template, customer })))
@@ -418,7 +470,11 @@ fn status_bar(ticket: &Ticket, moves: Option<TicketMoves>, language: Language) -
         visibility: ticket.visibility,
         visibility_label: ticket.visibility.map(|visibility| visibility_label(visibility, language)),
         priority_label: ticket.priority.map(|priority| priority_label(priority, language)),
-        status_moves: moves.iter().flat_map(|moves| &moves.statuses.0).map(|status| labelled(*status)).collect(),
+        status_moves: moves
+            .iter()
+            .flat_map(|moves| &moves.statuses.0)
+            .map(|status| labelled(*status))
+            .collect(),
         moves,
     })
 }

@@ -2,7 +2,7 @@
 
 use callboard_gateway::definition;
 use callboard_service::{StartOptions, start};
-use callboard_testkit::Servers;
+use callboard_testkit::{PATIENCE, Servers, eventually_some};
 use futures::StreamExt;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -32,20 +32,28 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
         .with("admin.listen", "127.0.0.1:0")
         .with("shutdown.propagation_delay", "0s");
     let mut running =
-        start(definition(), options, callboard_service::telemetry::metrics(), CancellationToken::new()).await.unwrap();
+        start(definition(), options, callboard_service::telemetry::metrics(), CancellationToken::new())
+            .await
+            .unwrap();
     running.ready().await.unwrap();
     let address = format!("http://{}", running.grpc_addr);
 
     let http = reqwest::Client::new();
-    let document: serde_json::Value = http.get(format!("{address}/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let document: serde_json::Value =
+        http.get(format!("{address}/openapi.json")).send().await.unwrap().json().await.unwrap();
     assert_eq!(document["info"]["title"], "Callboard");
     let problem = http.get(format!("{address}/v1/tickets")).send().await.unwrap();
     assert_eq!(problem.status(), 401);
     assert_eq!(problem.json::<serde_json::Value>().await.unwrap()["reason"], json!("TOKEN_MISSING"));
 
     let channel = Endpoint::from_shared(address.clone()).unwrap().connect().await.unwrap();
-    let health = HealthClient::new(channel.clone()).check(HealthCheckRequest { service: String::new() }).await.unwrap();
-    assert_eq!(health.into_inner().status, 1);
+    // Serving is said once all ended sessions are known.
+    eventually_some("health says serving", PATIENCE, || async {
+        let request = HealthCheckRequest { service: "callboard.tickets.v1.TicketService".into() };
+        let health = HealthClient::new(channel.clone()).check(request).await.ok()?;
+        (health.into_inner().status == 1).then_some(())
+    })
+    .await;
 
     let asked = [
         ask(MessageRequest::ListServices(String::new())),
@@ -56,9 +64,15 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
         .await
         .unwrap()
         .into_inner();
-    let MessageResponse::ListServicesResponse(list) = answer(stream.next().await.unwrap().ok()) else { panic!("a list") };
+    let MessageResponse::ListServicesResponse(list) = answer(stream.next().await.unwrap().ok()) else {
+        panic!("a list")
+    };
     let names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["callboard.directory.v1.SessionService", "callboard.tickets.v1.TicketService", "grpc.health.v1.Health"] {
+    for name in [
+        "callboard.directory.v1.SessionService",
+        "callboard.tickets.v1.TicketService",
+        "grpc.health.v1.Health",
+    ] {
         assert!(names.iter().any(|found| found == name), "{names:?}");
     }
     let described = answer(stream.next().await.unwrap().ok());
@@ -67,7 +81,9 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
     // The older protocol, for clients that know no other.
     let older = v1alpha::ServerReflectionRequest {
         host: String::new(),
-        message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(String::new())),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()),
+        ),
     };
     let mut stream = v1alpha::server_reflection_client::ServerReflectionClient::new(channel.clone())
         .server_reflection_info(tokio_stream::iter([older]))
@@ -78,7 +94,8 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
 
     // A call without a token is refused before it goes anywhere.
     let mut client = callboard_proto::tickets::v1::ticket_service_client::TicketServiceClient::new(channel);
-    let refused = client.get_ticket(callboard_proto::tickets::v1::GetTicketRequest::default()).await.unwrap_err();
+    let refused =
+        client.get_ticket(callboard_proto::tickets::v1::GetTicketRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     running.stop().await.unwrap();
 }

@@ -21,7 +21,10 @@ fn every_rpc_has_a_route() {
         for service in &file.service {
             for method in &service.method {
                 let rpc = format!("{}.{}/{}", file.package(), service.name(), method.name());
-                assert!(routes.contains(rpc.as_str()) || WITHOUT_A_ROUTE.contains(&rpc.as_str()), "{rpc} has no route");
+                assert!(
+                    routes.contains(rpc.as_str()) || WITHOUT_A_ROUTE.contains(&rpc.as_str()),
+                    "{rpc} has no route"
+                );
                 rpcs += 1;
             }
         }
@@ -57,7 +60,11 @@ fn every_route_is_described_once_and_every_reference_leads_somewhere() {
 #[tokio::test]
 async fn the_pages_are_served_and_load_nothing_from_elsewhere() {
     let world = World::new().await;
-    for (path, word) in [("/docs", "/v1/offers/{id}:accept"), ("/docs/errors", "id=\"OFFER_FILLED\""), ("/openapi.json", "3.1")] {
+    for (path, word) in [
+        ("/docs", "/v1/offers/{id}:accept"),
+        ("/docs/errors", "id=\"OFFER_FILLED\""),
+        ("/openapi.json", "3.1"),
+    ] {
         let response = world.anonymous(Method::GET, path).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let text = response.text().await.unwrap();

@@ -62,8 +62,11 @@ impl Fake {
     }
 
     /// Answers a method with several messages.
-    pub fn on_stream<I, O>(&self, method: &str, answer: impl Fn(I) -> Result<Vec<O>, Status> + Send + Sync + 'static)
-    where
+    pub fn on_stream<I, O>(
+        &self,
+        method: &str,
+        answer: impl Fn(I) -> Result<Vec<O>, Status> + Send + Sync + 'static,
+    ) where
         I: Message + Default,
         O: Message,
     {
@@ -96,7 +99,11 @@ impl Fake {
         let path = format!("/{method}");
         let asked = self.shared.asked.lock();
         let calls = asked.iter().filter(|call| call.path == path);
-        calls.map(|call| (I::decode(call.message.clone()).expect("a message of that type"), call.headers.clone())).collect()
+        calls
+            .map(|call| {
+                (I::decode(call.message.clone()).expect("a message of that type"), call.headers.clone())
+            })
+            .collect()
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use callboard_kernel::Refusal;
-use callboard_proto::{common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, ratings::v1 as ratings, tickets::v1 as tickets};
+use callboard_proto::{
+    common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, ratings::v1 as ratings,
+    tickets::v1 as tickets,
+};
 use callboard_service::error::status;
 use callboard_testkit::{PATIENCE, eventually_some};
 use reqwest::Method;
@@ -42,15 +45,27 @@ fn fill(world: &World) {
         })
     });
     world.tickets.on(&ticket("ListUpdates"), |asked: tickets::ListUpdatesRequest| {
-        let update = tickets::Update { text: format!("{:?}", asked.visibility()), visibility: asked.visibility, ..Default::default() };
+        let update = tickets::Update {
+            text: format!("{:?}", asked.visibility()),
+            visibility: asked.visibility,
+            ..Default::default()
+        };
         Ok(tickets::ListUpdatesResponse { updates: vec![update], next_page_token: String::new() })
     });
     world.tickets.on(&ticket("ListTimeline"), |_: tickets::ListTimelineRequest| {
-        let entry = tickets::TimelineEntry { sequence: 1, field: "status".into(), after: "OPEN".into(), automatic: true, ..Default::default() };
+        let entry = tickets::TimelineEntry {
+            sequence: 1,
+            field: "status".into(),
+            after: "OPEN".into(),
+            automatic: true,
+            ..Default::default()
+        };
         Ok(tickets::ListTimelineResponse { entries: vec![entry], next_page_token: String::new() })
     });
     world.tickets.on("callboard.tickets.v1.FlowService/GetFlow", |_: tickets::GetFlowRequest| {
-        Ok(tickets::GetFlowResponse { flow: Some(tickets::Flow { label: Some(text("Leak", "Undicht")), ..Default::default() }) })
+        Ok(tickets::GetFlowResponse {
+            flow: Some(tickets::Flow { label: Some(text("Leak", "Undicht")), ..Default::default() }),
+        })
     });
     world.fleet.on("callboard.fleet.v1.FleetService/GetDispatch", |_: fleet::GetDispatchRequest| {
         let offer = fleet::Offer {
@@ -69,10 +84,14 @@ fn fill(world: &World) {
     });
     world.fleet.on(MARK_SEEN, |_: fleet::MarkSeenRequest| Ok(fleet::MarkSeenResponse::default()));
     world.ratings.on("callboard.ratings.v1.RatingService/GetRating", |_: ratings::GetRatingRequest| {
-        Ok(ratings::GetRatingResponse { rating: Some(ratings::Rating { may_submit: true, ..Default::default() }) })
+        Ok(ratings::GetRatingResponse {
+            rating: Some(ratings::Rating { may_submit: true, ..Default::default() }),
+        })
     });
     world.directory.on(&directory("GetDevice"), |_: directory::GetDeviceRequest| {
-        Ok(directory::GetDeviceResponse { device: Some(directory::Device { name: "Pump".into(), ..Default::default() }) })
+        Ok(directory::GetDeviceResponse {
+            device: Some(directory::Device { name: "Pump".into(), ..Default::default() }),
+        })
     });
     world.directory.on(&directory("GetTemplate"), |_: directory::GetTemplateRequest| {
         Ok(directory::GetTemplateResponse {
@@ -99,8 +118,12 @@ async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
     assert_eq!(status, 200, "{view}");
     assert_eq!(view["unreachable"], json!([]));
     assert_eq!(view["statusBar"]["status"], json!({ "status": "ASSIGNED", "label": "Zugewiesen" }));
-    let progress: Vec<&str> =
-        view["statusBar"]["progress"].as_array().unwrap().iter().map(|step| step["reached"].as_str().unwrap()).collect();
+    let progress: Vec<&str> = view["statusBar"]["progress"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["reached"].as_str().unwrap())
+        .collect();
     assert_eq!(progress, ["PAST", "CURRENT", "AHEAD", "AHEAD", "AHEAD"]);
     assert_eq!(view["statusBar"]["statusMoves"][0]["label"], "In Bearbeitung");
     assert_eq!(view["statusBar"]["visibilityLabel"], "Öffentlich");
@@ -125,13 +148,19 @@ async fn an_outsider_gets_neither_fleet_nor_timeline_nor_internal_updates() {
     let world = World::new().await;
     fill(&world);
     let path = format!("/v1/tickets/{TICKET}/view");
-    let (status, view) = read(world.request(&visitor(DEVICE), Method::GET, &path).send().await.unwrap()).await;
+    let (status, view) =
+        read(world.request(&visitor(DEVICE), Method::GET, &path).send().await.unwrap()).await;
     assert_eq!(status, 200);
     let parts: Vec<&String> = view.as_object().unwrap().keys().collect();
     for hidden in ["fleet", "timeline", "internalUpdates"] {
         assert!(!parts.iter().any(|part| *part == hidden), "{parts:?}");
     }
-    assert!(world.fleet.asked::<fleet::GetDispatchRequest>("callboard.fleet.v1.FleetService/GetDispatch").is_empty());
+    assert!(
+        world
+            .fleet
+            .asked::<fleet::GetDispatchRequest>("callboard.fleet.v1.FleetService/GetDispatch")
+            .is_empty()
+    );
 }
 
 #[tokio::test]

@@ -112,8 +112,10 @@ impl World {
         };
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let issuing = IssuerSettings { issuer: "https://issuer.example".into(), audience: "callboard".into() };
-        let issuer = Issuer::new(issuing, SigningKey::generate().unwrap(), clock.clone(), Arc::new(RandomIds));
+        let issuing =
+            IssuerSettings { issuer: "https://issuer.example".into(), audience: "callboard".into() };
+        let issuer =
+            Issuer::new(issuing, SigningKey::generate().unwrap(), clock.clone(), Arc::new(RandomIds));
         let keys = KeySource::Document(issuer.jwks().to_string());
         let config = VerifierConfig {
             issuers: vec![IssuerConfig::new("https://issuer.example", "callboard", keys)],
@@ -140,7 +142,8 @@ impl World {
         tasks.spawn(async move { live.run().await });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = callboard_gateway::app::router(&gateway).into_make_service_with_connect_info::<SocketAddr>();
+        let service =
+            callboard_gateway::app::router(&gateway).into_make_service_with_connect_info::<SocketAddr>();
         tasks.spawn(async move {
             axum::serve(listener, service).await.unwrap();
         });

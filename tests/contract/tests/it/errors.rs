@@ -32,7 +32,12 @@ fn reasons(source: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for body in code.split("fn reason(&self)").skip(1) {
         let body = body.split("\n    }").next().unwrap_or_default();
-        found.extend(body.split("=>").skip(1).filter_map(|arm| reason(arm.trim_start_matches([' ', '{', '\n']))).map(str::to_owned));
+        found.extend(
+            body.split("=>")
+                .skip(1)
+                .filter_map(|arm| reason(arm.trim_start_matches([' ', '{', '\n'])))
+                .map(str::to_owned),
+        );
     }
     for maker in ["Refusal::new(", "Problem::new(", "refusal("] {
         for arguments in code.split(maker).skip(1) {
@@ -46,7 +51,8 @@ fn reasons(source: &str) -> BTreeSet<String> {
 #[test]
 fn aip_193_every_reason_is_in_the_catalogue() {
     let catalogue = std::fs::read_to_string(root().join("docs/errors.md")).expect("the catalogue");
-    let known: Vec<&str> = catalogue.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let known: Vec<&str> =
+        catalogue.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let unique: BTreeSet<&&str> = known.iter().collect();
     assert_eq!(unique.len(), known.len(), "a reason is explained twice");
     let mut files = Vec::new();

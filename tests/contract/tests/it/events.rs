@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
+};
 
 use crate::golden::{compare, folder};
 
@@ -63,7 +65,8 @@ fn every_event_is_encoded_as_agreed() {
     let pool = pool();
     let mut names = BTreeSet::new();
     for event in callboard_proto::EVENTS {
-        let descriptor = pool.get_message_by_name(event.kind).unwrap_or_else(|| panic!("{} is no message", event.kind));
+        let descriptor =
+            pool.get_message_by_name(event.kind).unwrap_or_else(|| panic!("{} is no message", event.kind));
         let message = sample(&descriptor);
         let name = format!("{}.txt", event.kind);
         let subject = format!("callboard.<organisation>.{}.{}.v1", event.context, event.subject);
