@@ -1,0 +1,6 @@
+//! Ratings as a service: real Postgres, real NATS, real gRPC.
+
+mod house;
+mod life;
+mod permissions;
+mod stores;
