@@ -186,8 +186,8 @@ impl Api {
         ask: Ask<TicketAggregate>,
     ) -> Result<R, Refusal> {
         let viewer = self.viewer(&call.principal).await?;
-        if self.reads.visible(&viewer, &[id.uuid()]).await?.is_empty() && !self.is_repeat(call).await? {
-            return Err(Refusal::not_found("ticket"));
+        if self.reads.visible(&viewer, &[id.uuid()]).await?.is_empty() {
+            return self.repeated(call, Refusal::not_found("ticket")).await;
         }
         self.ask(id, ask).await
     }
@@ -205,11 +205,25 @@ impl Api {
         response(&answer.bytes)
     }
 
-    async fn is_repeat(&self, call: &Call) -> Result<bool, Refusal> {
-        let there = sqlx::query_scalar("select exists (select from command_receipt where command_id = $1)")
-            .bind(call.command_id.uuid())
-            .fetch_one(&self.pool)
-            .await;
-        there.map_err(|error| ReadError::from(error).into())
+    /// The answer of a call that was carried out before, whatever has changed since (AIP-155); else `otherwise`.
+    ///
+    /// # Errors
+    /// `otherwise`, or that the id was used for another request.
+    pub(super) async fn repeated<R: Message + Default>(
+        &self,
+        call: &Call,
+        otherwise: Refusal,
+    ) -> Result<R, Refusal> {
+        let receipt: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("select fingerprint, answer from command_receipt where command_id = $1")
+                .bind(call.command_id.uuid())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(ReadError::from)?;
+        match receipt {
+            None => Err(otherwise),
+            Some((fingerprint, answer)) if fingerprint == call.fingerprint => response(&answer.into()),
+            Some(_) => Err(AskError::RequestIdReused.into()),
+        }
     }
 }

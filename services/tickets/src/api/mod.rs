@@ -1,6 +1,7 @@
 //! The gRPC API: requests become commands and questions, states become messages.
 
 mod ask;
+mod creating;
 mod flow_service;
 mod lists;
 mod ticket_service;

@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use callboard_actor::Ask;
-use callboard_kernel::{
-    DeviceId, FieldViolation, Isolation, Principal, Refusal, Subject, TicketId, Version, derive_uuid,
-};
+use callboard_kernel::{FieldViolation, Refusal, TicketId, Version, derive_uuid};
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::error::IntoStatus;
 use callboard_service::request::{
-    decode_page_token, encode_page_token, fingerprint, page_size, parse_id, parse_optional_id, principal,
+    decode_page_token, encode_page_token, fingerprint, page_size, parse_id, principal,
 };
 use callboard_tickets_domain::{
-    Action, Answer as StepAnswer, Command, Edit, Event, Fact, Flow, FlowId, NewTicket, Place, State,
-    Status as Stands, TicketAggregate, Visibility, can, moves,
+    Action, Command, Edit, Event, Fact, State, Status as Stands, TicketAggregate, Visibility, can, moves,
 };
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -31,8 +28,6 @@ use crate::store::{Cursor, Found, StoredUpdate};
 const PAGE: (u32, u32) = (50, 200);
 /// A page ends early rather than become larger than what clients take (4 MiB).
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
-/// The most answers in one request.
-const MAX_ANSWERS: usize = callboard_tickets_domain::MAX_STEPS;
 /// The most ids in one question.
 const MAX_ASKED: usize = 500;
 
@@ -40,10 +35,10 @@ const MAX_ASKED: usize = 500;
 #[derive(Debug, Clone)]
 pub struct TicketApi(pub Arc<Api>);
 
-type Reply<R> = Result<R, Refusal>;
+pub(super) type Reply<R> = Result<R, Refusal>;
 
 /// The ticket of a state after a command.
-fn shown(state: &State, version: Version) -> Option<proto::Ticket> {
+pub(super) fn shown(state: &State, version: Version) -> Option<proto::Ticket> {
     state.live().map(|ticket| to_proto_ticket(ticket, version))
 }
 
@@ -66,109 +61,6 @@ fn page<T, M: Message>(entries: &[T], size: u32, show: impl Fn(&T) -> M) -> (Vec
 }
 
 impl TicketApi {
-    /// Where a new ticket of the caller's would hang.
-    async fn place(&self, caller: &Principal, device_id: &str) -> Reply<(DeviceId, Place)> {
-        let id: DeviceId = match &caller.subject {
-            Subject::CodeUser(user) => match parse_optional_id("device_id", device_id)? {
-                None => user.device,
-                Some(id) if id == user.device => id,
-                Some(_) => return Err(Refusal::not_found("device")),
-            },
-            Subject::Employee(_) | Subject::CustomerUser(_) | Subject::System => {
-                parse_id("device_id", device_id)?
-            }
-        };
-        let device = self.0.copies.device(caller.organisation, id).await?;
-        let device = device.filter(|device| !device.removed).ok_or_else(|| Refusal::not_found("device"))?;
-        let sees = match &caller.subject {
-            Subject::CodeUser(_) | Subject::System => true,
-            Subject::CustomerUser(user) => device.place.customer == Some(user.customer),
-            Subject::Employee(employee) => {
-                let isolation = if employee.departments.is_empty() {
-                    Isolation::Off
-                } else {
-                    self.0.copies.isolation(caller.organisation).await?
-                };
-                isolation.admits(&employee.departments, &device.place.departments)
-            }
-        };
-        if sees { Ok((id, device.place.clone())) } else { Err(Refusal::not_found("device")) }
-    }
-
-    async fn flow(&self, caller: &Principal, place: &Place, id: &str) -> Reply<Option<Arc<Flow>>> {
-        let Some(id) = parse_optional_id::<FlowId>("flow_id", id)? else { return Ok(None) };
-        let flows = self.0.copies.flows(caller.organisation, place.template).await?;
-        let flow = flows.0.flow(id).ok_or_else(|| Refusal::not_found("flow"))?;
-        if !flow.active {
-            return Err(Refusal::new(
-                callboard_kernel::ErrorKind::FailedPrecondition,
-                "FLOW_INACTIVE",
-                "no new tickets are made by this flow",
-            ));
-        }
-        Ok(Some(Arc::new(flow.clone())))
-    }
-
-    /// The ticket to be made. Reads nothing when the caches are warm, but takes a number when it opens at once.
-    async fn new_ticket(
-        &self,
-        caller: &Principal,
-        id: TicketId,
-        message: proto::CreateTicketRequest,
-    ) -> Reply<NewTicket> {
-        let mut violations = Vec::new();
-        if message.answers.len() > MAX_ANSWERS {
-            return Err(Refusal::field("answers", format!("at most {MAX_ANSWERS} answers")));
-        }
-        let mut answers = Vec::with_capacity(message.answers.len());
-        for (index, answer) in message.answers.into_iter().enumerate() {
-            let path = format!("answers[{index}]");
-            match from_proto_answer(&path, answer) {
-                Ok((step, Some(value))) => answers.push(StepAnswer { step, value }),
-                Ok((_, None)) => violations.push(FieldViolation::new(path, "has no value")),
-                Err(violation) => violations.push(violation),
-            }
-        }
-        let mut keep = |violation| violations.push(violation);
-        let visibility = optional_word("visibility", message.visibility, from_proto_visibility);
-        let visibility = visibility.map_err(&mut keep).ok().flatten();
-        let priority = optional_word("priority", message.priority, from_proto_priority);
-        let priority = priority.map_err(&mut keep).ok().flatten();
-        if !violations.is_empty() {
-            return Err(Refusal::fields(violations));
-        }
-        let (device, place) = self.place(caller, &message.device_id).await?;
-        let flow = self.flow(caller, &place, &message.flow_id).await?;
-        let open = if message.open { Some(self.0.numbers.next(caller.organisation).await?) } else { None };
-        Ok(NewTicket {
-            id,
-            device,
-            place,
-            flow,
-            title: message.title,
-            description: message.description,
-            answers,
-            visibility,
-            priority,
-            open,
-        })
-    }
-
-    async fn create(
-        &self,
-        request: Request<proto::CreateTicketRequest>,
-    ) -> Reply<proto::CreateTicketResponse> {
-        let call = Call::new(&request, "CreateTicket", &request.get_ref().request_id)?;
-        // Derived, so that a repeat comes to the same ticket and finds its receipt there.
-        let id = TicketId(derive_uuid(call.command_id.uuid(), &[b"ticket"]));
-        let new = self.new_ticket(&call.principal, id, request.into_inner()).await?;
-        let command = Command::Create(Box::new(new));
-        let ask = call.ask(command, None, true, |state, _, version| proto::CreateTicketResponse {
-            ticket: shown(state, version),
-        });
-        self.0.ask(id, ask).await
-    }
-
     async fn answer_step(
         &self,
         request: Request<proto::AnswerStepRequest>,
@@ -200,7 +92,10 @@ impl TicketApi {
         let expected = etag("etag", &message.etag)?;
         let visibility = optional_word("visibility", message.visibility, from_proto_visibility)
             .map_err(|violation| Refusal::fields(vec![violation]))?;
-        let found = self.0.visible(&call.principal, id).await?;
+        let found = match self.0.visible(&call.principal, id).await {
+            Ok(found) => found,
+            Err(refusal) => return self.0.repeated(&call, refusal).await,
+        };
         // The device as it is now; as it was, when it was removed meanwhile.
         let device = self.0.copies.device(call.principal.organisation, found.ticket.device).await?;
         let place = device.map_or(found.ticket.place, |device| device.place.clone());

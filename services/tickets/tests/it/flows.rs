@@ -71,7 +71,7 @@ fn t_1_flows_are_put_read_and_removed() {
         assert_eq!((first.etag.as_str(), second.etag.as_str()), ("\"1\"", "\"2\""));
         let ids = |flows: Vec<proto::Flow>| flows.into_iter().map(|flow| flow.id).collect::<Vec<_>>();
         for caller in [tenant.member(), tenant.code_user(), tenant.customer_user(tenant.customer)] {
-            assert_eq!(ids(list(&tenant, &caller, false).await.unwrap()), [first.id.clone()]);
+            assert_eq!(ids(list(&tenant, &caller, false).await.unwrap()), std::slice::from_ref(&first.id));
             assert_eq!(refused(list(&tenant, &caller, true).await), "PERMISSION_DENIED");
             assert_eq!(refused(try_put(&caller, &repair(&tenant)).await), "PERMISSION_DENIED");
         }

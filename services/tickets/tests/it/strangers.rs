@@ -155,7 +155,7 @@ fn moves_and_visibility_are_told_to_those_who_see() {
         let check = proto::CheckVisibilityRequest { ticket_ids: vec![ticket.id.clone(), id().to_string()] };
         let caller = tenant.member();
         let seen = done(caller.tickets().check_visibility(caller.request(check)).await).unwrap();
-        assert_eq!(seen.visible_ticket_ids, [ticket.id.clone()]);
+        assert_eq!(seen.visible_ticket_ids, std::slice::from_ref(&ticket.id));
         let many = proto::CheckVisibilityRequest { ticket_ids: vec![id().to_string(); 501] };
         assert_eq!(
             fields(done(caller.tickets().check_visibility(caller.request(many)).await)),
