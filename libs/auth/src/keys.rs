@@ -28,7 +28,7 @@ pub enum KeySource {
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// After a failed fetch the next one waits at least this long.
-const RETRY_INTERVAL: TimeDelta = TimeDelta::seconds(1);
+pub(crate) const RETRY_INTERVAL: TimeDelta = TimeDelta::milliseconds(200);
 /// Smallest RSA modulus: 2048 bits.
 const MIN_RSA_BYTES: usize = 256;
 
@@ -145,6 +145,11 @@ impl KeySet {
                 self.fetch().await;
             }
         }
+    }
+
+    /// Whether keys are there that serve.
+    pub fn serves(&self) -> bool {
+        !self.is_too_stale(self.clock.now())
     }
 
     fn is_too_stale(&self, now: Timestamp) -> bool {

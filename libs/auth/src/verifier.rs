@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::claims::Reader;
-use crate::keys::{Intervals, KeySet};
+use crate::keys::{Intervals, KeySet, RETRY_INTERVAL};
 use crate::{AuthError, ClaimNames, KeySource, Revocations, TokenKind};
 
 /// Largest token that is looked at.
@@ -227,15 +227,23 @@ impl Verifier {
         Ok(verified)
     }
 
-    /// Keeps the keys fresh for as long as it is polled, so that calls need not wait for a fetch.
+    /// Whether the keys of at least one issuer are there; before that no call but public ones can be served.
+    pub fn has_keys(&self) -> bool {
+        self.issuers.is_empty() || self.issuers.values().any(|trusted| trusted.keys.serves())
+    }
+
+    /// Keeps the keys fresh for as long as it is polled, so that calls need not wait for a fetch. An issuer that has
+    /// not answered yet is asked again soon.
     pub async fn keep_keys_fresh(&self) {
         let pause =
             (self.refresh / 4).to_std().unwrap_or(Duration::from_secs(60)).max(Duration::from_secs(1));
+        let soon = RETRY_INTERVAL.to_std().unwrap_or(Duration::from_secs(1));
         loop {
             for trusted in self.issuers.values() {
                 trusted.keys.refresh().await;
             }
-            tokio::time::sleep(pause).await;
+            let all = self.issuers.values().all(|trusted| trusted.keys.serves());
+            tokio::time::sleep(if all { pause } else { soon }).await;
         }
     }
 

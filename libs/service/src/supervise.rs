@@ -31,6 +31,8 @@ use crate::server::{CallServer, admin};
 const RETRY: Duration = Duration::from_millis(500);
 /// Between two looks at readiness for gRPC health.
 const HEALTH_PERIOD: Duration = Duration::from_secs(1);
+/// The same until it is ready for the first time.
+const STARTING_PERIOD: Duration = Duration::from_millis(20);
 
 /// Where a service is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +91,7 @@ impl Supervisor {
         let _hard = context.stop.hard.clone().drop_guard();
         let tasks = Tasks::default();
         let mut checks = self.checks(&context);
-        self.keep_keys_fresh(&context, &tasks);
+        self.keep_keys_fresh(&context, &tasks, &mut checks);
         self.follow_revocations(&context, &tasks, &mut checks)?;
         self.readiness.starting("building");
         let mut built = (self.definition.build)(context.clone()).await?;
@@ -117,7 +119,6 @@ impl Supervisor {
         let refuse_new = CancellationToken::new();
         let serving = TaskTracker::new();
         let mut served = serving.spawn(server.serve(calls, refuse_new.clone()));
-        self.state.send_replace(State::Serving);
         tracing::info!(service = self.definition.name, "serving");
         let early = tokio::select! {
             () = self.requested.cancelled() => None,
@@ -291,8 +292,13 @@ impl Supervisor {
         checks
     }
 
-    fn keep_keys_fresh(&self, context: &BuildContext, tasks: &Tasks) {
+    fn keep_keys_fresh(&self, context: &BuildContext, tasks: &Tasks, checks: &mut Vec<ReadinessCheck>) {
         let (verifier, stop) = (context.verifier.clone(), context.stop.fetch.clone());
+        let known = verifier.clone();
+        checks.push(ReadinessCheck::new("issuer keys", move || {
+            let has_keys = known.has_keys();
+            async move { if has_keys { Ok(()) } else { Err("no issuer's keys are known yet".to_owned()) } }
+        }));
         let work = async move {
             stop.run_until_cancelled(verifier.keep_keys_fresh()).await;
             Ok(())
@@ -352,8 +358,8 @@ impl Supervisor {
     /// Lets gRPC health follow readiness, and flip the moment a stop is asked for.
     fn watch_health(&self, reporter: HealthReporter, names: Vec<&'static str>, stop: &Stop) -> TaskTracker {
         let tracker = TaskTracker::new();
-        let (readiness, stop, metrics) =
-            (self.readiness.clone(), stop.requested.clone(), self.metrics.clone());
+        let (readiness, stop, metrics, state) =
+            (self.readiness.clone(), stop.requested.clone(), self.metrics.clone(), self.state.clone());
         let service = self.definition.name;
         tracker.spawn(async move {
             let mut last = None;
@@ -374,8 +380,13 @@ impl Supervisor {
                 if stop.is_cancelled() {
                     return;
                 }
+                let waits = *state.borrow() == State::Starting;
+                if waits && ready {
+                    state.send_replace(State::Serving);
+                }
                 metrics.run_upkeep();
-                stop.run_until_cancelled(tokio::time::sleep(HEALTH_PERIOD)).await;
+                let pause = if waits && !ready { STARTING_PERIOD } else { HEALTH_PERIOD };
+                stop.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
         });
         tracker

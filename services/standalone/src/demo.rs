@@ -85,7 +85,11 @@ async fn follow(client: Client, seen: Arc<Seen>, ready: Arc<Notify>) -> Result<(
 
 fn show(event: &Value, seen: &Seen) {
     let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    let (id, name, cause) = (text("eventId"), text("event"), text("causedBy"));
+    let (id, name, cause) = (text("id"), text("name"), text("causedBy"));
+    if name.is_empty() {
+        // "ready" and its like are no events.
+        return;
+    }
     let because = match seen.names.lock().get(&cause) {
         Some(cause) => format!("because of {cause}"),
         None if cause.is_empty() => "by hand".to_owned(),
