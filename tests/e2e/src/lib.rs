@@ -4,9 +4,12 @@
 #![expect(clippy::missing_panics_doc, reason = "tests only: see above")]
 
 pub mod client;
+pub mod grpc;
+pub mod live;
 pub mod platform;
 pub mod world;
 
 pub use client::{Answer, Client};
+pub use live::{Frame, Live};
 pub use platform::{Platform, Service};
 pub use world::World;

@@ -1,4 +1,6 @@
 //! Services as processes, each from its own binary.
+//!
+//! No process outlives the test's: see [`Leash`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,6 +13,7 @@ use callboard_testkit::{
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 
 use crate::Client;
 
@@ -60,52 +63,94 @@ enum Backing {
     Own(Box<Postgres>, Box<Nats>),
 }
 
+/// Ends a process when this one is gone, however it went: statics are never dropped, and a test may be killed.
+struct Leash(std::process::Child);
+
+impl Leash {
+    /// A shell that waits for the end of its input, which is ours to close.
+    fn tie(process: u32) -> Self {
+        let child = std::process::Command::new("sh")
+            .args(["-c", "cat >/dev/null; kill -9 \"$0\" 2>/dev/null", &process.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell for the leash");
+        Self(child)
+    }
+}
+
+impl Drop for Leash {
+    /// Lets the process go: its id may soon be another's.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A running service. Dropped, it is killed.
+struct Process {
+    leash: Leash,
+    child: Child,
+}
+
+static SHARED: OnceCell<Platform> = OnceCell::const_new();
+
 /// All services, each a process, on a database and a NATS of their own.
 pub struct Platform {
     backing: Backing,
     ports: BTreeMap<Service, Ports>,
-    processes: BTreeMap<Service, Child>,
+    processes: BTreeMap<Service, Process>,
     extra: Vec<(Service, String, String)>,
     logs: TempDir,
 }
 
 impl Platform {
-    /// Starts everything and waits until it serves.
-    pub async fn start() -> Self {
-        let database = Servers::shared().await.fresh_database().await;
-        Self::on(Backing::Shared(database, fresh_nats().await), Vec::new()).await
+    /// The platform that all tests of this process share. They may neither stop nor kill anything, and make
+    /// organisations of their own.
+    pub async fn shared() -> &'static Self {
+        SHARED.get_or_init(Self::start).await
     }
 
-    /// Starts everything with further settings of some services.
-    pub async fn start_with(extra: Vec<(Service, String, String)>) -> Self {
-        let database = Servers::shared().await.fresh_database().await;
-        Self::on(Backing::Shared(database, fresh_nats().await), extra).await
+    /// Starts everything and waits until it serves.
+    pub async fn start() -> Self {
+        Self::prepare(Vec::new()).await.up().await
     }
 
     /// Starts everything on servers that may be killed.
     pub async fn start_on_own_servers() -> Self {
-        Self::on(Backing::Own(Box::new(fresh_postgres().await), Box::new(fresh_nats().await)), Vec::new())
-            .await
+        let backing = Backing::Own(Box::new(fresh_postgres().await), Box::new(fresh_nats().await));
+        Self::on(backing, Vec::new()).up().await
     }
 
-    async fn on(backing: Backing, extra: Vec<(Service, String, String)>) -> Self {
+    /// A platform of which nothing runs yet but its servers; with further settings of some services.
+    pub async fn prepare(extra: Vec<(Service, String, String)>) -> Self {
+        let database = Servers::shared().await.fresh_database().await;
+        Self::on(Backing::Shared(database, fresh_nats().await), extra)
+    }
+
+    /// Starts every service and waits until all are ready.
+    pub async fn up(mut self) -> Self {
+        for service in Service::ALL {
+            self.spawn(service);
+        }
+        for service in Service::ALL {
+            self.ready(service).await;
+        }
+        self
+    }
+
+    fn on(backing: Backing, extra: Vec<(Service, String, String)>) -> Self {
         // Both rustls providers may be in the build; clients of this process need one chosen.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let ports = Service::ALL.map(|service| (service, Ports { grpc: port(), admin: port() }));
-        let mut platform = Self {
+        Self {
             backing,
             ports: ports.into_iter().collect(),
             processes: BTreeMap::new(),
             extra,
             logs: TempDir::new().expect("a temporary folder for logs"),
-        };
-        for service in Service::ALL {
-            platform.spawn(service);
         }
-        for service in Service::ALL {
-            platform.ready(service).await;
-        }
-        platform
     }
 
     /// Address of the gateway: `http://127.0.0.1:…`.
@@ -162,13 +207,15 @@ impl Platform {
 
     /// Ends a service at once, as a power cut would (SIGKILL).
     pub async fn kill(&mut self, service: Service) {
-        let mut child = self.processes.remove(&service).expect("a running service");
+        let Process { leash, mut child } = self.processes.remove(&service).expect("a running service");
+        drop(leash);
         child.kill().await.expect("to kill it");
     }
 
     /// Asks a service to stop (SIGTERM) and waits for its end; true when it ended well.
     pub async fn terminate(&mut self, service: Service) -> bool {
-        let mut child = self.processes.remove(&service).expect("a running service");
+        let Process { leash, mut child } = self.processes.remove(&service).expect("a running service");
+        drop(leash);
         let id = child.id().expect("a running process").to_string();
         let status = Command::new("kill").args(["-TERM", &id]).status().await.expect("the kill command");
         assert!(status.success(), "SIGTERM could not be sent");
@@ -189,9 +236,11 @@ impl Platform {
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| {
-                panic!("{}: {error}; run `cargo build --workspace --bins`", service.name())
+                panic!("{}: {error}; build the services' binaries first", service.name())
             });
-        assert!(self.processes.insert(service, child).is_none(), "{} runs already", service.name());
+        let leash = Leash::tie(child.id().expect("a running process"));
+        let before = self.processes.insert(service, Process { leash, child });
+        assert!(before.is_none(), "{} runs already", service.name());
     }
 
     /// Waits until a service says that it is ready.
@@ -267,10 +316,16 @@ impl Platform {
 
     /// Runs a subcommand of a service's binary with the platform's settings; its standard output.
     pub async fn run(&self, service: Service, arguments: &[&str]) -> String {
+        self.run_with(service, arguments, &[]).await
+    }
+
+    /// As [`Platform::run`], with further settings.
+    pub async fn run_with(&self, service: Service, arguments: &[&str], extra: &[(&str, &str)]) -> String {
         let output = Command::new(binary(service))
             .args(arguments)
             .env_clear()
             .envs(self.environment(service))
+            .envs(extra.iter().copied())
             .output()
             .await
             .expect("to run the binary");

@@ -1,39 +1,18 @@
 //! From a scanned code to a closed, rated ticket.
 
-use callboard_e2e_tests::{Client, Platform, World};
+use callboard_e2e_tests::{Platform, World};
 use callboard_proto::fleet::v1::OfferAccepted;
-use callboard_testkit::{PATIENCE, eventually, eventually_some};
+use callboard_testkit::{PATIENCE, eventually};
 use prost::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::events::{heard, only};
-
-/// The id of an employee's open offer on a ticket, as soon as there is one.
-pub async fn offer_of(employee: &Client, ticket: &str) -> String {
-    eventually_some("an offer", PATIENCE, || async {
-        let dispatch = employee.get(&format!("/v1/tickets/{ticket}/dispatch")).await;
-        dispatch.body["ownOfferId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned)
-    })
-    .await
-}
-
-/// Waits until a ticket has a status.
-pub async fn becomes(caller: &Client, ticket: &str, status: &str) -> Value {
-    eventually_some(&format!("the ticket to become {status}"), PATIENCE, || async {
-        let answer = caller.get(&format!("/v1/tickets/{ticket}")).await;
-        (answer.body["status"] == status).then_some(answer.body)
-    })
-    .await
-}
-
-fn id(value: &Value) -> String {
-    value["id"].as_str().expect("an id").to_owned()
-}
+use crate::play::{becomes, id, offer_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_life_of_a_ticket_over_rest() {
-    let platform = Platform::start().await;
-    let world = World::make(&platform, "acme.test").await;
+    let platform = Platform::shared().await;
+    let world = World::make(platform, "acme.test").await;
     let (visitor, nora, max) = (world.visitor().await, world.person("nora").await, world.person("max").await);
 
     // T-2: one answer at a time; T-4: opens only when all required steps are answered.
@@ -100,9 +79,9 @@ async fn the_life_of_a_ticket_over_rest() {
     visitor.get(&format!("/v1/tickets/{ticket}")).await.ok();
 
     // The same life as another backend heard it: each chain once, and what caused what.
-    let tickets = heard(&platform, "tickets", &ticket).await;
-    let fleet = heard(&platform, "fleet", &ticket).await;
-    let ratings = heard(&platform, "ratings", &ticket).await;
+    let tickets = heard(platform, "tickets", &ticket).await;
+    let fleet = heard(platform, "fleet", &ticket).await;
+    let ratings = heard(platform, "ratings", &ticket).await;
     let opened = only(&tickets, "tickets.TicketOpened");
     let made = only(&fleet, "fleet.OffersMade");
     let accepted = only(&fleet, "fleet.OfferAccepted");

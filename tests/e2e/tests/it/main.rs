@@ -1,5 +1,13 @@
 //! The life of a ticket over separate processes, and what must hold when they die.
 
+mod authorisation;
 mod crash;
+mod erasure;
 mod events;
+mod grpc;
+mod isolation;
 mod life;
+mod live;
+mod play;
+mod rush;
+mod sessions;

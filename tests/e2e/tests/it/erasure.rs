@@ -1,0 +1,115 @@
+//! T-11: deleting is final, in every service.
+
+use std::collections::BTreeMap;
+
+use callboard_e2e_tests::{Platform, World};
+use callboard_testkit::{PATIENCE, eventually};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, PgPool, Row};
+
+use crate::play::{accept, asked, becomes, id, offer_of, repair, set_status};
+
+/// Rows of every table of every schema that hold a text anywhere, bytes included.
+async fn holding(database: &PgPool, text: &str) -> BTreeMap<String, i64> {
+    let tables = sqlx::query(
+        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' \
+         and table_schema not in ('pg_catalog', 'information_schema')",
+    )
+    .fetch_all(database)
+    .await
+    .expect("the tables");
+    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut found = BTreeMap::new();
+    for table in tables {
+        let (schema, name): (String, String) = (table.get(0), table.get(1));
+        let sql = format!(
+            "select count(*) from \"{schema}\".\"{name}\" t where strpos(lower(t::text), $1) > 0 or strpos(t::text, $2) > 0"
+        );
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(text.to_lowercase())
+            .bind(&hex)
+            .fetch_one(database)
+            .await
+            .expect("a count");
+        if rows > 0 {
+            found.insert(format!("{schema}.{name}"), rows);
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
+    let platform = Platform::shared().await;
+    let world = World::make(platform, "erasure.test").await;
+    let (visitor, nora, nick, max) = (
+        world.visitor().await,
+        world.person("nora").await,
+        world.person("nick").await,
+        world.person("max").await,
+    );
+    // Words that are nowhere else.
+    let words = ["quokka-title", "quokka-update", "quokka-note", "quokka-reason", "quokka-comment"];
+    let ticket = id(&visitor.post("/v1/tickets", repair(&world, words[0])).await.ok());
+    let offer = offer_of(&nick, &ticket).await;
+    nick.post(&format!("/v1/offers/{offer}:decline"), json!({"reason": words[3]})).await.ok();
+    accept(&nora, &ticket).await;
+    for (text, visibility) in [(words[1], "PUBLIC"), (words[2], "INTERNAL")] {
+        let update = json!({"text": text, "visibility": visibility});
+        nora.post(&format!("/v1/tickets/{ticket}/updates"), update).await.ok();
+    }
+    set_status(&nora, &ticket, "DONE").await;
+    asked(&visitor, &ticket).await;
+    visitor
+        .post(&format!("/v1/tickets/{ticket}/rating:submit"), json!({"score": 2, "comment": words[4]}))
+        .await
+        .ok();
+    becomes(&nora, &ticket, "CLOSED").await;
+    let database = PgPool::connect(&platform.database_url()).await.expect("the database");
+    for word in words {
+        assert!(!holding(&database, word).await.is_empty(), "{word} is somewhere, else this test shows nothing");
+    }
+
+    max.delete(&format!("/v1/tickets/{ticket}")).await.ok();
+    for part in ["", "/updates", "/timeline", "/serviceRecord", "/moves", "/view"] {
+        max.get(&format!("/v1/tickets/{ticket}{part}")).await.problem(404);
+    }
+    eventually("fleet and ratings to purge", PATIENCE, || async {
+        for part in ["/dispatch", "/dispatch/rounds", "/rating"] {
+            let answer = max.get(&format!("/v1/tickets/{ticket}{part}")).await;
+            if answer.status.as_u16() != 404 {
+                return Err(format!("{part}: {}", answer.status));
+            }
+        }
+        Ok(())
+    })
+    .await;
+    max.get(&format!("/v1/offers/{offer}")).await.problem(404);
+    let listed = max.get("/v1/ratings").await.ok();
+    assert!(!listed.to_string().contains(&ticket), "{listed}");
+    assert!(!max.get("/v1/tickets?text=quokka").await.ok().to_string().contains(&ticket));
+
+    for word in words {
+        let left = holding(&database, word).await;
+        assert!(left.is_empty(), "{word} is still in {left:?}");
+    }
+    // What was said, by the ids it is known by: events (retained for their time, without free text), receipts (so
+    // that a late repeat is known as one), and one bare row per context so that late news find it gone.
+    let left = holding(&database, &ticket).await;
+    let unexpected: Vec<&String> = left
+        .keys()
+        .filter(|table| {
+            let name = table.split_once('.').map_or("", |(_, name)| name);
+            !matches!(name, "outbox" | "command_receipt" | "ticket" | "dispatch" | "rating_request")
+        })
+        .collect();
+    assert!(unexpected.is_empty(), "{left:?}");
+    for (table, rows) in &left {
+        if !table.ends_with(".outbox") && !table.ends_with(".command_receipt") {
+            assert_eq!(*rows, 1, "one bare row in {table}");
+        }
+    }
+    // Deleting again, or writing to it, finds nothing.
+    max.delete(&format!("/v1/tickets/{ticket}")).await.problem(404);
+    nora.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Hello?"})).await.problem(404);
+}
