@@ -110,3 +110,24 @@ async fn a_template_is_removed_or_gets_a_device_but_not_both() {
         }
     }
 }
+
+/// Whoever looks before writing is nearly always in time, so the guard itself is asked here.
+#[tokio::test]
+async fn the_database_refuses_a_second_person_of_one_email_address() {
+    let tenant = Tenant::new(Isolation::Off).await;
+    let twin = sqlx::query(
+        "insert into employee select $1, organisation_id, version, names, removed, created_at, updated_at, name,
+         email, role, language, department_ids, team_ids, auth_epoch from employee where id = $2",
+    )
+    .bind(crate::world::new_id())
+    .bind(tenant.admin_id)
+    .execute(&tenant.pool)
+    .await;
+    assert!(twin.unwrap_err().to_string().contains("email_claim_unique"));
+    let swapped = sqlx::query("update employee set department_ids = $1 where id = $2")
+        .bind(serde_json::json!([tenant.admin_id]))
+        .bind(tenant.admin_id)
+        .execute(&tenant.pool)
+        .await;
+    assert!(swapped.unwrap_err().to_string().contains("callboard:NO_SUCH:department"));
+}
