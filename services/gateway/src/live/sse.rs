@@ -73,20 +73,20 @@ struct Opening {
 }
 
 enum State {
-    Opening(Opening),
+    Opening(Box<Opening>),
     Open(Box<Connection>),
 }
 
 impl From<Opening> for Box<State> {
     fn from(opening: Opening) -> Self {
-        Self::new(State::Opening(opening))
+        Self::new(State::Opening(Box::new(opening)))
     }
 }
 
 impl State {
     async fn begin(self: Box<Self>) -> Box<Connection> {
         match *self {
-            Self::Opening(opening) => Box::new(Connection::new(opening).await),
+            Self::Opening(opening) => Box::new(Connection::new(*opening).await),
             Self::Open(connection) => connection,
         }
     }

@@ -21,7 +21,8 @@ use crate::model::tickets::{
 };
 use crate::openapi::{Resource, Route};
 use crate::problem::Problem;
-use crate::views::ticket::{TicketView, view};
+use crate::views::screen::TicketView;
+use crate::views::ticket::view;
 
 impl Patchable for Ticket {
     const WRITABLE: &'static [&'static str] = &["title", "description", "priority", "visibility"];

@@ -2,4 +2,5 @@
 
 pub mod names;
 pub mod part;
+pub mod screen;
 pub mod ticket;
