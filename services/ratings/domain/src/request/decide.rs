@@ -32,7 +32,11 @@ fn observe(
     context: &DecisionContext<'_>,
 ) -> Vec<RequestEvent> {
     let known = state.subject.as_ref();
-    if known.is_some_and(|known| known.version >= subject.version) {
+    // Several events of one step come under one version: CLOSED → DONE by hand is told as opened again, then as done.
+    // The first brings the facts; the DONE behind it must be answered all the same, and is answered once because it
+    // is counted.
+    let is_done = matches!(news, News::Done { .. });
+    if known.is_some_and(|known| known.version > subject.version || known.version == subject.version && !is_done) {
         return Vec::new();
     }
     let mut events = Vec::new();
@@ -81,6 +85,8 @@ fn submit(
     }
     if comment.chars().count() > MAX_COMMENT {
         violations.push(FieldViolation::new("comment", "at most 2,000 characters"));
+    } else if comment.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t')) {
+        violations.push(FieldViolation::new("comment", "no control characters"));
     }
     if !violations.is_empty() {
         return Err(RequestRejection::Invalid(violations));

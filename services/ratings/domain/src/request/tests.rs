@@ -41,6 +41,10 @@ fn employee() -> Principal {
     }))
 }
 
+fn now() -> Timestamp {
+    Timestamp::from_timestamp(1_800_000_000, 0).expect("a moment")
+}
+
 const DEVICE: u128 = 1;
 const CUSTOMER: u128 = 2;
 
@@ -75,7 +79,7 @@ impl World {
 
     fn ask(&mut self, principal: &Principal, command: &RequestCommand) -> Happened {
         let context = DecisionContext {
-            now: Timestamp::from_timestamp(1_800_000_000, 0).expect("a moment"),
+            now: now(),
             principal,
             cause: &Cause::default(),
             command_id: CommandId(Uuid::nil()),
@@ -136,14 +140,16 @@ fn r_1_one_to_five_and_a_comment_of_2000_characters() {
         let refused = world.submit(&code_user(DEVICE), score);
         assert!(matches!(&refused, Err(RequestRejection::Invalid(fields)) if fields[0].field == "score"));
     }
-    let long = RequestCommand::Submit {
-        isolation: Isolation::Off,
-        kind: SubjectKind::Ticket,
-        score: 1,
-        comment: "ü".repeat(2_001),
+    let mut comment = |comment: &str| {
+        let (isolation, kind) = (Isolation::Off, SubjectKind::Ticket);
+        let submit = RequestCommand::Submit { isolation, kind, score: 1, comment: comment.to_owned() };
+        world.ask(&code_user(DEVICE), &submit)
     };
-    let refused = world.ask(&code_user(DEVICE), &long);
-    assert!(matches!(&refused, Err(RequestRejection::Invalid(fields)) if fields[0].field == "comment"));
+    for wrong in ["ü".repeat(2_001).as_str(), "nul\0", "bell\u{7}"] {
+        let refused = comment(wrong);
+        assert!(matches!(&refused, Err(RequestRejection::Invalid(fields)) if fields[0].field == "comment"));
+    }
+    comment("two\nlines").expect("rated");
 }
 
 #[test]
@@ -198,6 +204,29 @@ fn r_3_after_reopening_and_a_new_done_the_new_rating_replaces_the_old() {
     let events = world.submit(&code_user(DEVICE), 5).expect("rated again");
     assert!(matches!(events[..], [RequestEvent::Submitted { previous_score: 2, .. }]));
     assert_eq!(world.state.given.as_ref().map(|given| given.score), Some(5));
+}
+
+#[test]
+fn r_3_opened_again_and_done_in_one_step_is_asked_again() {
+    let mut world = World::done();
+    world.tell(News::Over);
+    // CLOSED → DONE by hand is told twice under one version, with the facts after it: opened again, then done.
+    world.subject.version += 1;
+    world.subject.done_round += 1;
+    let subject = Arc::new(world.subject.clone());
+    let system = Principal::system(Uuid::nil().into());
+    for (news, last) in [
+        (News::Over, RequestEvent::Observed { subject: Arc::clone(&subject) }),
+        (News::Done { switched_on: true }, RequestEvent::Requested { at: now() }),
+    ] {
+        let command = RequestCommand::Observe { subject: Arc::clone(&subject), news };
+        assert_eq!(world.ask(&system, &command).expect("news").last(), Some(&last));
+        // Each of them again changes nothing.
+        assert_eq!(world.ask(&system, &command), Ok(vec![]));
+    }
+    let late = RequestCommand::Observe { subject, news: News::Over };
+    assert_eq!(world.ask(&system, &late), Ok(vec![]), "the first of the two again, after the second");
+    world.submit(&code_user(DEVICE), 5).expect("rated again");
 }
 
 #[test]
