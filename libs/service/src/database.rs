@@ -51,12 +51,28 @@ impl DatabaseError {
 /// What a caller is told when a query failed: UNAVAILABLE where trying again helps, else INTERNAL. Texts of the
 /// database stay in the log.
 pub fn refusal(error: sqlx::Error) -> Refusal {
+    if is_away(&error) {
+        tracing::warn!(%error, "the database cannot be reached");
+        Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now")
+    } else {
+        Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string())
+    }
+}
+
+/// True when the server could not be asked or went away over the question, as at a restart or fail-over.
+fn is_away(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-            tracing::warn!(%error, "the database cannot be reached");
-            Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now")
-        }
-        error => Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string()),
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        // A connection that ended in the middle of an answer.
+        | sqlx::Error::Protocol(_) => true,
+        // Class 08: connection. 57P01 to 57P03: shut down, crashed, not up yet. 53300: too many connections.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "53300")
+        }),
+        _ => false,
     }
 }
 

@@ -124,11 +124,23 @@ pub struct Report {
     pub metadata: HashMap<String, String>,
 }
 
-/// Reads a status back. A client-side timeout, which tonic reports as `Cancelled`, is told as what it is.
+/// What is said of a connection that broke under a call.
+const BROKE_OFF: &str = "the service behind it broke off; whether the work was done is unknown";
+
+/// Reads a status back. A client-side timeout, which tonic reports as `Cancelled`, is told as what it is; so is a
+/// connection that broke under the call, which tonic reports as `Unknown`, `Internal` or `Cancelled`: the process
+/// behind it died, and another try under the same request id finds the next one.
 pub fn report(status: &Status) -> Report {
     let details = status.get_error_details();
     let timed_out = status.code() == Code::Cancelled && status.message().contains("Timeout expired");
-    let kind = if timed_out { ErrorKind::DeadlineExceeded } else { kind(status.code()) };
+    // What came over the wire has no source: this was made on this side of it.
+    let broke_off = std::error::Error::source(status).is_some()
+        && matches!(kind(status.code()), ErrorKind::Internal | ErrorKind::Cancelled);
+    let kind = match (timed_out, broke_off) {
+        (true, _) => ErrorKind::DeadlineExceeded,
+        (false, true) => ErrorKind::Unavailable,
+        (false, false) => kind(status.code()),
+    };
     let (reason, domain, metadata) = match details.error_info() {
         Some(info) => (info.reason.clone(), info.domain.clone(), info.metadata.clone()),
         None => (default_reason(kind).to_owned(), String::new(), HashMap::new()),
@@ -139,7 +151,8 @@ pub fn report(status: &Status) -> Report {
         bad.field_violations.iter().map(violation).collect()
     });
     let retry_after = details.retry_info().and_then(|info| info.retry_delay);
-    Report { kind, reason, domain, message: status.message().to_owned(), violations, retry_after, metadata }
+    let message = if kind == ErrorKind::Unavailable && broke_off { BROKE_OFF } else { status.message() };
+    Report { kind, reason, domain, message: message.to_owned(), violations, retry_after, metadata }
 }
 
 /// The reason where none is given: the name of the code.
@@ -188,6 +201,15 @@ mod tests {
             assert_eq!((read.kind, read.reason.as_str()), (kind, "SOME_REASON"));
             assert_eq!(read.domain, "callboard.tickets");
         }
+    }
+
+    #[test]
+    fn a_connection_that_broke_under_a_call_is_unavailable_and_not_our_fault() {
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let read = report(&Status::from_error(Box::new(broken)));
+        assert_eq!((read.kind, read.reason.as_str()), (ErrorKind::Unavailable, "UNAVAILABLE"));
+        assert!(!read.message.contains("pipe"), "{}", read.message);
+        assert_eq!(report(&Status::internal("said so")).kind, ErrorKind::Internal);
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl Platform {
         Self::on(Backing::Shared(database, fresh_nats().await), extra)
     }
 
+    /// As [`Platform::prepare`], on these servers.
+    pub fn prepare_on(postgres: Postgres, nats: Nats, extra: Vec<(Service, String, String)>) -> Self {
+        Self::on(Backing::Own(Box::new(postgres), Box::new(nats)), extra)
+    }
+
     /// Starts every service and waits until all are ready.
     pub async fn up(mut self) -> Self {
         for service in Service::ALL {
@@ -222,10 +227,14 @@ impl Platform {
         child.wait().await.expect("its end").success()
     }
 
+    /// The process id of a running service.
+    pub fn process_id(&self, service: Service) -> u32 {
+        self.processes.get(&service).and_then(|process| process.child.id()).expect("a running service")
+    }
+
     /// Starts a service that was ended, without waiting.
     pub fn spawn(&mut self, service: Service) {
-        let log = self.logs.path().join(format!("{}.log", service.name()));
-        let log = File::options().create(true).append(true).open(log).expect("a log file");
+        let log = File::options().create(true).append(true).open(self.log_path(service)).expect("a log file");
         let child = Command::new(binary(service))
             .arg("serve")
             .env_clear()
@@ -263,10 +272,13 @@ impl Platform {
 
     /// The end of what a service has logged.
     pub fn log(&self, service: Service) -> String {
-        let path = self.logs.path().join(format!("{}.log", service.name()));
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = std::fs::read_to_string(self.log_path(service)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn log_path(&self, service: Service) -> PathBuf {
+        self.logs.path().join(format!("{}.log", service.name()))
     }
 
     fn environment(&self, service: Service) -> Vec<(String, String)> {
@@ -321,6 +333,22 @@ impl Platform {
 
     /// As [`Platform::run`], with further settings.
     pub async fn run_with(&self, service: Service, arguments: &[&str], extra: &[(&str, &str)]) -> String {
+        match self.try_run(service, arguments, extra).await {
+            Ok(text) => text,
+            Err(error) => panic!("{} {arguments:?}: {error}", service.name()),
+        }
+    }
+
+    /// As [`Platform::run_with`], for what may fail.
+    ///
+    /// # Errors
+    /// All that the process wrote, when it did not end well.
+    pub async fn try_run(
+        &self,
+        service: Service,
+        arguments: &[&str],
+        extra: &[(&str, &str)],
+    ) -> Result<String, String> {
         let output = Command::new(binary(service))
             .args(arguments)
             .env_clear()
@@ -330,21 +358,38 @@ impl Platform {
             .await
             .expect("to run the binary");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "{} {arguments:?}: {text}{}",
-            service.name(),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        text
+        if output.status.success() {
+            Ok(text)
+        } else {
+            Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+        }
     }
 }
 
-/// The binary beside the test's own: `target/<profile>/callboard-<service>`.
+impl Drop for Platform {
+    /// The logs of a failed test say why.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for service in Service::ALL {
+                let text = std::fs::read_to_string(self.log_path(service)).unwrap_or_default();
+                let told = text.lines().filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\""));
+                for line in told.take(40) {
+                    #[expect(clippy::print_stderr, reason = "for whoever reads the failed test")]
+                    {
+                        eprintln!("{}: {line}", service.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The binary beside this one, or beside the folder of a test: `target/<profile>/callboard-<service>`.
 fn binary(service: Service) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let folder = test.ancestors().nth(2).expect("target/<profile>");
-    folder.join(format!("callboard-{}", service.name()))
+    let own = std::env::current_exe().expect("the test's own path");
+    let name = format!("callboard-{}", service.name());
+    let mut folders = own.ancestors().skip(1).take(2).map(|folder| folder.join(&name));
+    folders.find(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(name))
 }
 
 fn port() -> u16 {

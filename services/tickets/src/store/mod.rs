@@ -35,13 +35,8 @@ impl From<ReadError> for Refusal {
     /// A database that is away is `UNAVAILABLE`, since trying again helps; all else is our fault.
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
-                tracing::warn!(%error, "cannot read");
-                Self::new(ErrorKind::Unavailable, "UNAVAILABLE", "not now")
-            }
-            ReadError::Sql(_) | ReadError::Corrupt(_) => {
-                Self::new(ErrorKind::Internal, "INTERNAL", error.to_string())
-            }
+            ReadError::Sql(error) => callboard_service::database::refusal(error),
+            ReadError::Corrupt(_) => Self::new(ErrorKind::Internal, "INTERNAL", error.to_string()),
         }
     }
 }

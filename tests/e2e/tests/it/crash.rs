@@ -1,9 +1,8 @@
-//! Services die at random while lives are played. Afterwards, read from the databases and the streams and not from the
-//! services' word: every acknowledged command is there, and every chain has completed exactly once.
+//! Services and servers die while lives are played. Afterwards, read from the databases and the streams and not from
+//! the services' word: every acknowledged command is there, and every chain has completed exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use callboard_e2e_tests::{Answer, Client, Platform, Service, World};
 use callboard_kernel::{IdGenerator, RandomIds};
@@ -38,7 +37,21 @@ struct Played {
 struct Tally {
     acknowledged: AtomicUsize,
     news: Notify,
-    done: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Tally {
+    /// Waits for so many more acknowledged calls; false when the players are done before.
+    async fn acknowledges(&self, more: usize) -> bool {
+        let wanted = self.acknowledged.load(Ordering::SeqCst) + more;
+        while !self.over.load(Ordering::SeqCst) {
+            if self.acknowledged.load(Ordering::SeqCst) >= wanted {
+                return true;
+            }
+            self.news.notified().await;
+        }
+        false
+    }
 }
 
 /// Calls until an answer comes that says what happened: a repeat under the same key is harmless.
@@ -48,8 +61,8 @@ async fn insist(caller: &Client, tally: &Tally, method: Method, path: &str, body
         let sent =
             caller.try_call(method.clone(), path, (method != Method::GET).then(|| body.clone()), &key).await;
         match sent {
-            // Not now, not yet known to another context, or somebody was faster: all of them end.
-            Ok(answer) if matches!(answer.status.as_u16(), 401 | 404 | 409 | 412 | 429 | 500..=599) => {
+            // Not now. Any other answer is for good, whatever dies meanwhile.
+            Ok(answer) if matches!(answer.status.as_u16(), 429 | 503 | 504) => {
                 Err(format!("{}: {}", answer.status, answer.body))
             }
             Ok(answer) => Ok(answer),
@@ -111,58 +124,101 @@ async fn is(caller: &Client, ticket: &str, status: &str) {
     .await;
 }
 
-/// Kills a service after every few acknowledged calls and starts it again, until the players are done.
-async fn havoc(platform: &mut Platform, tally: &Tally, random: &mut StdRng) -> BTreeMap<Service, usize> {
-    let mut killed = BTreeMap::new();
-    let mut next = CALLS_PER_KILL;
-    while tally.done.load(Ordering::SeqCst) < PLAYERS {
-        tally.news.notified().await;
-        if tally.acknowledged.load(Ordering::SeqCst) >= next {
-            let victim = Service::ALL[random.random_range(0..Service::ALL.len())];
-            platform.kill(victim).await;
-            platform.spawn(victim);
-            *killed.entry(victim).or_default() += 1;
-            next = tally.acknowledged.load(Ordering::SeqCst) + CALLS_PER_KILL;
+/// Plays lives, each player one after another, while something breaks; then looks at what is left of it all.
+async fn play(
+    mut platform: Platform,
+    players: usize,
+    lives: usize,
+    havoc: impl AsyncFnOnce(&mut Platform, &Tally),
+) {
+    let world = World::make(&platform, "crash.test").await;
+    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
+    let tally = Tally::default();
+    let all = join_all((0..players).map(|player| {
+        let (world, visitor, nora, tally) = (&world, &visitor, &nora, &tally);
+        async move {
+            let mut played = Vec::new();
+            for number in 0..lives {
+                let score = i64::try_from((player + number) % 5 + 1).expect("a score");
+                played.push(life(world, visitor, nora, tally, score).await);
+            }
+            played
         }
+    }));
+    let playing = async {
+        let played: Vec<Played> = all.await.into_iter().flatten().collect();
+        tally.over.store(true, Ordering::SeqCst);
+        tally.news.notify_one();
+        played
+    };
+    let (played, ()) = tokio::join!(playing, havoc(&mut platform, &tally));
+    for service in Service::ALL {
+        platform.ready(service).await;
     }
-    killed
+    let database = PgPool::connect(&platform.database_url()).await.expect("the database");
+    settled(&database).await;
+    every_command_is_there(&database, &played).await;
+    every_event_was_published_once(&platform, &database).await;
+    every_chain_is_complete(&platform, &played).await;
 }
 
+/// Kills a service after every few acknowledged calls and starts it again, until the players are done.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_chain_completes_exactly_once_while_services_die() {
     let seed: u64 =
         std::env::var("CALLBOARD_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     println!("CALLBOARD_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let mut platform = Platform::start_on_own_servers().await;
-    let world = World::make(&platform, "crash.test").await;
-    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
-    let tally = Arc::new(Tally::default());
-    let players = join_all((0..PLAYERS).map(|player| {
-        let (world, visitor, nora, tally) = (&world, &visitor, &nora, Arc::clone(&tally));
-        async move {
-            let mut lives = Vec::new();
-            for number in 0..LIVES {
-                let score = i64::try_from((player + number) % 5 + 1).expect("a score");
-                lives.push(life(world, visitor, nora, &tally, score).await);
-            }
-            tally.done.fetch_add(1, Ordering::SeqCst);
-            tally.news.notify_one();
-            lives
+    play(Platform::start().await, PLAYERS, LIVES, async |platform, tally| {
+        let mut killed: BTreeMap<Service, usize> = BTreeMap::new();
+        while tally.acknowledges(CALLS_PER_KILL).await {
+            let victim = Service::ALL[random.random_range(0..Service::ALL.len())];
+            platform.kill(victim).await;
+            platform.spawn(victim);
+            *killed.entry(victim).or_default() += 1;
         }
-    }));
-    let (lives, killed) = tokio::join!(players, havoc(&mut platform, &tally, &mut random));
-    let lives: Vec<Played> = lives.into_iter().flatten().collect();
-    println!("killed: {killed:?}");
-    assert!(killed.values().sum::<usize>() >= 5, "enough was killed to mean something: {killed:?}");
-    for service in Service::ALL {
-        platform.ready(service).await;
-    }
-    let database = PgPool::connect(&platform.database_url()).await.expect("the database");
-    settled(&database).await;
-    every_command_is_there(&database, &lives).await;
-    every_event_was_published_once(&platform, &database).await;
-    every_chain_is_complete(&platform, &lives).await;
+        println!("killed: {killed:?}");
+        assert!(killed.values().sum::<usize>() >= 5, "enough was killed to mean something: {killed:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_chain_completes_exactly_once_while_nats_dies() {
+    play(Platform::start().await, 2, 3, async |platform, tally| {
+        for _ in 0..2 {
+            assert!(tally.acknowledges(5).await, "lives go on");
+            platform.nats().kill().await.expect("to kill NATS");
+            // Calls that need no event are still answered.
+            assert!(tally.acknowledges(1).await, "commands are taken without NATS");
+            platform.nats().restart().await.expect("NATS again");
+        }
+    })
+    .await;
+}
+
+/// The worst that can happen to NATS: it comes back without its files. Postgres is the truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_chain_completes_exactly_once_though_nats_loses_everything() {
+    play(Platform::start().await, 2, 2, async |platform, tally| {
+        assert!(tally.acknowledges(8).await, "lives go on");
+        platform.nats().kill().await.expect("to kill NATS");
+        std::fs::remove_dir_all(platform.nats().store_dir()).expect("to lose the streams");
+        platform.nats().restart().await.expect("NATS again");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_chain_completes_exactly_once_while_postgres_dies() {
+    play(Platform::start_on_own_servers().await, 2, 3, async |platform, tally| {
+        for _ in 0..2 {
+            assert!(tally.acknowledges(6).await, "lives go on");
+            platform.postgres().kill().await.expect("to kill Postgres");
+            platform.postgres().restart().await.expect("Postgres again");
+        }
+    })
+    .await;
 }
 
 const CONTEXTS: [&str; 4] = ["directory", "tickets", "fleet", "ratings"];

@@ -22,7 +22,7 @@ async fn the_life_of_a_ticket_over_rest() {
     let answered =
         visitor.put(&format!("/v1/tickets/{ticket}/answers/what"), json!({"text": "No coffee"})).await.ok();
     assert_eq!(answered["missingSteps"], json!(["part"]));
-    assert_eq!(visitor.post(&format!("/v1/tickets/{ticket}:submit"), json!({})).await.status.as_u16(), 400);
+    visitor.post(&format!("/v1/tickets/{ticket}:submit"), json!({})).await.problem(409);
     assert_eq!(
         nora.get(&format!("/v1/tickets/{ticket}/dispatch")).await.status.as_u16(),
         404,
@@ -31,7 +31,8 @@ async fn the_life_of_a_ticket_over_rest() {
     visitor.put(&format!("/v1/tickets/{ticket}/answers/part"), json!({"choice": "pump"})).await.ok();
     let opened = visitor.post(&format!("/v1/tickets/{ticket}:submit"), json!({})).await.ok();
     assert_eq!((&opened["status"], &opened["visibility"]), (&json!("OPEN"), &json!("PUBLIC")));
-    assert_eq!((&opened["number"], &opened["title"]), (&json!(1), &json!("No coffee")));
+    assert_eq!(opened["title"], "No coffee");
+    assert!(opened["number"].as_i64() > Some(0), "T-14, gaps are allowed: {}", opened["number"]);
 
     // F-2: the meta team's local team of the customer, and nobody else.
     let offer = offer_of(&nora, &ticket).await;

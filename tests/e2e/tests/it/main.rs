@@ -8,6 +8,7 @@ mod grpc;
 mod isolation;
 mod life;
 mod live;
+mod operations;
 mod play;
 mod rush;
 mod sessions;

@@ -174,6 +174,7 @@ fn letter(code: Code) -> String {
         Code::NotFound => "h".to_owned(),
         Code::Unauthenticated => "u".to_owned(),
         Code::FailedPrecondition => "f".to_owned(),
+        Code::InvalidArgument => "i".to_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -218,6 +219,7 @@ fn status_letter(status: u16) -> String {
         401 => "u".to_owned(),
         403 => "d".to_owned(),
         404 => "h".to_owned(),
+        400 => "i".to_owned(),
         409 => "f".to_owned(),
         other => other.to_string(),
     }
