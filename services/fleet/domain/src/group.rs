@@ -16,8 +16,9 @@ pub const MAX_GROUPS: usize = 20;
 pub const MAX_MEMBERS: usize = 1_500;
 /// Characters of a name.
 pub const MAX_NAME: usize = 200;
-/// The most workers a ticket may ask for (F-7).
-pub const MAX_REQUIRED_WORKERS: u32 = 1_000;
+/// The most workers of one ticket, also where the group sets no limit (F-7). What is told of those involved names them
+/// all, before and after; so many keep it below 64 KiB.
+pub const MAX_WORKERS: u32 = 750;
 /// The shortest lifetime of an offer and time to escalation (F-9): less is a slip of the unit.
 pub const MIN_PERIOD: TimeDelta = TimeDelta::seconds(1);
 /// The longest lifetime of an offer and time to escalation (F-9).
@@ -71,9 +72,11 @@ impl Group {
         let length = self.name.chars().count();
         if length == 0 || length > MAX_NAME {
             violations.push(FieldViolation::new("group.name", "1 to 200 characters"));
+        } else if self.name.chars().any(char::is_control) {
+            violations.push(FieldViolation::new("group.name", "one line, no control characters"));
         }
-        if self.required_workers > MAX_REQUIRED_WORKERS {
-            violations.push(FieldViolation::new("group.required_workers", "0 (unlimited) to 1,000 (F-7)"));
+        if self.required_workers > MAX_WORKERS {
+            violations.push(FieldViolation::new("group.required_workers", "0 (unlimited) to 750 (F-7)"));
         }
         for (field, period) in [
             ("group.offer_lifetime", self.offer_lifetime),
@@ -370,7 +373,7 @@ mod tests {
     fn limits_of_groups_name_the_field() {
         let wrong = Group {
             name: String::new(),
-            required_workers: 1_001,
+            required_workers: MAX_WORKERS + 1,
             offer_lifetime: Some(TimeDelta::milliseconds(1)),
             escalate_after: Some(TimeDelta::days(367)),
             ..group(1)
@@ -385,6 +388,9 @@ mod tests {
             fields,
             ["group.name", "group.required_workers", "group.offer_lifetime", "group.escalate_after"]
         );
+        let lines = GroupSetCommand::Put(Group { name: "Two\nlines".into(), ..group(1) });
+        let refused = ask(&mut of(&[]), Role::Moderator, &lines);
+        assert!(matches!(refused, Err(GroupSetRejection::Invalid(fields)) if fields[0].field == "group.name"));
         let mut full = of(&(1..=20).collect::<Vec<_>>());
         let one_more = GroupSetCommand::Put(group(21));
         assert_eq!(ask(&mut full, Role::Moderator, &one_more), Err(GroupSetRejection::TooManyGroups));

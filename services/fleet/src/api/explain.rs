@@ -30,7 +30,9 @@ pub const fn text(language: Language, reason: Option<LeftOutReason>) -> &'static
         (Language::De, Some(LeftOutReason::NotVisible)) => {
             "Darf das Ticket nicht sehen: Es gehört zu anderen Abteilungen."
         }
-        (Language::En, Some(LeftOutReason::Involved)) => "Was already involved, or the ticket had all it needs.",
+        (Language::En, Some(LeftOutReason::Involved)) => {
+            "Was already involved, or the ticket had all it needs."
+        }
         (Language::De, Some(LeftOutReason::Involved)) => {
             "War schon beteiligt, oder das Ticket hatte schon alle, die es braucht."
         }
@@ -48,7 +50,9 @@ pub const fn text(language: Language, reason: Option<LeftOutReason>) -> &'static
         }
         (Language::En, Some(LeftOutReason::Removed)) => "Has left the organisation.",
         (Language::De, Some(LeftOutReason::Removed)) => "Hat die Organisation verlassen.",
-        (Language::En, Some(LeftOutReason::OtherLocalTeam)) => "Is in a local team that serves other customers.",
+        (Language::En, Some(LeftOutReason::OtherLocalTeam)) => {
+            "Is in a local team that serves other customers."
+        }
         (Language::De, Some(LeftOutReason::OtherLocalTeam)) => {
             "Ist in einem lokalen Team, das andere Kunden betreut."
         }

@@ -5,11 +5,13 @@ use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState
 use callboard_kernel::{EmployeeId, FieldViolation, Principal, Refusal, TicketId, Version};
 use callboard_proto::fleet::v1 as proto;
 use callboard_proto::fleet::v1::fleet_service_server::FleetService;
+use callboard_service::Mutation;
 use callboard_service::convert::to_proto_time;
 use callboard_service::database::refusal;
 use callboard_service::error::IntoStatus;
-use callboard_service::request::{self, decode_page_token, encode_page_token, page_size, parse_id, parse_optional_id};
-use callboard_service::Mutation;
+use callboard_service::request::{
+    self, decode_page_token, encode_page_token, page_size, parse_id, parse_optional_id,
+};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -34,7 +36,12 @@ fn proto_offer(stored: &StoredOffer) -> proto::Offer {
 }
 
 /// The newest offer of an employee, out of a state.
-fn offer_of(state: &DispatchState, ticket: Uuid, employee: EmployeeId, version: Version) -> Option<proto::Offer> {
+fn offer_of(
+    state: &DispatchState,
+    ticket: Uuid,
+    employee: EmployeeId,
+    version: Version,
+) -> Option<proto::Offer> {
     state.offers.get(&employee).map(|offer| convert::offer(ticket, offer, version))
 }
 
@@ -146,7 +153,8 @@ impl FleetApi {
             page_token: String::new(),
             ..message.clone()
         });
-        let after: Option<OfferCursor> = decode_page_token(&message.page_token, query, self.reads.clock.now())?;
+        let after: Option<OfferCursor> =
+            decode_page_token(&message.page_token, query, self.reads.clock.now())?;
         let employee = match ticket {
             Some(ticket) => {
                 self.reads.ticket_for_employee(&principal, ticket).await?;
@@ -293,8 +301,12 @@ impl FleetApi {
         let query = request::fingerprint(&message.ticket_id);
         let below: Option<i32> = decode_page_token(&message.page_token, query, self.reads.clock.now())?;
         self.reads.ticket_for_employee(&principal, ticket).await?;
-        let mut found =
-            self.reads.queries.rounds(principal.organisation, ticket, below, size + 1).await.map_err(refusal)?;
+        let mut found = self
+            .reads
+            .queries
+            .rounds(principal.organisation, ticket, below, size + 1)
+            .await
+            .map_err(refusal)?;
         let more = found.len() > size as usize;
         found.truncate(size as usize);
         let next_page_token = match found.last().filter(|_| more) {

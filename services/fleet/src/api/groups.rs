@@ -57,7 +57,10 @@ impl GroupApi {
         Ok(proto::ListGroupsResponse { groups: all(template, &state, version) })
     }
 
-    async fn put(&self, request: &Request<proto::PutGroupRequest>) -> Result<proto::PutGroupResponse, Refusal> {
+    async fn put(
+        &self,
+        request: &Request<proto::PutGroupRequest>,
+    ) -> Result<proto::PutGroupResponse, Refusal> {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "PutGroup", &message.request_id)?;
         let wanted = message.group.as_ref().ok_or_else(|| Refusal::field("group", "is required"))?;
@@ -92,12 +95,9 @@ impl GroupApi {
         let mutation = mutation.expecting("etag", &message.etag)?;
         self.admit(&mutation.principal, template).await?;
         mutation
-            .ask(
-                &self.group_sets,
-                group_set_id(template),
-                GroupSetCommand::Delete(group),
-                |_, _, _| proto::DeleteGroupResponse {},
-            )
+            .ask(&self.group_sets, group_set_id(template), GroupSetCommand::Delete(group), |_, _, _| {
+                proto::DeleteGroupResponse {}
+            })
             .await
     }
 
@@ -213,7 +213,7 @@ fn read_group(wanted: &proto::Group) -> Result<(TemplateId, Group), Refusal> {
         violations.push(FieldViolation::new("group.strategy", "must be a known strategy"));
     }
     let required_workers = u32::try_from(wanted.required_workers).unwrap_or_else(|_| {
-        violations.push(FieldViolation::new("group.required_workers", "0 (unlimited) to 1,000 (F-7)"));
+        violations.push(FieldViolation::new("group.required_workers", "0 (unlimited) to 750 (F-7)"));
         0
     });
     let group = Group {

@@ -203,12 +203,8 @@ impl DirectoryHandler {
         let organisation = event.organisation;
         let mut after = None;
         loop {
-            let page = self
-                .planner
-                .queries
-                .holdings(organisation, employee, after, PAGE)
-                .await
-                .map_err(not_now)?;
+            let page =
+                self.planner.queries.holdings(organisation, employee, after, PAGE).await.map_err(not_now)?;
             after = page.last().copied();
             let mut holders: Vec<EmployeeId> = page.iter().map(|(_, employee)| (*employee).into()).collect();
             holders.sort_unstable();

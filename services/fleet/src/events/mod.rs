@@ -38,5 +38,7 @@ async fn review(
     };
     let command = DispatchCommand::Review { employee, standing };
     let principal = Principal::system(event.organisation);
-    callboard_service::reaction::give(dispatches, ticket, command, id.into(), principal, cause).await.map(|_| ())
+    callboard_service::reaction::give(dispatches, ticket, command, id.into(), principal, cause)
+        .await
+        .map(|_| ())
 }

@@ -181,7 +181,10 @@ pub fn of_groups(step: &Step<'_, GroupSet>) -> Vec<Event> {
                 // Names stay home.
                 groups: groups
                     .iter()
-                    .map(|known| proto::Group { name: String::new(), ..group(template, known, step.meta.version) })
+                    .map(|known| proto::Group {
+                        name: String::new(),
+                        ..group(template, known, step.meta.version)
+                    })
                     .collect(),
             };
             outbound(step.meta, index, &message)

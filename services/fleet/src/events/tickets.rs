@@ -42,12 +42,16 @@ impl TicketsHandler {
         let (facts, meaning) = match event.kind.as_str() {
             proto::TicketOpened::TYPE => (decode::<proto::TicketOpened>(event)?.ticket, Meaning::Opened),
             proto::TicketAssigned::TYPE => (decode::<proto::TicketAssigned>(event)?.ticket, Meaning::Facts),
-            proto::TicketUnassigned::TYPE => (decode::<proto::TicketUnassigned>(event)?.ticket, Meaning::Facts),
+            proto::TicketUnassigned::TYPE => {
+                (decode::<proto::TicketUnassigned>(event)?.ticket, Meaning::Facts)
+            }
             proto::TicketStarted::TYPE => (decode::<proto::TicketStarted>(event)?.ticket, Meaning::Facts),
             proto::TicketDone::TYPE => (decode::<proto::TicketDone>(event)?.ticket, Meaning::Facts),
             proto::TicketClosed::TYPE => (decode::<proto::TicketClosed>(event)?.ticket, Meaning::Facts),
             proto::TicketCancelled::TYPE => (decode::<proto::TicketCancelled>(event)?.ticket, Meaning::Facts),
-            proto::TicketReopened::TYPE => (decode::<proto::TicketReopened>(event)?.ticket, Meaning::Reopened),
+            proto::TicketReopened::TYPE => {
+                (decode::<proto::TicketReopened>(event)?.ticket, Meaning::Reopened)
+            }
             proto::TicketVisibilityChanged::TYPE => {
                 (decode::<proto::TicketVisibilityChanged>(event)?.ticket, Meaning::Facts)
             }

@@ -6,8 +6,8 @@ use callboard_journal::DueTimer;
 use callboard_kernel::{Cause, Principal, TicketId};
 use callboard_service::reaction::give;
 
-use super::outbound::{ESCALATE, EXPIRE};
 use super::Planner;
+use super::outbound::{ESCALATE, EXPIRE};
 use crate::{Dispatches, not_now};
 
 /// Fires fleet's timers.
@@ -53,7 +53,8 @@ impl TimerHandler {
         let Some(view) = queries.dispatch(timer.organisation, id).await? else { return Ok(None) };
         let below = i32::try_from(round).ok().and_then(|round| round.checked_add(1));
         let rounds = queries.rounds(timer.organisation, id, below, 1).await?;
-        let Some(group) = rounds.first().filter(|made| made.number == round).and_then(|made| made.group) else {
+        let Some(group) = rounds.first().filter(|made| made.number == round).and_then(|made| made.group)
+        else {
             return Ok(None);
         };
         self.planner.next(timer.organisation, &view.ticket, group).await

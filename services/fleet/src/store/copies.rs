@@ -71,7 +71,12 @@ impl Copies {
     }
 
     /// Keeps an organisation. True when it was news.
-    pub async fn keep_organisation(&self, id: OrganisationId, version: i64, isolation: Isolation) -> Sql<bool> {
+    pub async fn keep_organisation(
+        &self,
+        id: OrganisationId,
+        version: i64,
+        isolation: Isolation,
+    ) -> Sql<bool> {
         let done = sqlx::query(
             "insert into known_organisation (id, version, isolation) values ($1, $2, $3)
              on conflict (id) do update set version = excluded.version, isolation = excluded.isolation
@@ -112,7 +117,13 @@ impl Copies {
     }
 
     /// Keeps a team; `removed`: it serves nobody any more.
-    pub async fn keep_team(&self, organisation: OrganisationId, id: Uuid, version: i64, removed: bool) -> Sql<()> {
+    pub async fn keep_team(
+        &self,
+        organisation: OrganisationId,
+        id: Uuid,
+        version: i64,
+        removed: bool,
+    ) -> Sql<()> {
         self.keep_plain("known_team", organisation, id, version, removed).await
     }
 
@@ -215,7 +226,11 @@ impl Copies {
     }
 
     /// These employees, as far as they are known; those who left included.
-    pub async fn employees(&self, organisation: OrganisationId, ids: &[EmployeeId]) -> Sql<Vec<EmployeeCopy>> {
+    pub async fn employees(
+        &self,
+        organisation: OrganisationId,
+        ids: &[EmployeeId],
+    ) -> Sql<Vec<EmployeeCopy>> {
         let rows: Vec<EmployeeRow> = sqlx::query_as(
             "select id, department_ids, team_ids, removed from known_employee
              where organisation_id = $1 and id = any($2)",

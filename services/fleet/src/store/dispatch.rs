@@ -97,7 +97,8 @@ impl Mapping for DispatchMapping {
             Some(row) => root_state(row)?,
             None => DispatchState::default(),
         };
-        let mut offers: Vec<Offer> = rows.of(&OFFER).iter().map(|row| offer(row)).collect::<Result<_, _>>()?;
+        let mut offers: Vec<Offer> =
+            rows.of(&OFFER).iter().map(|row| offer(row)).collect::<Result<_, _>>()?;
         // The newest offer of an employee is that of the highest round.
         offers.sort_by_key(|offer| offer.round);
         for offer in offers {
@@ -110,7 +111,8 @@ impl Mapping for DispatchMapping {
             .iter()
             .map(|row| assignment(row).map(|assignment| (assignment.employee, assignment)))
             .collect::<Result<BTreeMap<_, _>, _>>()?;
-        state.rounds = rows.of(&ROUND).iter().map(|row| round(row).map(Arc::new)).collect::<Result<_, _>>()?;
+        state.rounds =
+            rows.of(&ROUND).iter().map(|row| round(row).map(Arc::new)).collect::<Result<_, _>>()?;
         state.rounds.sort_by_key(|round| round.number);
         Ok(state)
     }
@@ -121,7 +123,9 @@ impl Mapping for DispatchMapping {
             change_rows(&mut rows, step.meta, step.before, event);
         }
         let (events, timers) = outbound::of_dispatch(step);
-        Ok(Record { rows, events, timers })
+        // T-11: reasons of declines stand in earlier answers.
+        let erases = step.after.deleted && !step.before.deleted;
+        Ok(Record { rows, events, timers, erases })
     }
 }
 
@@ -150,9 +154,12 @@ fn change_rows(rows: &mut Vec<RowChange>, meta: &StepMeta, before: &DispatchStat
                     .chain(replaced)
                     .map(|offer| RowChange::Delete(&OFFER, vec![offer.id.uuid().into()])),
             );
-            rows.extend(before.assignments.keys().map(|employee| {
-                RowChange::Delete(&ASSIGNMENT, vec![id.into(), employee.uuid().into()])
-            }));
+            rows.extend(
+                before
+                    .assignments
+                    .keys()
+                    .map(|employee| RowChange::Delete(&ASSIGNMENT, vec![id.into(), employee.uuid().into()])),
+            );
             rows.extend(
                 before
                     .rounds

@@ -59,15 +59,19 @@ impl Mapping for GroupSetMapping {
         let mut rows = vec![RowChange::Put(&GROUP_SET, vec![id.into()])];
         for event in step.events {
             let GroupSetEvent::Changed { groups } = event;
-            let gone = step.before.groups.iter().filter(|known| groups.iter().all(|group| group.id != known.id));
+            let gone =
+                step.before.groups.iter().filter(|known| groups.iter().all(|group| group.id != known.id));
             rows.extend(
                 gone.map(|group| RowChange::Delete(&OFFER_GROUP, vec![id.into(), group.id.uuid().into()])),
             );
             rows.extend(
-                groups.iter().zip(0..).map(|(group, place)| RowChange::Put(&OFFER_GROUP, row(id, place, group))),
+                groups
+                    .iter()
+                    .zip(0..)
+                    .map(|(group, place)| RowChange::Put(&OFFER_GROUP, row(id, place, group))),
             );
         }
-        Ok(Record { rows, events: outbound::of_groups(step), timers: Vec::new() })
+        Ok(Record { rows, events: outbound::of_groups(step), ..Record::default() })
     }
 }
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use callboard_fleet_domain::dispatch::{Assignment, Offer, OfferStatus, Round};
 use callboard_fleet_domain::group::GroupSetState;
 use callboard_fleet_domain::{LeftOut, OfferId, Ticket};
-use callboard_kernel::{
-    DepartmentId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
-};
+use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version};
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
@@ -158,7 +156,11 @@ impl Queries {
     }
 
     /// A ticket's dispatch; `None`: never heard of it, or deleted.
-    pub async fn dispatch(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Option<DispatchView>> {
+    pub async fn dispatch(
+        &self,
+        organisation: OrganisationId,
+        ticket: TicketId,
+    ) -> Sql<Option<DispatchView>> {
         let row = sqlx::query(
             "select * from dispatch
              where organisation_id = $1 and id = $2 and not deleted and ticket_version is not null",
@@ -201,7 +203,11 @@ impl Queries {
     }
 
     /// The newest offer of each employee on a ticket, oldest first.
-    pub async fn newest_offers(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Vec<StoredOffer>> {
+    pub async fn newest_offers(
+        &self,
+        organisation: OrganisationId,
+        ticket: TicketId,
+    ) -> Sql<Vec<StoredOffer>> {
         let sql = format!(
             "select * from (
                  select distinct on (o.employee_id) {OFFER}
@@ -316,7 +322,11 @@ impl Queries {
     }
 
     /// The groups of a template, in order, with the version of the set.
-    pub async fn groups(&self, organisation: OrganisationId, template: TemplateId) -> Sql<(GroupSetState, Version)> {
+    pub async fn groups(
+        &self,
+        organisation: OrganisationId,
+        template: TemplateId,
+    ) -> Sql<(GroupSetState, Version)> {
         let version: Option<i64> =
             sqlx::query_scalar("select version from group_set where organisation_id = $1 and id = $2")
                 .bind(organisation.uuid())

@@ -39,9 +39,8 @@ async fn f_7_five_hundred_at_once_give_exactly_n_assignments() {
     assert_eq!(after.requested.len(), PEOPLE - LIMIT);
     // From the tables and the stream, not from the service's word.
     let pool = house.pool().await;
-    let count = async |sql: &'static str| -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&pool).await.expect("a count")
-    };
+    let count =
+        async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(&pool).await.expect("a count") };
     assert_eq!(count("select count(*) from fleet.assignment").await, 7);
     assert_eq!(count("select count(*) from fleet.offer where status = 'ACCEPTED'").await, 7);
     assert_eq!(count("select count(*) from fleet.offer where status = 'RESCINDED'").await, 493);

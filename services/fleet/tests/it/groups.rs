@@ -26,10 +26,13 @@ async fn f_1_groups_are_put_ordered_copied_and_deleted() {
     // AIP-154: somebody else was faster.
     let stale = house.group_service().order_groups(house.request(&boss, order(both.clone(), "\"1\""))).await;
     assert_eq!(stale.expect_err("stale").code(), Code::Aborted);
-    let ordered = house.group_service().order_groups(house.request(&boss, order(both.clone(), "\"2\""))).await;
-    let ordered: Vec<_> = ordered.expect("ordered").into_inner().groups.into_iter().map(|group| group.id).collect();
+    let ordered =
+        house.group_service().order_groups(house.request(&boss, order(both.clone(), "\"2\""))).await;
+    let ordered: Vec<_> =
+        ordered.expect("ordered").into_inner().groups.into_iter().map(|group| group.id).collect();
     assert_eq!(ordered, both);
-    let partial = house.group_service().order_groups(house.request(&boss, order(both[..1].to_vec(), ""))).await;
+    let partial =
+        house.group_service().order_groups(house.request(&boss, order(both[..1].to_vec(), ""))).await;
     assert_eq!(partial.expect_err("partial").code(), Code::InvalidArgument);
 
     // Copies get new ids and come last, the same for the same request.

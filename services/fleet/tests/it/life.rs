@@ -108,7 +108,8 @@ async fn f_3_f_5_f_6_seen_accepted_declined_requested_assigned_cancelled() {
         ticket_id: ticket.ticket_id.clone(),
         employee_id: people[1].to_string(),
     };
-    let again = house.fleet().request_employee(house.request(&boss, request.clone())).await.expect("asked again");
+    let again =
+        house.fleet().request_employee(house.request(&boss, request.clone())).await.expect("asked again");
     let again = again.into_inner().offer.expect("an offer");
     assert_eq!((again.status(), again.round), (OfferStatus::Unseen, 2));
     // The same request again is the same answer (AIP-155).
@@ -175,7 +176,10 @@ async fn f_8_who_leaves_or_sees_less_loses_offer_and_assignment() {
     assert_eq!(dispatch.requested.len(), 3, "the stranger may not see it");
     assert_eq!(house.rounds(&ticket.ticket_id).await[0].left_out.len(), 1);
     let offer = offer_of(&dispatch, &mover).id.clone();
-    house.accept(&house.person(mover, callboard_kernel::Role::Member, &[mine]), &offer).await.expect("accepted");
+    house
+        .accept(&house.person(mover, callboard_kernel::Role::Member, &[mine]), &offer)
+        .await
+        .expect("accepted");
 
     let facts = house.facts(leaver, &[mine], &[]);
     house.tell_directory(leaver, 2, &directory::EmployeeRemoved { employee: Some(facts) }).await;

@@ -127,7 +127,8 @@ async fn everyone_gets_what_the_table_of_actors_says() {
     every(&ask(None).await, Code::Unauthenticated);
     // Another organisation: nothing of this one exists.
     let foreign = Uuid::from_u128(0xF0E);
-    let stranger = Principal { organisation: foreign.into(), ..house.person(people[0], Role::Administrator, &[]) };
+    let stranger =
+        Principal { organisation: foreign.into(), ..house.person(people[0], Role::Administrator, &[]) };
     every(&ask(Some(&stranger)).await, Code::NotFound);
     // A code user who sees the ticket is told that fleet is not for outsiders; one who does not, that there is none.
     let insider = house.code_user(ticket.device_id.parse().expect("an id"));
@@ -139,9 +140,8 @@ async fn everyone_gets_what_the_table_of_actors_says() {
     // A colleague sees everything, answers no offer but the own, and steers nothing.
     for (method, code) in ask(Some(&house.member(people[1]))).await {
         let wanted = match method {
-            "get_dispatch" | "get_offer" | "list_offers" | "mark_seen" | "list_rounds" | "explain_employee" => {
-                Code::Ok
-            }
+            "get_dispatch" | "get_offer" | "list_offers" | "mark_seen" | "list_rounds"
+            | "explain_employee" => Code::Ok,
             _ => Code::PermissionDenied,
         };
         assert_eq!(code, wanted, "{method}");

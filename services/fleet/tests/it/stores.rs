@@ -5,13 +5,11 @@ use std::sync::Arc;
 use callboard_actor::{Step, StepMeta, Store};
 use callboard_fleet::store::DispatchMapping;
 use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, Plan};
-use callboard_fleet_domain::{
-    Dispatch, Expansion, LeftOut, LeftOutReason, Ticket, TicketStatus, Visibility,
-};
+use callboard_fleet_domain::{Dispatch, Expansion, LeftOut, LeftOutReason, Ticket, TicketStatus, Visibility};
 use callboard_journal::{JournalOptions, MemJournal, PgJournal, RowChange};
 use callboard_kernel::{
-    Aggregate, Cause, Clock, CommandId, DecisionContext, Employee, EmployeeId, Isolation, Language, Principal,
-    Role, SystemClock, Version,
+    Aggregate, Cause, Clock, CommandId, DecisionContext, Employee, EmployeeId, Isolation, Language,
+    Principal, Role, SystemClock, Version,
 };
 use callboard_testkit::{SeededIds, Servers};
 use chrono::TimeDelta;
@@ -25,7 +23,8 @@ fn employee(number: u128) -> EmployeeId {
 }
 
 fn person(number: u128, role: Role) -> Principal {
-    let subject = callboard_kernel::Subject::Employee(Employee { id: employee(number), role, departments: vec![] });
+    let subject =
+        callboard_kernel::Subject::Employee(Employee { id: employee(number), role, departments: vec![] });
     Principal { organisation: Uuid::from_u128(1).into(), subject, language: Language::En }
 }
 
@@ -60,7 +59,11 @@ fn commands() -> Vec<(Principal, DispatchCommand)> {
     let candidate = |number| Candidate { id: employee(number), departments: vec![] };
     let isolation = Isolation::Off;
     let boss = person(500, Role::Moderator);
-    let observe = |status, version, plan| DispatchCommand::Observe { ticket: ticket(status, version), plan, gone: vec![] };
+    let observe = |status, version, plan| DispatchCommand::Observe {
+        ticket: ticket(status, version),
+        plan,
+        gone: vec![],
+    };
     vec![
         (system.clone(), observe(TicketStatus::Open, 1, Some(plan.clone()))),
         (person(7, Role::Member), DispatchCommand::MarkSeen { isolation }),
@@ -83,8 +86,7 @@ async fn comes_back(store: &impl Store<Dispatch>) {
         let command_id = CommandId(id());
         let now = SystemClock.now();
         let cause = Cause::default();
-        let context =
-            DecisionContext { now, principal: &principal, cause: &cause, command_id, ids: &ids };
+        let context = DecisionContext { now, principal: &principal, cause: &cause, command_id, ids: &ids };
         let events = Dispatch::decide(&state, &command, &context).expect("decided");
         assert!(!events.is_empty(), "{command:?}");
         let mut after = state.clone();

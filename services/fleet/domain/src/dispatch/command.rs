@@ -46,6 +46,16 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// Whether the employee may hold an offer of the ticket or work on it (F-8).
+    pub fn may_hold(&self, ticket: &Ticket) -> bool {
+        match self {
+            Self::Left => false,
+            Self::Present { departments, isolation } => isolation.admits(departments, &ticket.departments),
+        }
+    }
+}
+
 /// What can be asked of a [`Dispatch`](crate::Dispatch).
 ///
 /// Those by hand carry the organisation's isolation, because whether the caller may see the ticket depends on it.

@@ -163,7 +163,7 @@ impl<'a> Turn<'a> {
             expires_at: plan.offer_lifetime.map(|lifetime| now + lifetime),
             escalates_at: plan.escalate_after.filter(|_| involved == 0).map(|after| now + after),
         };
-        let is_full = required_workers > 0 && involved >= required_workers as usize;
+        let is_full = self.state.would_be_filled(required_workers);
         let mut left_out = plan.expansion.left_out.clone();
         let mut eligible = Vec::new();
         for &employee in &plan.expansion.eligible {
@@ -256,8 +256,11 @@ impl<'a> Turn<'a> {
     /// A "no" is the employee's own and final, until a moderator asks again (F-5, F-6). Whoever accepted is involved:
     /// giving that back is for moderators (table of actors).
     fn decline(&mut self, isolation: Isolation, id: OfferId, reason: &Option<String>) -> Decided {
-        if reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON) {
-            return Err(DispatchRejection::ReasonTooLong);
+        if let Some(reason) = reason {
+            let is_allowed = |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
+            if reason.chars().count() > MAX_REASON || !reason.chars().all(is_allowed) {
+                return Err(DispatchRejection::InvalidReason);
+            }
         }
         let offer = self.own_offer(isolation, id)?;
         match offer.status {
@@ -349,11 +352,7 @@ impl<'a> Turn<'a> {
     /// F-8. On an ended ticket the record of who worked on it stays; opening it again checks anew.
     fn review(&mut self, employee: EmployeeId, standing: &Standing) {
         let Some(ticket) = self.state.ticket.clone().filter(|ticket| !ticket.status.is_ended()) else { return };
-        let stays = match standing {
-            Standing::Left => false,
-            Standing::Present { departments, isolation } => isolation.admits(departments, &ticket.departments),
-        };
-        if !stays {
+        if !standing.may_hold(&ticket) {
             self.take_away(employee);
         }
     }
@@ -362,9 +361,11 @@ impl<'a> Turn<'a> {
         self.change_open(OfferStatus::Expired, |offer| offer.round == round && offer.expires_at.is_some());
     }
 
-    /// Fires once: only the round that waits is escalated, and escalating ends the waiting.
+    /// Fires once: only the round that waits is escalated, and escalating ends the waiting. A ticket that was taken up
+    /// by hand without anybody being assigned needs nobody else.
     fn escalate(&mut self, round: u32, plan: Option<&Plan>) {
-        if self.state.escalating != Some(round) || !self.state.assignments.is_empty() {
+        let is_open = self.state.ticket.as_ref().is_some_and(|ticket| ticket.status == TicketStatus::Open);
+        if self.state.escalating != Some(round) || !self.state.assignments.is_empty() || !is_open {
             return;
         }
         let from = self.state.rounds.iter().find(|made| made.number == round).and_then(|made| made.group);
@@ -374,9 +375,14 @@ impl<'a> Turn<'a> {
         self.make_round(plan);
     }
 
-    /// F-11: nobody has the ticket and nobody can take it any more. Told once each time it becomes so.
+    /// F-11: nobody has the ticket and nobody can take it any more. Told once each time it becomes so. What is DONE
+    /// needs nobody.
     fn notice_unserved(&mut self, before: &DispatchState) {
-        let active = self.state.ticket.as_ref().is_some_and(|ticket| !ticket.status.is_ended());
+        let active = self
+            .state
+            .ticket
+            .as_ref()
+            .is_some_and(|ticket| !ticket.status.is_ended() && ticket.status != TicketStatus::Done);
         let round = self.events.iter().find_map(|event| match event {
             DispatchEvent::RoundMade { round, .. } => Some(Arc::clone(round)),
             _ => None,

@@ -31,9 +31,9 @@ pub enum DispatchRejection {
     /// The employee may not see the ticket.
     #[error("the employee may not see the ticket (department isolation)")]
     EmployeeMayNotSee,
-    /// The reason is too long.
-    #[error("reason: at most {MAX_REASON} characters")]
-    ReasonTooLong,
+    /// The reason of a decline is too long, or cannot be shown.
+    #[error("reason: at most {MAX_REASON} characters, no control characters")]
+    InvalidReason,
 }
 
 impl Rejection for DispatchRejection {
@@ -46,7 +46,7 @@ impl Rejection for DispatchRejection {
             | Self::TicketEnded
             | Self::AlreadyInvolved
             | Self::EmployeeMayNotSee => ErrorKind::FailedPrecondition,
-            Self::ReasonTooLong => ErrorKind::InvalidArgument,
+            Self::InvalidReason => ErrorKind::InvalidArgument,
         }
     }
 
@@ -59,13 +59,13 @@ impl Rejection for DispatchRejection {
             Self::TicketEnded => "TICKET_ENDED",
             Self::AlreadyInvolved => "ALREADY_INVOLVED",
             Self::EmployeeMayNotSee => "EMPLOYEE_MAY_NOT_SEE",
-            Self::ReasonTooLong => "INVALID_FIELDS",
+            Self::InvalidReason => "INVALID_FIELDS",
         }
     }
 
     fn violations(&self) -> Vec<FieldViolation> {
         match self {
-            Self::ReasonTooLong => vec![FieldViolation::new("reason", "at most 500 characters (F-5)")],
+            Self::InvalidReason => vec![FieldViolation::new("reason", "at most 500 characters, no control characters (F-5)")],
             _ => Vec::new(),
         }
     }

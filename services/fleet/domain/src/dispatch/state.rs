@@ -6,6 +6,7 @@ use std::sync::Arc;
 use callboard_kernel::{Actor, EmployeeId, Timestamp};
 
 use crate::dispatch::DispatchEvent;
+use crate::group::MAX_WORKERS;
 use crate::{GroupId, LeftOut, OfferId, Ticket, words};
 
 words! {
@@ -120,7 +121,13 @@ pub struct DispatchState {
 impl DispatchState {
     /// True when no more can be assigned (F-7).
     pub fn is_filled(&self) -> bool {
-        self.required_workers > 0 && self.assignments.len() >= self.required_workers as usize
+        self.would_be_filled(self.required_workers)
+    }
+
+    /// True when no more could be assigned if so many workers were asked for; 0: unlimited.
+    pub(super) fn would_be_filled(&self, required_workers: u32) -> bool {
+        let limit = if required_workers == 0 { MAX_WORKERS } else { required_workers };
+        self.assignments.len() >= limit as usize
     }
 
     /// Offers that can still be answered.

@@ -7,6 +7,7 @@ use super::world::{BOSS, World, code_user, department, employee, group, organisa
 use crate::dispatch::{
     AssignmentSource, Candidate, DispatchCommand, DispatchEvent, DispatchRejection, OfferStatus, Plan, Standing,
 };
+use crate::group::MAX_WORKERS;
 use crate::{Expansion, LeftOut, LeftOutReason, TicketStatus};
 use callboard_kernel::Principal;
 
@@ -71,9 +72,13 @@ fn f_5_a_decline_keeps_its_reason_and_is_final_for_that_person() {
     assert_eq!(world.decline(1), Ok(vec![]));
     assert_eq!(world.accept(1), Err(DispatchRejection::OfferNotOpen(OfferStatus::Declined)));
     let offer = world.offer(2);
-    let reason = Some("x".repeat(501));
-    let long = DispatchCommand::Decline { isolation: Isolation::Off, offer, reason };
-    assert_eq!(world.ask(&person(2, Role::Member), long), Err(DispatchRejection::ReasonTooLong));
+    for reason in ["x".repeat(501), "nul\0".to_owned()] {
+        let wrong = DispatchCommand::Decline { isolation: Isolation::Off, offer, reason: Some(reason) };
+        assert_eq!(world.ask(&person(2, Role::Member), wrong), Err(DispatchRejection::InvalidReason));
+    }
+    let reason = Some("On leave,\nback on Monday".to_owned());
+    let lines = DispatchCommand::Decline { isolation: Isolation::Off, offer, reason };
+    world.ask(&person(2, Role::Member), lines).expect("declined");
 }
 
 #[test]
@@ -141,6 +146,19 @@ fn f_7_without_a_limit_everyone_may_accept() {
         world.accept(number).expect("accepted");
     }
     assert_eq!(world.state.assignments.len(), 3);
+}
+
+#[test]
+fn f_7_unlimited_ends_where_events_would_be_too_large() {
+    let people: Vec<u128> = (100..100 + u128::from(MAX_WORKERS) + 2).collect();
+    let mut world = World::opened(plan(&people));
+    let (last, others) = people.split_last().expect("people");
+    for number in &others[..MAX_WORKERS as usize] {
+        world.accept(*number).expect("accepted");
+    }
+    assert_eq!(world.offer_status(*last), OfferStatus::Rescinded);
+    assert_eq!(world.accept(*last), Err(DispatchRejection::Filled));
+    assert_eq!(world.assign(1), Err(DispatchRejection::Filled));
 }
 
 #[test]
@@ -230,6 +248,16 @@ fn f_9_an_acceptance_ends_the_wait_for_escalation() {
 }
 
 #[test]
+fn f_9_a_ticket_taken_up_by_hand_is_not_escalated() {
+    for status in [TicketStatus::InProgress, TicketStatus::Done] {
+        let mut world = World::opened(Plan { escalate_after: Some(TimeDelta::seconds(60)), ..plan(&[1]) });
+        world.status(status, None);
+        let next = Plan { group: Some(group(2)), ..plan(&[2]) };
+        assert_eq!(world.system(DispatchCommand::Escalate { round: 1, plan: Some(next) }), []);
+    }
+}
+
+#[test]
 fn f_10_a_round_says_who_was_left_out_and_why() {
     let left_out = LeftOut { employee: employee(7), reason: LeftOutReason::NotVisible };
     let expansion = Expansion { eligible: vec![employee(1)], left_out: vec![left_out] };
@@ -242,6 +270,14 @@ fn f_11_all_declined_tells_the_notification_group() {
     let mut world = World::opened(plan(&[1, 2]));
     assert_eq!(unserved(&world.decline(1).expect("declined")), None);
     assert_eq!(unserved(&world.decline(2).expect("declined")), Some(false));
+}
+
+#[test]
+fn f_11_what_is_done_needs_nobody() {
+    let mut world = World::opened(Plan { offer_lifetime: Some(TimeDelta::seconds(60)), ..plan(&[1]) });
+    world.status(TicketStatus::Done, None);
+    assert_eq!(unserved(&world.system(DispatchCommand::Expire { round: 1 })), None);
+    assert_eq!(world.offer_status(1), OfferStatus::Expired);
 }
 
 #[test]
