@@ -164,6 +164,7 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
                 records,
                 receipts: receipts.clone(),
             };
+            let erases = unit.records.iter().any(|record| self.inner.store.erases(record));
             let began = Instant::now();
             let outcome = self.inner.store.commit(unit).await;
             metrics::histogram!(metric::COMMIT_SECONDS, "kind" => A::KIND)
@@ -174,7 +175,11 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
                         self.resident = Some(Loaded { state, version, organisation });
                     }
                     answer(mail, verdicts, &receipts);
-                    receipts.into_iter().for_each(|receipt| self.recent.put(receipt));
+                    if erases {
+                        self.recent = Recent::default();
+                    } else {
+                        receipts.into_iter().for_each(|receipt| self.recent.put(receipt));
+                    }
                     return Vec::new();
                 }
                 Err(CommitError::Conflict) => {
@@ -255,9 +260,9 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
                 let refusal = Refusal::new(ErrorKind::FailedPrecondition, "REJECTED_BEFORE", reason);
                 Err(AskError::Refused(refusal))
             }
-            (Outcome::Applied | Outcome::Nothing, _) | (Outcome::Rejected(_), Lane::Event) => {
-                Ok(Answer::of(receipt, true))
-            }
+            (Outcome::Erased, Lane::User) => Err(AskError::NotFound),
+            (Outcome::Applied | Outcome::Nothing, _)
+            | (Outcome::Rejected(_) | Outcome::Erased, Lane::Event) => Ok(Answer::of(receipt, true)),
         }
     }
 }

@@ -80,6 +80,9 @@ pub enum Outcome {
     Nothing,
     /// The domain said no, with this reason. Kept for [`Lane::Event`] only.
     Rejected(String),
+    /// It was carried out, and what it answered went with the aggregate when that was deleted for good. A repeat by
+    /// hand is told that there is no such object.
+    Erased,
 }
 
 /// What is kept of a command for as long as it may be repeated.
@@ -165,6 +168,12 @@ pub trait Store<A: Aggregate>: Send + Sync + 'static {
     /// # Errors
     /// A text for the log when the step cannot be written at all.
     fn record(&self, step: &Step<'_, A>) -> Result<Self::Record, String>;
+
+    /// True when a record deletes its aggregate for good, so that what earlier commands answered must be forgotten too.
+    fn erases(&self, record: &Self::Record) -> bool {
+        let _ = record;
+        false
+    }
 
     /// Reads an aggregate of any organisation; the actor compares `organisation` with the caller's.
     ///

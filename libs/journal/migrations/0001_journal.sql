@@ -10,12 +10,14 @@ create table command_receipt (
     fingerprint     bigint      not null,
     -- The aggregate's version after the command.
     version         bigint      not null,
-    -- `applied`, `nothing` or `rejected:<REASON>`.
+    -- `applied`, `nothing`, `rejected:<REASON>`, or `erased`: deleted for good, and what was answered with it.
     outcome         text        not null,
     answer          bytea       not null,
     created_at      timestamptz not null default now()
 );
 -- For retention; rows come in order of time, so the small kind of index does.
+-- For what is deleted for good: it takes the answers along.
+create index command_receipt_aggregate_id on command_receipt (aggregate_id);
 create index command_receipt_created_at on command_receipt using brin (created_at);
 
 -- Events of committed commands. Positions become visible out of order, so nobody remembers one: what has no

@@ -35,6 +35,8 @@ pub struct Record {
     pub events: Vec<Event>,
     /// Timers.
     pub timers: Vec<TimerChange>,
+    /// The aggregate is deleted for good: what earlier commands of it answered is emptied in the same commit.
+    pub erases: bool,
 }
 
 /// How one kind of aggregate is stored and what others hear of it. Pure; lives in a service's `store` and `events`.

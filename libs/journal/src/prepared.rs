@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use callboard_actor::{Receipt, Unit};
+use callboard_actor::{Outcome, Receipt, Unit};
 use callboard_bus::Event;
 use callboard_kernel::{OrganisationId, Timestamp, Version};
 use serde_json::Value as Json;
@@ -26,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) events: Vec<Event>,
     /// By name; `None` cancels.
     pub(crate) timers: BTreeMap<String, Option<(Timestamp, Bytes)>>,
+    /// What earlier commands answered is emptied.
+    pub(crate) erases: bool,
 }
 
 /// Changes to the rows of one child table; a key occurs once in all.
@@ -41,7 +43,14 @@ impl Prepared {
     /// # Errors
     /// What is wrong with it, for the log.
     pub(crate) fn new(schema: &Schema, unit: Unit<Record>, max_event_bytes: usize) -> Result<Self, String> {
-        let Unit { aggregate_id, organisation, expected, version, records, receipts } = unit;
+        let Unit { aggregate_id, organisation, expected, version, records, mut receipts } = unit;
+        let erases = records.iter().any(|record| record.erases);
+        if erases {
+            // Commands of the same unit that came before the deletion; its own receipt is of the last version.
+            for receipt in receipts.iter_mut().filter(|receipt| receipt.version < version) {
+                erase(receipt);
+            }
+        }
         let mut root = None;
         let mut children: Vec<BTreeMap<Key, Change>> =
             schema.children.iter().map(|_| BTreeMap::new()).collect();
@@ -89,8 +98,25 @@ impl Prepared {
             return Err(format!("{}: the version moves and the root row is not put", schema.root.name));
         }
         let children = children.into_iter().map(ChildRows::of).collect();
-        Ok(Self { aggregate_id, organisation, expected, version, root, children, receipts, events, timers })
+        Ok(Self {
+            aggregate_id,
+            organisation,
+            expected,
+            version,
+            root,
+            children,
+            receipts,
+            events,
+            timers,
+            erases,
+        })
     }
+}
+
+/// Forgets what a command answered; that it was carried out stays known.
+pub(crate) fn erase(receipt: &mut Receipt) {
+    receipt.answer = Bytes::new();
+    receipt.outcome = Outcome::Erased;
 }
 
 impl ChildRows {

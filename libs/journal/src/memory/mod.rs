@@ -144,6 +144,10 @@ impl<M: Mapping> Store<M::Aggregate> for MemStore<M> {
         self.mapping.record(step)
     }
 
+    fn erases(&self, record: &Record) -> bool {
+        record.erases
+    }
+
     async fn load(&self, id: Uuid) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
         self.journal.reachable()?;
         let schema = self.mapping.schema();

@@ -8,7 +8,7 @@ use callboard_bus::Event;
 use callboard_kernel::{CommandId, EventId, OrganisationId, Timestamp, Version};
 use uuid::Uuid;
 
-use crate::prepared::{Key, Prepared, key_of};
+use crate::prepared::{Key, Prepared, erase, key_of};
 use crate::{Row, Rows, Schema};
 
 /// A timer that is set.
@@ -103,6 +103,9 @@ impl World {
                 }
             }
             table.extend(rows.puts.into_iter().map(|row| (Key::of(&key_of(child, &row)), row)));
+        }
+        if unit.erases {
+            self.receipts.values_mut().filter(|receipt| receipt.aggregate_id == id).for_each(erase);
         }
         self.receipts.extend(unit.receipts.into_iter().map(|receipt| (receipt.command_id, receipt)));
         self.event_ids.extend(unit.events.iter().map(|event| event.id));

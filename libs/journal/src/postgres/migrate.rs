@@ -1,7 +1,7 @@
 //! The journal's own tables.
 
-use sqlx::{PgConnection, PgPool};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{PgConnection, PgPool};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
@@ -51,7 +51,9 @@ pub async fn pending_migrations(pool: &PgPool, schema: &str) -> Result<Vec<Strin
     let applied: Vec<i64> = match there {
         None => Vec::new(),
         Some(_) => {
-            sqlx::query_scalar("select version from _journal_migrations where success").fetch_all(pool).await?
+            sqlx::query_scalar("select version from _journal_migrations where success")
+                .fetch_all(pool)
+                .await?
         }
     };
     let up = MIGRATOR.iter().filter(|migration| !migration.migration_type.is_down_migration());

@@ -165,6 +165,10 @@ impl<M: Mapping> Store<M::Aggregate> for PgStore<M> {
         self.mapping.record(step)
     }
 
+    fn erases(&self, record: &Record) -> bool {
+        record.erases
+    }
+
     async fn load(&self, id: Uuid) -> Result<Loaded<<M::Aggregate as Aggregate>::State>, StoreError> {
         let (rows, version) = read::rows(&self.pool, &self.statements.load, &self.tables, id).await?;
         let state = match rows.root {

@@ -96,6 +96,7 @@ fn outcome_of(text: &str) -> Option<Outcome> {
     match text {
         "applied" => Some(Outcome::Applied),
         "nothing" => Some(Outcome::Nothing),
+        "erased" => Some(Outcome::Erased),
         _ => text.strip_prefix("rejected:").map(|reason| Outcome::Rejected(reason.to_owned())),
     }
 }
@@ -105,6 +106,7 @@ pub(super) fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied".to_owned(),
         Outcome::Nothing => "nothing".to_owned(),
+        Outcome::Erased => "erased".to_owned(),
         Outcome::Rejected(reason) => format!("rejected:{reason}"),
     }
 }

@@ -9,8 +9,9 @@ use sqlx::encode::Encode;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
 use sqlx::types::Type;
-use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres};
+use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, PgPool, Postgres};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -134,8 +135,12 @@ impl PgWriter {
         };
         // Made of table and column names, which are constants of the context.
         let statement = AssertSqlSafe(Arc::clone(&self.statement));
-        let answer: Result<Vec<(Uuid, Option<Uuid>)>, sqlx::Error> =
-            sqlx::query_as_with(statement, arguments).fetch_all(&mut **connection).await;
+        let query = sqlx::query_as_with(statement, arguments);
+        let answer = if units.iter().any(|unit| unit.erases) {
+            erasing(connection, query, units).await
+        } else {
+            query.fetch_all(&mut **connection).await
+        };
         let rows = match answer {
             Ok(rows) => rows,
             Err(error) => {
@@ -164,6 +169,37 @@ impl PgWriter {
         });
         Ok(outcomes.collect())
     }
+}
+
+/// A row per winner, and one per command that has a receipt.
+type Answered = Vec<(Uuid, Option<Uuid>)>;
+
+/// Writes a batch in which aggregates are deleted for good, and empties what their earlier commands answered. Deleting
+/// is rare, so this takes a transaction of several round trips, and all other batches stay at one.
+async fn erasing(
+    connection: &mut PoolConnection<Postgres>,
+    query: QueryAs<'_, Postgres, (Uuid, Option<Uuid>), PgArguments>,
+    units: &[Prepared],
+) -> Result<Answered, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let rows: Answered = query.fetch_all(&mut *transaction).await?;
+    let erased = || units.iter().filter(|unit| unit.erases);
+    let winners: Vec<Uuid> = erased()
+        .map(|unit| unit.aggregate_id)
+        .filter(|id| rows.iter().any(|(winner, command)| winner == id && command.is_none()))
+        .collect();
+    let own: Vec<Uuid> =
+        erased().flat_map(|unit| &unit.receipts).map(|receipt| receipt.command_id.uuid()).collect();
+    sqlx::query(
+        "update command_receipt set answer = '', outcome = 'erased' \
+         where aggregate_id = any($1) and command_id <> all($2)",
+    )
+    .bind(winners)
+    .bind(own)
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(rows)
 }
 
 /// What a failed statement means. In each case but the last the server said that nothing was written.

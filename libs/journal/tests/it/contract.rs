@@ -35,6 +35,7 @@ contract!(
     children_are_put_replaced_and_deleted,
     a_child_of_another_aggregate_is_out_of_reach,
     a_root_can_be_scrubbed_and_stays,
+    what_is_erased_takes_its_answers_along,
     events_keep_their_order,
     a_bad_unit_fails_alone,
     another_organisation_does_not_match,
@@ -212,6 +213,28 @@ async fn a_root_can_be_scrubbed_and_stays(world: &impl World) {
     assert_eq!((loaded.version, loaded.state.root), (Version(2), Some(bare)));
     assert!(loaded.state.children.is_empty());
     assert!(matches!(store.commit(unit(id(1), 0, 3)).await, Err(CommitError::Conflict)));
+}
+
+async fn what_is_erased_takes_its_answers_along(world: &impl World) {
+    let store = world.store();
+    store.commit(unit(id(1), 0, 1)).await.unwrap();
+    store.commit(unit(id(2), 0, 2)).await.unwrap();
+    let mut last = unit(id(1), 1, 3);
+    last.records[0].erases = true;
+    let (deletion, other) = tokio::join!(store.commit(last), store.commit(unit(id(3), 0, 4)));
+    deletion.unwrap();
+    other.unwrap();
+    let mut lost = unit(id(2), 5, 5);
+    lost.records[0].erases = true;
+    assert!(matches!(store.commit(lost).await, Err(CommitError::Conflict)));
+    for (of, erased) in [(1, true), (2, false), (3, false), (4, false)] {
+        let receipts = store.receipts(&[command(of)]).await.unwrap();
+        let [receipt] = receipts.as_slice() else { panic!("that it was carried out stays known: {of}") };
+        assert_eq!(receipt.outcome == Outcome::Erased, erased, "{of}");
+        assert_eq!(receipt.answer.is_empty(), erased, "{of}");
+    }
+    let again = store.commit(unit(id(1), 2, 1)).await;
+    assert!(matches!(again, Err(CommitError::Replayed(ids)) if ids == [command(1)]));
 }
 
 async fn events_keep_their_order(world: &impl World) {

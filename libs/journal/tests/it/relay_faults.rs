@@ -1,9 +1,11 @@
 //! The relay on bad days: what was lost, doubled or foreign is put right.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use callboard_bus::{Bus, Faults, MemBus, StreamLog};
 use callboard_testkit::{PATIENCE, eventually, fresh_nats};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::delivery::{Outbox, Running, connect, event, event_id, log, stream};
 
@@ -195,9 +197,33 @@ async fn a_rebuild_that_stopped_half_way_is_finished() {
     assert_eq!(stream(&bus).await, wanted);
 }
 
+/// The metrics of this process, as Prometheus sees them.
+fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: LazyLock<PrometheusHandle> =
+        LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
+    &HANDLE
+}
+
+#[tokio::test]
+async fn what_waits_while_the_bus_is_away_is_told() {
+    let metrics = metrics();
+    let (outbox, mut server) = (Outbox::new().await, fresh_nats().await);
+    let bus = connect(&server).await;
+    server.kill().await.unwrap();
+    outbox.commit(&[event(1, 1), event(1, 2), event(1, 3)]).await;
+    let relay = Running::of("away", &outbox, &bus);
+    eventually("the metrics tell", PATIENCE, || async {
+        let text = metrics.render();
+        let told = text.contains("callboard_outbox_unpublished{context=\"away\"} 3\n");
+        if told { Ok(()) } else { Err(text) }
+    })
+    .await;
+    relay.stop().await;
+}
+
 #[tokio::test]
 async fn what_cannot_be_published_is_told() {
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().unwrap();
+    let metrics = metrics();
     let outbox = Outbox::new().await;
     let bus = Bus::from(MemBus::new());
     // An aggregate of its own context, since all tests of this process share the metrics.

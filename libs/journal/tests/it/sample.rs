@@ -299,6 +299,7 @@ pub fn unit(aggregate_id: Uuid, expected: i64, n: u128) -> Unit<Record> {
             rows: vec![RowChange::Put(&ROOT, root(aggregate_id, &format!("command {n}")))],
             events: vec![event(aggregate_id, version, &format!("e{n}"))],
             timers: vec![],
+            erases: false,
         }],
         receipts: vec![receipt(aggregate_id, n, version)],
     }

@@ -98,7 +98,7 @@ impl Mapping for CodeMapping {
         Ok(Written {
             rows: vec![RowChange::Put(&CODE, row)],
             events: announce_code(step),
-            timers: Vec::new(),
+            ..Written::default()
         })
     }
 }

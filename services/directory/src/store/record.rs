@@ -100,6 +100,6 @@ impl<E: Stored> Mapping for RecordMapping<E> {
             };
             E::announce(step.meta, before, after, &mut events);
         }
-        Ok(Written { rows: vec![RowChange::Put(table, row)], events, timers: Vec::new() })
+        Ok(Written { rows: vec![RowChange::Put(table, row)], events, ..Written::default() })
     }
 }

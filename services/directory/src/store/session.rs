@@ -117,7 +117,7 @@ impl Mapping for SessionMapping {
         Ok(Written {
             rows: vec![RowChange::Put(&SESSION, row)],
             events: announce_session(step),
-            timers: Vec::new(),
+            ..Written::default()
         })
     }
 }

@@ -57,17 +57,19 @@ impl Copies {
 
     /// The isolation of an organisation; off when the directory has not told yet.
     pub async fn isolation(&self, organisation: OrganisationId) -> Sql<Isolation> {
-        let load = async {
-            let word: Option<String> =
-                sqlx::query_scalar("select isolation from known_organisation where id = $1")
-                    .bind(organisation.uuid())
-                    .fetch_optional(&self.pool)
-                    .await?;
-            word.map_or(Ok(Isolation::Off), |word| {
-                word.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
-            })
-        };
+        let load = self.isolation_now(organisation);
         self.isolations.try_get_with(organisation, load).await.map_err(shared)
+    }
+
+    /// The same from the table: for F-8, which must not miss a change for those two seconds.
+    pub async fn isolation_now(&self, organisation: OrganisationId) -> Sql<Isolation> {
+        let word: Option<String> = sqlx::query_scalar("select isolation from known_organisation where id = $1")
+            .bind(organisation.uuid())
+            .fetch_optional(&self.pool)
+            .await?;
+        word.map_or(Ok(Isolation::Off), |word| {
+            word.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+        })
     }
 
     /// Keeps an organisation. True when it was news.

@@ -342,6 +342,21 @@ impl Queries {
         Ok((GroupSetState { groups }, Version(version)))
     }
 
+    /// Who holds an open offer of a ticket or is involved: who may lose it by F-8.
+    pub async fn holders(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Vec<EmployeeId>> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "select employee_id from offer
+             where organisation_id = $1 and aggregate_id = $2 and status in ('UNSEEN', 'SEEN')
+             union
+             select employee_id from assignment where organisation_id = $1 and aggregate_id = $2",
+        )
+        .bind(organisation.uuid())
+        .bind(ticket.uuid())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(EmployeeId::from).collect())
+    }
+
     /// Tickets that have not ended where an employee (or, with `None`, anybody of the organisation) holds an open
     /// offer or is involved, with that employee: what F-8 may take away. From behind `after`, in order of both ids.
     pub async fn holdings(

@@ -211,7 +211,11 @@ impl Queries {
     }
 
     /// A template's switches, with the version of the set; both off when never set.
-    pub async fn switches(&self, organisation: OrganisationId, template: TemplateId) -> Sql<(Switches, Version)> {
+    pub async fn switches(
+        &self,
+        organisation: OrganisationId,
+        template: TemplateId,
+    ) -> Sql<(Switches, Version)> {
         let row: Option<(bool, bool, i64)> = sqlx::query_as(
             "select tickets, video_sessions, version from switch_set where organisation_id = $1 and id = $2",
         )
@@ -240,6 +244,7 @@ impl Queries {
         .bind(at)
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map_or_else(Switches::default, |(tickets, video_sessions)| Switches { tickets, video_sessions }))
+        Ok(row
+            .map_or_else(Switches::default, |(tickets, video_sessions)| Switches { tickets, video_sessions }))
     }
 }

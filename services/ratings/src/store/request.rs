@@ -57,7 +57,9 @@ impl Mapping for RequestMapping {
 
     fn record(&self, step: &Step<'_, RatingRequest>) -> Result<Record, String> {
         let rows = vec![RowChange::Put(&RATING_REQUEST, row(step.meta.aggregate_id, step.after))];
-        Ok(Record { rows, events: outbound::of_request(step)?, timers: Vec::new() })
+        // T-11: comments stand in earlier answers.
+        let erases = step.after.deleted && !step.before.deleted;
+        Ok(Record { rows, events: outbound::of_request(step)?, erases, ..Record::default() })
     }
 }
 
@@ -114,12 +116,9 @@ pub(super) fn state(row: &[Value]) -> Result<RequestState, Corrupt> {
     let asked_round = cells.int()?;
     let requested_at = cells.optional_time()?;
     let given = match cells.optional_int()? {
-        Some(score) => Some(Given {
-            score,
-            comment: cells.text()?,
-            author: cells.word()?,
-            at: cells.time()?,
-        }),
+        Some(score) => {
+            Some(Given { score, comment: cells.text()?, author: cells.word()?, at: cells.time()? })
+        }
         None => None,
     };
     Ok(RequestState { subject: Some(Arc::new(subject)), deleted, standing, asked_round, requested_at, given })

@@ -82,6 +82,6 @@ impl Mapping for SwitchSetMapping {
                 ],
             )
         }));
-        Ok(Record { rows, events: outbound::of_switches(step), timers: Vec::new() })
+        Ok(Record { rows, events: outbound::of_switches(step), ..Record::default() })
     }
 }

@@ -61,7 +61,9 @@ impl Mapping for TicketMapping {
         if let (before, State::Live(after)) = (step.before.live(), step.after) {
             rows.extend(involved_changes(before, after));
         }
-        Ok(Record { rows, events: outbound::events(step), timers: self.timers(step) })
+        // T-11: texts stand in earlier answers.
+        let erases = matches!((step.before, step.after), (State::Live(_), State::Gone));
+        Ok(Record { rows, events: outbound::events(step), timers: self.timers(step), erases })
     }
 }
 
