@@ -221,7 +221,10 @@ async fn execute(definition: Definition, cli: Cli) -> Result<(), BoxError> {
     if matches!(cli.command, Command::CheckConfig) {
         return print(&config.render());
     }
-    let telemetry = Telemetry::install(&config.telemetry, definition.name)?;
+    let telemetry = match cli.command {
+        Command::Serve { .. } => Telemetry::install(&config.telemetry, definition.name)?,
+        _ => Telemetry::install_aside(&config.telemetry, definition.name)?,
+    };
     let outcome = match cli.command {
         Command::Serve { .. } => serve(definition, config, options).await,
         Command::Migrate { dry_run } => migrate(&definition, &config, dry_run).await,

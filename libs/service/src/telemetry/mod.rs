@@ -12,6 +12,7 @@ use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -40,6 +41,23 @@ impl Telemetry {
     /// # Errors
     /// A filter or an endpoint that cannot be read.
     pub fn install(config: &TelemetryConfig, service: &'static str) -> Result<Self, TelemetryError> {
+        Self::set_up(config, service, BoxMakeWriter::new(std::io::stdout))
+    }
+
+    /// As [`Telemetry::install`], with logs on standard error: standard output is what a command of the command line
+    /// answers, and goes into pipes.
+    ///
+    /// # Errors
+    /// As [`Telemetry::install`].
+    pub fn install_aside(config: &TelemetryConfig, service: &'static str) -> Result<Self, TelemetryError> {
+        Self::set_up(config, service, BoxMakeWriter::new(std::io::stderr))
+    }
+
+    fn set_up(
+        config: &TelemetryConfig,
+        service: &'static str,
+        logs: BoxMakeWriter,
+    ) -> Result<Self, TelemetryError> {
         let filter = EnvFilter::try_new(&config.log_level)
             .map_err(|error| TelemetryError(format!("telemetry.log_level: {error}")))?;
         let resource = Resource::builder()
@@ -66,10 +84,15 @@ impl Telemetry {
         // Refused when somebody installed one before: a second service in the process, a test.
         let _ = match config.log_format {
             LogFormat::Json => {
-                let lines = tracing_subscriber::fmt::layer().event_format(json::JsonLines::new(service));
+                let lines = tracing_subscriber::fmt::layer()
+                    .event_format(json::JsonLines::new(service))
+                    .with_writer(logs);
                 registry.with(lines.with_filter(filter)).try_init()
             }
-            LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_filter(filter)).try_init(),
+            LogFormat::Text => {
+                let lines = tracing_subscriber::fmt::layer().with_writer(logs);
+                registry.with(lines.with_filter(filter)).try_init()
+            }
         };
         Ok(Self { provider })
     }
