@@ -60,13 +60,13 @@ fn assemble(build: &BuildContext) -> Result<(Context, FleetApi, GroupApi), BoxEr
         planner: planner.clone(),
     };
     context.consume(events::directory::CONSUMER, "directory", Arc::new(directory));
-    let timers = TimerHandler { dispatches: dispatches.clone(), planner };
+    let timers = TimerHandler { dispatches: dispatches.clone(), planner: planner.clone() };
     context.on_timer(move |timer| {
         let timers = timers.clone();
         async move { timers.fire(timer).await }.boxed()
     });
     let reads = Reads { queries, copies, clock: Arc::clone(&build.clock) };
-    let fleet = FleetApi { dispatches, reads: reads.clone() };
+    let fleet = FleetApi { dispatches, reads: reads.clone(), planner };
     Ok((context, fleet, GroupApi { group_sets, reads }))
 }
 

@@ -1,8 +1,10 @@
 //! Offers and assignments.
 
-use callboard_fleet_domain::OfferId;
+use callboard_fleet_domain::{OfferId, Ticket};
 use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, OfferStatus};
-use callboard_kernel::{EmployeeId, FieldViolation, Principal, Refusal, TicketId, Version};
+use callboard_kernel::{
+    Cause, EmployeeId, ErrorKind, FieldViolation, Isolation, Principal, Refusal, TicketId, Version,
+};
 use callboard_proto::fleet::v1 as proto;
 use callboard_proto::fleet::v1::fleet_service_server::FleetService;
 use callboard_service::Mutation;
@@ -16,7 +18,8 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Reads, employees_only, explain};
-use crate::store::{OfferCursor, StoredOffer};
+use crate::events::{Because, Planner, review};
+use crate::store::{DispatchView, OfferCursor, StoredOffer};
 use crate::{Dispatches, convert};
 
 /// The most employees in *available* (F-4).
@@ -29,6 +32,8 @@ pub struct FleetApi {
     pub dispatches: Dispatches,
     /// What is read.
     pub reads: Reads,
+    /// Knows who may hold what.
+    pub planner: Planner,
 }
 
 fn proto_offer(stored: &StoredOffer) -> proto::Offer {
@@ -109,13 +114,35 @@ impl FleetApi {
     }
 
     /// What moderators' three verbs begin with: who may not do it is told before whether the employee exists.
-    async fn managed(&self, mutation: &Mutation, ticket: TicketId) -> Result<(), Refusal> {
-        self.reads.ticket_for_employee(&mutation.principal, ticket).await?;
+    async fn managed(
+        &self,
+        mutation: &Mutation,
+        ticket: TicketId,
+    ) -> Result<(DispatchView, Isolation), Refusal> {
+        let seen = self.reads.ticket_for_employee(&mutation.principal, ticket).await?;
         if mutation.principal.is_moderator() {
-            Ok(())
+            Ok(seen)
         } else {
             Err(Refusal::denied("requesting, assigning and cancelling is for moderators and administrators"))
         }
+    }
+
+    /// The employee may have left between being looked up and being given the ticket (F-8).
+    async fn look_again(
+        &self,
+        mutation: &Mutation,
+        id: Uuid,
+        employee: EmployeeId,
+        ticket: &Ticket,
+    ) -> Result<(), Refusal> {
+        let organisation = mutation.principal.organisation;
+        let standings = self.planner.standings(organisation, &[employee]).await.map_err(refusal)?;
+        let gone = standings.into_iter().find(|(_, standing)| !standing.may_hold(ticket));
+        let Some((employee, standing)) = gone else { return Ok(()) };
+        let because = Because { organisation, id: mutation.command_id, cause: Cause::default() };
+        review(&self.dispatches, because, id, employee, standing)
+            .await
+            .map_err(|error| Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", error.to_string()))
     }
 
     async fn offer(&self, request: &Request<proto::GetOfferRequest>) -> Result<proto::Offer, Refusal> {
@@ -138,6 +165,9 @@ impl FleetApi {
         let message = request.get_ref();
         let ticket: Option<TicketId> = parse_optional_id("ticket_id", &message.ticket_id)?;
         let size = page_size(message.page_size, 50, 200)?;
+        if message.statuses.len() > OfferStatus::ALL.len() {
+            return Err(Refusal::field("statuses", "each status at most once (F-3)"));
+        }
         let statuses = message
             .statuses
             .iter()
@@ -242,16 +272,17 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "RequestEmployee", &message.request_id)?;
         let (ticket, employee) = ticket_and_employee(&message.ticket_id, &message.employee_id)?;
-        self.managed(&mutation, ticket).await?;
-        let isolation = self.reads.isolation(&mutation.principal).await?;
+        let (view, isolation) = self.managed(&mutation, ticket).await?;
         let candidate = self.candidate(&mutation.principal, employee).await?;
         let id = ticket.uuid();
         let command = DispatchCommand::Request { isolation, candidate };
-        mutation
+        let answer = mutation
             .ask(&self.dispatches, id, command, move |state, _, version| proto::RequestEmployeeResponse {
                 offer: offer_of(state, id, employee, version),
             })
-            .await
+            .await?;
+        self.look_again(&mutation, id, employee, &view.ticket).await?;
+        Ok(answer)
     }
 
     async fn assign(
@@ -261,15 +292,16 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "AssignEmployee", &message.request_id)?;
         let (ticket, employee) = ticket_and_employee(&message.ticket_id, &message.employee_id)?;
-        self.managed(&mutation, ticket).await?;
-        let isolation = self.reads.isolation(&mutation.principal).await?;
+        let (view, isolation) = self.managed(&mutation, ticket).await?;
         let candidate = self.candidate(&mutation.principal, employee).await?;
         let command = DispatchCommand::Assign { isolation, candidate };
-        mutation
+        let answer = mutation
             .ask(&self.dispatches, ticket.uuid(), command, move |state, _, _| proto::AssignEmployeeResponse {
                 assignment: state.assignments.get(&employee).map(convert::assignment),
             })
-            .await
+            .await?;
+        self.look_again(&mutation, ticket.uuid(), employee, &view.ticket).await?;
+        Ok(answer)
     }
 
     async fn cancel(

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use uuid::Uuid;
 
-use super::Planner;
+use super::{Because, Planner, review};
 use crate::store::EmployeeCopy;
 use crate::{Dispatches, GroupSets, not_now};
 
@@ -138,7 +138,7 @@ impl DirectoryHandler {
             proto::Isolation::Strict => Isolation::Strict,
         };
         let copies = &self.planner.copies;
-        let before = copies.isolation(event.organisation).await.map_err(not_now)?;
+        let before = copies.isolation_now(event.organisation).await.map_err(not_now)?;
         let news = copies
             .keep_organisation(event.organisation, event.aggregate_version.0, isolation)
             .await
@@ -220,7 +220,8 @@ impl DirectoryHandler {
             futures::stream::iter(reviews.collect::<Vec<_>>())
                 .map(Ok)
                 .try_for_each_concurrent(AT_ONCE, |(ticket, employee, standing)| {
-                    super::review(&self.dispatches, CONSUMER, event, ticket, employee.into(), standing)
+                    let because = Because::of(Reaction { consumer: CONSUMER, event }, ticket);
+                    review(&self.dispatches, because, ticket, employee.into(), standing)
                 })
                 .await?;
             if after.is_none() {

@@ -68,7 +68,7 @@ impl Planner {
         organisation: OrganisationId,
         employees: &[EmployeeId],
     ) -> Result<HashMap<EmployeeId, Standing>, sqlx::Error> {
-        let isolation = self.copies.isolation(organisation).await?;
+        let isolation = self.copies.isolation_now(organisation).await?;
         let known = self.copies.employees(organisation, employees).await?;
         Ok(known
             .into_iter()
@@ -83,41 +83,18 @@ impl Planner {
             .collect())
     }
 
-    /// Of these employees: who left, or may no longer see the ticket (F-8).
+    /// Of those who hold an open offer of a ticket or are involved: who left, or may no longer see it (F-8).
     pub async fn gone(
-        &self,
-        organisation: OrganisationId,
-        ticket: &Ticket,
-        employees: &[EmployeeId],
-    ) -> Result<Vec<(EmployeeId, Standing)>, sqlx::Error> {
-        let standings = self.standings(organisation, employees).await?;
-        let gone = standings.into_iter().filter(|(_, standing)| match standing {
-            Standing::Left => true,
-            Standing::Present { departments, isolation } => {
-                !isolation.admits(departments, &ticket.departments)
-            }
-        });
-        Ok(gone.collect())
-    }
-
-    /// Of those involved in a ticket: who left, or may no longer see it (F-8).
-    pub async fn involved_gone(
         &self,
         organisation: OrganisationId,
         id: TicketId,
         ticket: &Ticket,
-    ) -> Result<Vec<EmployeeId>, sqlx::Error> {
-        let involved: Vec<EmployeeId> = self
-            .queries
-            .assignments(organisation, id)
-            .await?
-            .iter()
-            .map(|assignment| assignment.employee)
-            .collect();
-        if involved.is_empty() {
+    ) -> Result<Vec<(EmployeeId, Standing)>, sqlx::Error> {
+        let holders = self.queries.holders(organisation, id).await?;
+        if holders.is_empty() {
             return Ok(Vec::new());
         }
-        let gone = self.gone(organisation, ticket, &involved).await?;
-        Ok(gone.into_iter().map(|(employee, _)| employee).collect())
+        let standings = self.standings(organisation, &holders).await?;
+        Ok(standings.into_iter().filter(|(_, standing)| !standing.may_hold(ticket)).collect())
     }
 }

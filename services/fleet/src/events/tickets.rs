@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use callboard_bus::{Event, HandleError, Handled, Handler};
-use callboard_fleet_domain::Ticket;
 use callboard_fleet_domain::dispatch::DispatchCommand;
-use callboard_kernel::EmployeeId;
 use callboard_proto::Event as _;
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::Reaction;
 use callboard_service::reaction::{decode, event_id};
 use futures::future::BoxFuture;
+use uuid::Uuid;
 
-use super::Planner;
+use super::{Because, Planner, look_again};
 use crate::{Dispatches, convert, not_now};
 
 /// The durable's name; part of command ids.
@@ -63,53 +62,34 @@ impl TicketsHandler {
             _ => return Ok(Handled::Ignored),
         };
         let facts = facts.ok_or_else(|| HandleError::Poison(format!("{} has no ticket", event.kind)))?;
-        let id = event_id("ticket_id", &facts.ticket_id)?;
+        let id: Uuid = event_id("ticket_id", &facts.ticket_id)?;
         let ticket = convert::ticket(&facts, event.aggregate_version.0)
             .map_err(|problem| HandleError::Poison(format!("{}: {problem}", event.kind)))?;
-        let (plan, gone) = match meaning {
-            Meaning::Facts => (None, Vec::new()),
-            Meaning::Opened => {
-                (Some(self.planner.first(event.organisation, &ticket).await.map_err(not_now)?), Vec::new())
+        if let Meaning::Facts = meaning {
+            let ticket = Arc::new(ticket);
+            return self.give(event, id, DispatchCommand::Observe { ticket, plan: None, gone: Vec::new() }).await;
+        }
+        let organisation = event.organisation;
+        let plan = Some(self.planner.first(organisation, &ticket).await.map_err(not_now)?);
+        let gone = match meaning {
+            Meaning::Opened | Meaning::Facts => Vec::new(),
+            Meaning::Reopened => {
+                let gone = self.planner.gone(organisation, id.into(), &ticket).await.map_err(not_now)?;
+                gone.into_iter().map(|(employee, _)| employee).collect()
             }
-            Meaning::Reopened => (
-                Some(self.planner.first(event.organisation, &ticket).await.map_err(not_now)?),
-                self.planner
-                    .involved_gone(event.organisation, uuid::Uuid::into(id), &ticket)
-                    .await
-                    .map_err(not_now)?,
-            ),
         };
-        let offered = plan.as_ref().map(|plan| plan.expansion.eligible.clone()).unwrap_or_default();
         let ticket = Arc::new(ticket);
         let observe = DispatchCommand::Observe { ticket: Arc::clone(&ticket), plan, gone };
         let handled = self.give(event, id, observe).await?;
-        self.look_again(event, id, &ticket, &offered).await?;
+        let because = Because::of(Reaction { consumer: CONSUMER, event }, id);
+        look_again(&self.dispatches, &self.planner, &because, id, &ticket).await?;
         Ok(handled)
-    }
-
-    /// Somebody may have left, or moved to other departments, between the expansion and its commit. Whoever handled
-    /// that did not see the offer yet; here the newer copy is seen, so one of the two takes the offer away (F-8).
-    async fn look_again(
-        &self,
-        event: &Event,
-        id: uuid::Uuid,
-        ticket: &Ticket,
-        offered: &[EmployeeId],
-    ) -> Result<(), HandleError> {
-        if offered.is_empty() {
-            return Ok(());
-        }
-        let gone = self.planner.gone(event.organisation, ticket, offered).await.map_err(not_now)?;
-        for (employee, standing) in gone {
-            super::review(&self.dispatches, CONSUMER, event, id, employee, standing).await?;
-        }
-        Ok(())
     }
 
     async fn give(
         &self,
         event: &Event,
-        ticket: uuid::Uuid,
+        ticket: Uuid,
         command: DispatchCommand,
     ) -> Result<Handled, HandleError> {
         Reaction { consumer: CONSUMER, event }.give(&self.dispatches, ticket, command).await

@@ -3,6 +3,7 @@
 mod accepts;
 mod groups;
 mod house;
+mod leaving;
 mod life;
 mod permissions;
 mod stores;
