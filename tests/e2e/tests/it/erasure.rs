@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use callboard_e2e_tests::{Platform, World};
+use callboard_kernel::{IdGenerator, RandomIds};
 use callboard_testkit::{PATIENCE, eventually};
+use reqwest::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
@@ -50,7 +52,10 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     );
     // Words that are nowhere else.
     let words = ["quokka-title", "quokka-update", "quokka-note", "quokka-reason", "quokka-comment"];
-    let ticket = id(&visitor.post("/v1/tickets", repair(&world, words[0])).await.ok());
+    let (key, new) = (RandomIds.next().to_string(), repair(&world, words[0]));
+    let made = visitor.call_as(Method::POST, "/v1/tickets", Some(new.clone()), &key).await.ok();
+    let ticket = id(&made);
+    assert_eq!(visitor.call_as(Method::POST, "/v1/tickets", Some(new.clone()), &key).await.ok(), made);
     let offer = offer_of(&nick, &ticket).await;
     nick.post(&format!("/v1/offers/{offer}:decline"), json!({"reason": words[3]})).await.ok();
     accept(&nora, &ticket).await;
@@ -109,6 +114,8 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
             assert_eq!(*rows, 1, "one bare row in {table}");
         }
     }
+    // A late repeat brings nothing back.
+    visitor.call_as(Method::POST, "/v1/tickets", Some(new), &key).await.problem(404);
     // Deleting again, or writing to it, finds nothing.
     max.delete(&format!("/v1/tickets/{ticket}")).await.problem(404);
     nora.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Hello?"})).await.problem(404);
