@@ -75,6 +75,15 @@ async fn a_token_of_the_future_is_accepted_within_the_skew_only() {
 }
 
 #[tokio::test]
+async fn a_token_that_names_the_end_of_time_is_refused_like_others() {
+    let (clock, key, verifier) = at_hand(|_| {});
+    let mut claims = claims(&clock);
+    claims.insert("exp".into(), chrono::DateTime::<chrono::Utc>::MAX_UTC.timestamp().into());
+    let token = foreign_token(&key, json!({}), &claims);
+    assert_eq!(outcome(&verifier, &token).await, Err("TOKEN_INVALID"));
+}
+
+#[tokio::test]
 async fn d_2_issuer_and_audience_must_be_ours() {
     let (clock, key, verifier) = at_hand(|_| {});
     let with = |name: &str, value: Value| {
