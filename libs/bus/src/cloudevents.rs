@@ -163,7 +163,8 @@ pub(crate) fn decode(
             .map_or(Timestamp::UNIX_EPOCH, |time| time.with_timezone(&Utc)),
         causation: attributes.optional("ce-causationid", &mut wrong).map(EventId),
         correlation: attributes.optional("ce-correlationid", &mut wrong),
-        traceparent: attributes.0.get("ce-traceparent").cloned(),
+        // Of no use unless well-formed, and it goes on into our own events: a stranger's must not make them too large.
+        traceparent: attributes.0.get("ce-traceparent").filter(|text| is_traceparent(text)).cloned(),
         actor: attributes.parse("ce-authid", &mut wrong).unwrap_or(Actor::System),
         payload,
     };
@@ -181,9 +182,17 @@ pub(crate) fn event_id(headers: Option<&HeaderMap>) -> Option<EventId> {
 fn event_name(subject: &str) -> Option<String> {
     let parts: Vec<&str> = subject.split('.').collect();
     match parts.as_slice() {
-        ["callboard", _, _, aggregate, happened, "v1"] => Some(format!("{aggregate}.{happened}")),
+        ["callboard", _, _, aggregate, happened, "v1"] => {
+            Some(without_zero(format!("{aggregate}.{happened}")))
+        }
         _ => None,
     }
+}
+
+/// `version-trace-parent-flags` in hexadecimal digits; what later versions add is let pass up to a limit.
+fn is_traceparent(text: &str) -> bool {
+    let form = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    (55..=128).contains(&text.len()) && form(text)
 }
 
 /// Header values by lower-case name.
@@ -197,7 +206,7 @@ impl Attributes {
                 .flat_map(HeaderMap::iter)
                 .filter_map(|(name, values)| {
                     let name: &str = name.as_ref();
-                    Some((name.to_ascii_lowercase(), unescape(values.last()?.as_str())))
+                    Some((name.to_ascii_lowercase(), without_zero(unescape(values.last()?.as_str()))))
                 })
                 .collect(),
         )
@@ -224,6 +233,11 @@ impl Attributes {
         }
         parsed
     }
+}
+
+/// What cannot be processed is kept among the dead letters, and Postgres takes no zero character.
+fn without_zero(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 fn escape(text: &str) -> String {
@@ -333,6 +347,16 @@ mod tests {
         let foreign = decode("elsewhere", None, Bytes::new(), ("S", 7)).unwrap_err();
         let again = decode("elsewhere", None, Bytes::new(), ("S", 7)).unwrap_err();
         assert_eq!(foreign.event.id, again.event.id);
+    }
+
+    #[test]
+    fn a_strangers_header_brings_neither_zero_characters_nor_an_endless_trace() {
+        let event = sample();
+        let mut headers = encode(&event);
+        headers.insert("ce-type", "a%00b");
+        headers.insert("ce-traceparent", "0".repeat(60_000).as_str());
+        let read = decode(&event.subject(), Some(&headers), Bytes::new(), ("S", 1)).unwrap();
+        assert_eq!((read.kind.as_str(), read.traceparent), ("a\u{fffd}b", None));
     }
 
     #[test]

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::{ConsumerOptions, Delivery, Event, HandleError, Handled, Handler, Parking, Settle, metric};
+use crate::{
+    ConsumerOptions, Delivery, Event, HandleError, Handled, Handler, Parking, Settle, all_of, metric,
+};
 
 /// What all lanes of a consumer share.
 pub(crate) struct Lane {
@@ -148,6 +150,13 @@ async fn run_lane(
 impl Lane {
     /// Handles or parks one message. False: neither, it must come again.
     async fn take(&self, delivery: Delivery, patience_over: &CancellationToken) -> bool {
+        metrics::counter!(
+            metric::CONSUMED,
+            "messaging_system" => "nats",
+            "messaging_consumer_group_name" => self.consumer.clone(),
+            "messaging_destination_template" => all_of(&self.context),
+        )
+        .increment(1);
         let event = match delivery.event {
             Ok(event) => event,
             Err(undecodable) => {
@@ -167,10 +176,14 @@ impl Lane {
         }
         let span = tracing::info_span!(
             "process",
-            consumer = self.consumer,
-            event.id = %event.id,
+            otel.kind = "consumer",
+            messaging.system = "nats",
+            messaging.operation.name = "process",
+            "messaging.operation.type" = "process",
+            messaging.destination.template = all_of(&self.context),
+            messaging.consumer.group.name = self.consumer,
+            messaging.message.id = %event.id,
             event.kind = event.kind,
-            traceparent = event.traceparent,
         );
         match self.handle(&event, patience_over).instrument(span).await {
             Verdict::Done(Handled::Done) => self.processed("done"),
@@ -196,7 +209,7 @@ impl Lane {
                 metric::PROCESS_DURATION,
                 "messaging_system" => "nats",
                 "messaging_consumer_group_name" => self.consumer.clone(),
-                "messaging_destination_template" => self.context.clone(),
+                "messaging_destination_template" => all_of(&self.context),
             )
             .record(started.elapsed());
             let problem = match result {

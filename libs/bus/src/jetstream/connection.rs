@@ -1,5 +1,6 @@
 //! The connection to NATS.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::metric;
 /// The oldest server that understands what is asked of it (subject transforms, metadata, consumer creation by name).
 const OLDEST_SERVER: (i64, i64, i64) = (2, 10, 0);
 
-/// How to reach NATS.
-#[derive(Debug, Clone)]
+/// How to reach NATS. Never printed whole: addresses, passwords and tokens stay out of its debug text.
+#[derive(Clone)]
 pub struct NatsOptions {
     /// `nats://host:port` or `tls://host:port`, one per server of the cluster. User and password may be part of it.
     pub servers: Vec<String>,
@@ -31,6 +32,17 @@ pub struct NatsOptions {
     pub require_tls: bool,
     /// How long a server may take to answer a request. Also the limit of the first connection.
     pub request_timeout: Duration,
+}
+
+impl fmt::Debug for NatsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsOptions")
+            .field("servers", &self.servers.len())
+            .field("name", &self.name)
+            .field("credentials_file", &self.credentials_file)
+            .field("require_tls", &self.require_tls)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NatsOptions {
@@ -52,9 +64,10 @@ impl NatsOptions {
 /// NATS cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
-    /// An address makes no sense.
-    #[error("server {0:?} is no address of the form nats://host:port")]
-    Address(String),
+    /// An address makes no sense. It is not quoted, since it may hold a password; this is its place in the list,
+    /// counted from 1.
+    #[error("server {0} of the list is no address of the form nats://host:port")]
+    Address(usize),
     /// The credentials file cannot be read.
     #[error("credentials file: {0}")]
     Credentials(#[source] std::io::Error),
@@ -92,7 +105,8 @@ impl Nats {
         let addresses = options
             .servers
             .iter()
-            .map(|text| text.parse::<ServerAddr>().map_err(|_| NatsError::Address(text.clone())))
+            .zip(1..)
+            .map(|(text, place)| text.parse::<ServerAddr>().map_err(|_| NatsError::Address(place)))
             .collect::<Result<Vec<_>, _>>()?;
         let mut connect = ConnectOptions::new()
             .name(&options.name)
@@ -158,5 +172,21 @@ impl Nats {
         if let Err(error) = self.0.client.drain().await {
             tracing::debug!(%error, "closing the connection to NATS");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn neither_debug_text_nor_errors_hold_a_password() {
+        let mut options = NatsOptions::new("nats://user:hunter2@host:port", "test");
+        options.user_password = Some(("user".into(), "hunter2".into()));
+        options.token = Some("hunter2".into());
+        assert!(!format!("{options:?}").contains("hunter"));
+        let error = Nats::connect(options).await.unwrap_err();
+        assert!(matches!(error, NatsError::Address(1)), "{error:?}");
+        assert!(!error.to_string().contains("hunter"));
     }
 }

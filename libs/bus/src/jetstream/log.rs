@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
@@ -14,7 +14,7 @@ use callboard_kernel::EventId;
 use futures::StreamExt;
 
 use super::{Nats, SpecError, StreamSpec, server_code};
-use crate::{Event, PublishError, StreamLog, StreamTail, cloudevents, metric};
+use crate::{Event, PublishError, StreamLog, StreamTail, all_of, cloudevents, metric};
 
 /// Publishes in flight at once. Whatever is not stored makes every later one of the batch fail: order is never broken.
 const WINDOW: usize = 256;
@@ -147,6 +147,7 @@ impl StreamLog for JetStreamLog {
     }
 
     async fn publish(&self, events: &[Event], expected_last: u64) -> (Vec<u64>, Option<PublishError>) {
+        let began = Instant::now();
         let mut stored = Vec::with_capacity(events.len());
         let mut waiting = VecDeque::with_capacity(WINDOW);
         let mut stopped = None;
@@ -181,8 +182,19 @@ impl StreamLog for JetStreamLog {
         {
             failed = settle(ack, expected_last, &mut stored).await.err();
         }
-        metrics::counter!(metric::PUBLISHED, "context" => self.spec.context.clone())
-            .increment(stored.len() as u64);
+        metrics::counter!(
+            metric::SENT,
+            "messaging_system" => "nats",
+            "messaging_destination_template" => all_of(&self.spec.context),
+        )
+        .increment(stored.len() as u64);
+        metrics::histogram!(
+            metric::OPERATION_DURATION,
+            "messaging_system" => "nats",
+            "messaging_operation_name" => "publish",
+            "messaging_destination_template" => all_of(&self.spec.context),
+        )
+        .record(began.elapsed());
         (stored, failed.or(stopped))
     }
 

@@ -285,5 +285,14 @@ async fn the_lag_counts_what_is_not_handled_and_ends_at_nothing() {
         text.contains("callboard_consumer_processed_total{consumer=\"lags-behind\",outcome=\"done\"} 40\n"),
         "{text}"
     );
-    assert!(text.contains("messaging_process_duration"), "{text}");
+    for name in [
+        "messaging_process_duration_seconds",
+        "messaging_client_consumed_messages_total",
+        "messaging_client_sent_messages_total",
+        "messaging_client_operation_duration_seconds",
+    ] {
+        assert!(text.contains(name), "{name} is missing: {text}");
+    }
+    // No subject with an organisation in it.
+    assert!(text.contains("messaging_destination_template=\"callboard.*.tickets.>\""), "{text}");
 }
