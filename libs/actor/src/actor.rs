@@ -241,6 +241,9 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
             match known.get(&id).or_else(|| self.recent.get(id)) {
                 Some(receipt) => {
                     metrics::counter!(metric::REPLAYED, "kind" => A::KIND).increment(1);
+                    if envelope.ask.lane == Lane::Event {
+                        metrics::counter!(metric::INBOX_DUPLICATES, "kind" => A::KIND).increment(1);
+                    }
                     let answer = self.repeat(&envelope, receipt);
                     envelope.answer(answer);
                 }

@@ -22,6 +22,8 @@ pub const CONFLICTS: &str = "callboard_actor_conflicts_total";
 pub const SKIPPED: &str = "callboard_actor_skipped_total";
 /// Counter: commands answered from a receipt.
 pub const REPLAYED: &str = "callboard_actor_replayed_total";
+/// Counter: reactions to events and timers among them: the inbox knew what came again.
+pub const INBOX_DUPLICATES: &str = "callboard_inbox_duplicates_total";
 /// Counter: panics caught in an aggregate or a store.
 pub const PANICS: &str = "callboard_actor_panics_total";
 /// Counter: actors that left memory. Label `why`: `idle`, `room`, `stop`.
