@@ -2,10 +2,12 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_actor::CommitError;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout};
@@ -82,33 +84,12 @@ impl<W: Writer> Committer<W> {
             queue.jobs.push_back(Job { unit, reply });
             if !queue.attended {
                 queue.attended = true;
-                let attendance = Attendance { shared: Arc::clone(&self.shared), left: false };
-                self.shared.tracker.spawn(attendance.run());
+                let shared = Arc::clone(&self.shared);
+                self.shared.tracker.spawn(async move { shared.attend().await });
             }
         }
         self.shared.arrived.notify_one();
         outcome.await.unwrap_or_else(|_| Err(CommitError::Unknown("the committer failed".to_owned())))
-    }
-}
-
-/// Makes the next unit start another task should this one end by a panic.
-struct Attendance<W: Writer> {
-    shared: Arc<Shared<W>>,
-    left: bool,
-}
-
-impl<W: Writer> Attendance<W> {
-    async fn run(mut self) {
-        self.shared.attend().await;
-        self.left = true;
-    }
-}
-
-impl<W: Writer> Drop for Attendance<W> {
-    fn drop(&mut self) {
-        if !self.left {
-            self.shared.queue.lock().attended = false;
-        }
     }
 }
 
@@ -128,7 +109,13 @@ impl<W: Writer> Shared<W> {
             let (units, replies): (Vec<Prepared>, Vec<_>) =
                 jobs.into_iter().map(|job| (job.unit, job.reply)).unzip();
             let began = Instant::now();
-            let outcomes = self.writer.write(&mut session, &units).await;
+            let written = AssertUnwindSafe(self.writer.write(&mut session, &units)).catch_unwind().await;
+            // A panic costs this batch and no other: units that wait would otherwise wait for the next to come.
+            let outcomes = written.unwrap_or_else(|_| {
+                tracing::error!(context = self.context, "writing a batch panicked");
+                session = W::Session::default();
+                units.iter().map(|_| Err(CommitError::Unknown("the committer panicked".to_owned()))).collect()
+            });
             metrics::histogram!(metric::BATCH_UNITS, "context" => self.context).record(count(units.len()));
             metrics::histogram!(metric::BATCH_SECONDS, "context" => self.context)
                 .record(began.elapsed().as_secs_f64());
@@ -172,4 +159,51 @@ impl<W: Writer> Shared<W> {
 #[expect(clippy::cast_precision_loss, reason = "counts of things in memory are far below 2^52")]
 fn count(n: usize) -> f64 {
     n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use callboard_kernel::Version;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Panics over aggregate 1.
+    struct Nervous;
+
+    impl Writer for Nervous {
+        type Session = ();
+
+        async fn write(&self, (): &mut (), units: &[Prepared]) -> Vec<Result<(), CommitError>> {
+            assert!(units.iter().all(|unit| unit.aggregate_id != Uuid::from_u128(1)), "as asked");
+            units.iter().map(|_| Ok(())).collect()
+        }
+    }
+
+    fn unit(aggregate: u128) -> Prepared {
+        Prepared {
+            aggregate_id: Uuid::from_u128(aggregate),
+            organisation: Uuid::nil().into(),
+            expected: Version(0),
+            version: Version(0),
+            root: None,
+            children: Vec::new(),
+            receipts: Vec::new(),
+            events: Vec::new(),
+            timers: BTreeMap::new(),
+            erases: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_own_batch_and_leaves_nobody_waiting() {
+        // One unit per batch: the second waits while the first is written, and nothing comes after it.
+        let committer = Committer::new(Nervous, "test", 1, TaskTracker::new());
+        let both = async { tokio::join!(committer.commit(unit(1)), committer.commit(unit(2))) };
+        let (bad, good) = timeout(Duration::from_secs(10), both).await.expect("nobody waits for ever");
+        assert!(matches!(bad, Err(CommitError::Unknown(_))), "{bad:?}");
+        assert!(good.is_ok(), "{good:?}");
+    }
 }

@@ -198,7 +198,7 @@ impl DeadLetters {
                     handled += 1;
                 }
                 Err(error) => {
-                    let error = error.to_string();
+                    let error = error.to_string().replace('\0', "\u{fffd}");
                     sqlx::query(
                         "update dead_letter set error = $3, attempts = attempts + 1 \
                          where consumer = $1 and event_id = $2",
@@ -305,7 +305,8 @@ impl DeadLetters {
         .bind(&event.traceparent)
         .bind(event.actor.to_string())
         .bind(event.payload.as_ref())
-        .bind(error)
+        // A handler's text may quote what it read, and Postgres takes no zero character.
+        .bind(error.replace('\0', "\u{fffd}"))
         .bind(i32::from(!behind))
         .execute(&mut *transaction)
         .await?;

@@ -229,6 +229,8 @@ impl<L: StreamLog> Relay<L> {
             return Ok(());
         };
         let mut session = Session::new(connection, &self.context, log, self.options.batch);
+        // Before the bus is asked: while it is away the outbox grows, and that is when somebody looks.
+        session.measure().await?;
         session.heal().await?;
         tracing::info!(context = self.context, last = session.last, "relays");
         metrics::gauge!(LEADS, "context" => self.context.clone()).set(1.0);
@@ -277,6 +279,10 @@ async fn acquire(
     loop {
         if try_lock(&mut connection, context).await? {
             return Ok(Some(connection));
+        }
+        // Another process leads and measures; what was measured here would stay as it is.
+        for gauge in [UNPUBLISHED, OLDEST_AGE, REFUSED] {
+            metrics::gauge!(gauge, "context" => context.to_owned()).set(0.0);
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
@@ -392,7 +398,8 @@ impl<'a, L: StreamLog> Session<'a, L> {
         let (unpublished, oldest) = answered(outbox::measure(&mut self.connection)).await?;
         metrics::gauge!(UNPUBLISHED, "context" => self.context.to_owned()).set(unpublished as f64);
         metrics::gauge!(OLDEST_AGE, "context" => self.context.to_owned()).set(oldest);
-        metrics::gauge!(REFUSED, "context" => self.context.to_owned()).set(self.blocked.len() as f64);
+        let blocked = answered(outbox::blocked(&mut self.connection)).await?.len();
+        metrics::gauge!(REFUSED, "context" => self.context.to_owned()).set(blocked as f64);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use callboard_actor::CommitError;
 use callboard_kernel::{CommandId, Timestamp};
@@ -13,6 +14,7 @@ use sqlx::query::QueryAs;
 use sqlx::types::Type;
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, PgPool, Postgres};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::committer::Writer;
@@ -20,6 +22,10 @@ use crate::metric_names as metric;
 use crate::postgres::read::outcome_text;
 use crate::prepared::Prepared;
 use crate::{Column, ColumnType, Schema, Table, Value};
+
+/// How long Postgres may take for one batch. A server that vanished without a word (its host died, a partition) would
+/// otherwise hold all commands of this kind for as long as the kernel goes on sending: a quarter of an hour.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A unit written alone is tried again so often after a deadlock, a serialisation failure or a repeat that came in
 /// between.
@@ -136,11 +142,15 @@ impl PgWriter {
         // Made of table and column names, which are constants of the context.
         let statement = AssertSqlSafe(Arc::clone(&self.statement));
         let query = sqlx::query_as_with(statement, arguments);
-        let answer = if units.iter().any(|unit| unit.erases) {
-            erasing(connection, query, units).await
-        } else {
-            query.fetch_all(&mut **connection).await
+        let work = async {
+            if units.iter().any(|unit| unit.erases) {
+                erasing(connection, query, units).await
+            } else {
+                query.fetch_all(&mut **connection).await
+            }
         };
+        let answer =
+            timeout(ANSWER_LIMIT, work).await.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())));
         let rows = match answer {
             Ok(rows) => rows,
             Err(error) => {
