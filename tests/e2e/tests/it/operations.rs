@@ -166,7 +166,7 @@ async fn a_poisoned_event_is_parked_by_key_and_can_be_shown_replayed_and_skipped
     let copied = sqlx::query(
         "insert into tickets.outbox (event_id, organisation_id, aggregate_id, aggregate_version, context, name, kind, \
          time, actor, payload) select $1, organisation_id, aggregate_id, aggregate_version, context, name, kind, time, \
-         actor, '\\xffff'::bytea from tickets.outbox where aggregate_id = $2 and name = 'ticket.assigned'",
+         actor, '\\xffff'::bytea from tickets.outbox where aggregate_id = $2 and name = 'ticket.opened'",
     )
     .bind(poison)
     .bind(ticket.parse::<Uuid>().expect("a UUID"))
@@ -191,7 +191,7 @@ async fn a_poisoned_event_is_parked_by_key_and_can_be_shown_replayed_and_skipped
     asked(&visitor, &other).await;
     assert_ne!(visitor.get(&format!("/v1/tickets/{ticket}/rating")).await.body["state"], "REQUESTED");
 
-    assert!(platform.run(Service::Ratings, &["dlq", "show", &poison]).await.contains("TicketAssigned"));
+    assert!(platform.run(Service::Ratings, &["dlq", "show", &poison]).await.contains("TicketOpened"));
     let replayed = platform.run(Service::Ratings, &["dlq", "replay", &poison]).await;
     assert!(replayed.starts_with("handled 0\nstopped at"), "{replayed}");
     let skipped = platform.run(Service::Ratings, &["dlq", "skip", &poison]).await;
