@@ -34,10 +34,34 @@ pub(crate) enum Command {
     CheckConfig,
     /// Rebuild this service's stream from Postgres, with the same event ids. Stop the service first.
     Republish,
+    /// Events of this service that the bus refused. Nothing needs to be stopped.
+    Outbox {
+        #[command(subcommand)]
+        command: OutboxCommand,
+    },
     /// Events that could not be processed, and those that wait behind them.
     Dlq {
         #[command(subcommand)]
         command: DlqCommand,
+    },
+}
+
+/// What can be done with events that the bus refused.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OutboxCommand {
+    /// List them, oldest first, and why. Later events of the same aggregate wait behind each.
+    ListRefused {
+        /// At most this many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Let go of one: what waits behind it goes on.
+    Release {
+        /// The event.
+        id: Uuid,
+        /// Never publish it. Otherwise it is tried once more.
+        #[arg(long)]
+        skip: bool,
     },
 }
 

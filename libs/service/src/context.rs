@@ -12,25 +12,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_actor::{Options, Registry};
-use callboard_bus::{Bus, Consumer, HandleError, Handler, StreamSpec};
+use callboard_bus::{Bus, Consumer, Event, HandleError, Handled, Handler, StreamSpec};
 use callboard_journal::{
     DeadLetter, DeadLetters, DueTimer, JournalOptions, Mapping, PgJournal, PgLeases, PgStore, Relay,
-    RelayOptions, Retention, RetentionOptions, TimerOptions, Timers, republish,
+    RelayOptions, Retention, RetentionOptions, TimerOptions, Timers, refused_events, release_refused,
+    republish,
 };
 use callboard_kernel::EventId;
 use futures::future::{BoxFuture, join_all};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
-use crate::cli::DlqCommand;
+use crate::cli::{DlqCommand, OutboxCommand};
 use crate::definition::{BuildContext, Built, Operation};
 use crate::lifecycle::{BackgroundTask, BoxError, Stage};
+use crate::telemetry;
 
 /// How long a stop waits for the relay to publish what was committed. What is left is published after the next start.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// How long `republish` waits for a running relay to give way.
 const REPUBLISH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The most refused events that are listed at once.
+const MOST_LISTED: u32 = 1000;
 
 /// The registry of one kind of aggregate, on Postgres.
 pub type PgRegistry<M> = Registry<<M as Mapping>::Aggregate, PgStore<M>>;
@@ -145,6 +151,7 @@ impl Context {
         let parking = Arc::new(DeadLetters::new(pool.clone()));
         for subscriber in self.subscribers {
             let Subscriber { name, producer, handler } = subscriber;
+            let handler = Arc::new(Linked(handler));
             let consumer = Consumer::new(name, producer, handler, parking.clone()).exclusive(leases.clone());
             let (bus, fetch) = (self.bus.clone(), stop.fetch.clone());
             built.tasks.push(BackgroundTask::new(name, Stage::Fetch, async move {
@@ -165,7 +172,7 @@ impl Context {
             }));
         }
         let retention =
-            Retention::new(pool.clone(), Arc::clone(&self.build.clock), RetentionOptions::default());
+            Retention::new(pool.clone(), Arc::clone(&self.build.clock), kept_for(self.spec.max_age));
         let fetch = stop.fetch.clone();
         built.tasks.push(BackgroundTask::new("retention", Stage::Fetch, async move {
             retention.run(fetch).await;
@@ -197,6 +204,17 @@ impl Context {
                 let count = republish(pool, name, &log, REPUBLISH_PATIENCE).await?;
                 Ok(format!("published {count} events again\n"))
             }
+            Operation::Outbox(OutboxCommand::ListRefused { limit }) => {
+                let found = refused_events(pool, i64::from(limit.clamp(1, MOST_LISTED))).await?;
+                Ok(if found.is_empty() { "none\n".to_owned() } else { found.iter().map(refused).collect() })
+            }
+            Operation::Outbox(OutboxCommand::Release { id, skip }) => {
+                if !release_refused(pool, id.into(), !skip).await? {
+                    return Err(format!("the bus has not refused {id}").into());
+                }
+                // A running relay finds it at its next look.
+                Ok(if skip { "skipped\n" } else { "will be tried once more\n" }.to_owned())
+            }
             Operation::Dlq(DlqCommand::List { limit }) => {
                 let found = letters.list(None, None, i64::from(limit)).await?;
                 Ok(if found.is_empty() { "none\n".to_owned() } else { found.iter().map(line).collect() })
@@ -224,6 +242,31 @@ impl Context {
     }
 }
 
+/// What is published is kept for longer than the stream keeps it, so that the stream can be built again whole; and
+/// receipts for longer than an event can come again, which after a rebuild is both times one after the other.
+fn kept_for(stream_max_age: Duration) -> RetentionOptions {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let least = RetentionOptions::default();
+    let published = least.published.max(stream_max_age + DAY);
+    RetentionOptions { published, receipts: least.receipts.max(published + stream_max_age + DAY), ..least }
+}
+
+/// Links what a handler does to the trace in which its event happened: it is caused by it and no part of it.
+struct Linked(Arc<dyn Handler>);
+
+impl Handler for Linked {
+    fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
+        Box::pin(async move {
+            // Another span for each try: the consumer's own is that of all tries.
+            let attempt = tracing::info_span!("attempt", event.kind = event.kind);
+            if let Some(traceparent) = &event.traceparent {
+                telemetry::link_traceparent(&attempt, traceparent);
+            }
+            self.0.handle(event).instrument(attempt).await
+        })
+    }
+}
+
 /// Where an event is parked.
 async fn find<'a>(
     subscribers: &'a [Subscriber],
@@ -238,9 +281,30 @@ async fn find<'a>(
     Err(format!("no consumer of this service has parked {event}").into())
 }
 
+fn refused(event: &Event) -> String {
+    let why = callboard_bus::check(event).err().unwrap_or_else(|| "the server refused it".to_owned());
+    format!("{} {} aggregate {} {why}\n", event.id, event.kind, event.aggregate_id)
+}
+
 fn line(letter: &DeadLetter) -> String {
     format!(
         "{} {} {} key {} attempts {} {}\n",
         letter.event.id, letter.consumer, letter.event.kind, letter.key, letter.attempts, letter.error
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postgres_keeps_the_truth_for_longer_than_the_stream() {
+        for days in [1, 7, 30, 400] {
+            let stream = Duration::from_secs(days * 24 * 60 * 60);
+            let kept = kept_for(stream);
+            assert!(kept.published > stream, "{days}");
+            assert!(kept.receipts > kept.published + stream, "{days}");
+        }
+        assert_eq!(kept_for(Duration::from_secs(60)).receipts, RetentionOptions::default().receipts);
+    }
 }

@@ -87,12 +87,15 @@ fn options(config: &DatabaseConfig, service: &str) -> Result<PgConnectOptions, D
     Ok(options.application_name(&format!("callboard-{service}")).options([("search_path", service)]))
 }
 
-/// A pool whose connections work in the service's schema. Connects when first used.
+/// A pool whose connections work in the service's schema. Connects when first used. A statement may take thirty
+/// seconds, and wait five for a lock.
 ///
 /// # Errors
 /// [`DatabaseError::Address`].
 pub fn pool(config: &DatabaseConfig, service: &str) -> Result<PgPool, DatabaseError> {
-    let options = options(config, service)?;
+    // A row that somebody else holds, or a query that never ends, must not hold up a committer and all behind it.
+    // Migrations have a connection of their own, without these.
+    let options = options(config, service)?.options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
     Ok(PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(config.acquire_timeout)

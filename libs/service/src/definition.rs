@@ -42,6 +42,8 @@ pub enum Operation {
     Republish,
     /// Dead letters.
     Dlq(crate::cli::DlqCommand),
+    /// Events of its own that the bus refused.
+    Outbox(crate::cli::OutboxCommand),
 }
 
 /// What a service is built from.

@@ -52,8 +52,9 @@ pub const fn kind(code: Code) -> ErrorKind {
 
 /// The status of a refusal.
 ///
-/// Always with `ErrorInfo{reason, domain = "callboard.<service>"}`; with `BadRequest` where fields are wrong, and
-/// `RetryInfo` where trying again later helps. What is internal goes to the log; the caller gets the trace id.
+/// Always with `ErrorInfo{reason, domain = "callboard.<service>"}`; with `BadRequest` where fields are wrong,
+/// `PreconditionFailure` where the state is, and `RetryInfo` where trying again later helps. What is internal goes to
+/// the log; the caller gets the trace id.
 pub fn status(service: &str, refusal: &Refusal) -> Status {
     let mut details = ErrorDetails::new();
     let mut metadata = HashMap::new();
@@ -70,12 +71,19 @@ pub fn status(service: &str, refusal: &Refusal) -> Status {
             details.set_retry_info(Some(RETRY_DELAY));
             refusal.message.clone()
         }
+        ErrorKind::FailedPrecondition => {
+            details.add_precondition_failure_violation(
+                refusal.reason,
+                format!("callboard.{service}"),
+                refusal.message.clone(),
+            );
+            refusal.message.clone()
+        }
         ErrorKind::InvalidArgument
         | ErrorKind::Unauthenticated
         | ErrorKind::PermissionDenied
         | ErrorKind::NotFound
         | ErrorKind::AlreadyExists
-        | ErrorKind::FailedPrecondition
         | ErrorKind::Aborted
         | ErrorKind::DeadlineExceeded
         | ErrorKind::Cancelled
@@ -220,6 +228,19 @@ mod tests {
         assert_eq!(read.retry_after, None);
         let read = report(&Refusal::new(ErrorKind::Unavailable, "X", "later").into_status("tickets"));
         assert_eq!(read.retry_after, Some(RETRY_DELAY));
+    }
+
+    #[test]
+    fn aip_193_a_wrong_state_names_the_precondition() {
+        let status =
+            status("tickets", &Refusal::new(ErrorKind::FailedPrecondition, "TICKET_CLOSED", "it is closed"));
+        let details = status.get_error_details();
+        let failure = details.precondition_failure().expect("a precondition failure");
+        let violation = &failure.violations[0];
+        assert_eq!(
+            (violation.r#type.as_str(), violation.subject.as_str(), violation.description.as_str()),
+            ("TICKET_CLOSED", "callboard.tickets", "it is closed")
+        );
     }
 
     #[test]

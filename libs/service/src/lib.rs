@@ -34,7 +34,7 @@ mod server;
 mod supervise;
 pub mod telemetry;
 
-pub use cli::DlqCommand;
+pub use cli::{DlqCommand, OutboxCommand};
 pub use context::{Context, PgRegistry};
 pub use definition::{BuildContext, Built, Definition, Operate, Operation};
 pub use lifecycle::{BackgroundTask, BoxError, Stage, Stop};
@@ -42,4 +42,4 @@ pub use mutation::Mutation;
 pub use outbound::outbound;
 pub use reaction::Reaction;
 pub use readiness::ReadinessCheck;
-pub use run::{Running, StartOptions, install_crypto_provider, run_main, start};
+pub use run::{Running, StartOptions, install_crypto_provider, operate, run_main, start};

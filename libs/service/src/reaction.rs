@@ -9,6 +9,8 @@ use callboard_bus::{Event, HandleError, Handled};
 use callboard_kernel::{Aggregate, Cause, CommandId, Principal, derive_uuid};
 use uuid::Uuid;
 
+use crate::telemetry;
+
 /// How long a reaction may take before it is tried again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,7 +35,8 @@ impl Reaction<'_> {
     /// One event may give one command per target; two commands for one target need two consumers.
     ///
     /// # Errors
-    /// [`HandleError::Retry`] where trying again helps, [`HandleError::Poison`] for what only a person can mend.
+    /// [`HandleError::Retry`] where trying again helps, [`HandleError::Failed`] where it may,
+    /// [`HandleError::Poison`] for what only a person can mend.
     pub async fn give<A: Aggregate, S: Store<A>>(
         &self,
         registry: &Registry<A, S>,
@@ -45,7 +48,8 @@ impl Reaction<'_> {
             event: Some(self.event.id),
             event_type: Some(self.event.kind.clone()),
             correlation: self.event.correlation,
-            traceparent: self.event.traceparent.clone(),
+            // The trace of the reaction, which is linked to the event's: the next consumer links to this one.
+            traceparent: telemetry::current_traceparent().or_else(|| self.event.traceparent.clone()),
         };
         let principal = Principal::system(self.event.organisation);
         give(registry, target, command, id, principal, cause).await
@@ -96,7 +100,10 @@ fn taken(error: AskError) -> Result<Handled, HandleError> {
         | AskError::Conflict
         | AskError::Unavailable(_)
         | AskError::Stopping => Err(HandleError::Retry(error.to_string())),
-        AskError::EtagMismatch { .. } | AskError::RequestIdReused | AskError::Internal(_) => {
+        // A panic or a refused write may pass (a release that is being rolled out): tried a few times before it is
+        // parked.
+        AskError::Internal(_) => Err(HandleError::Failed(error.to_string())),
+        AskError::EtagMismatch { .. } | AskError::RequestIdReused => {
             Err(HandleError::Poison(error.to_string()))
         }
     }

@@ -229,8 +229,9 @@ async fn execute(definition: Definition, cli: Cli) -> Result<(), BoxError> {
         Command::Serve { .. } => serve(definition, config, options).await,
         Command::Migrate { dry_run } => migrate(&definition, &config, dry_run).await,
         Command::CheckConfig => Ok(()),
-        Command::Republish => operate(definition, config, options, Operation::Republish).await,
-        Command::Dlq { command } => operate(definition, config, options, Operation::Dlq(command)).await,
+        Command::Republish => work(definition, config, options, Operation::Republish).await,
+        Command::Outbox { command } => work(definition, config, options, Operation::Outbox(command)).await,
+        Command::Dlq { command } => work(definition, config, options, Operation::Dlq(command)).await,
     };
     telemetry.shutdown();
     outcome
@@ -261,12 +262,36 @@ async fn migrate(definition: &Definition, config: &Config, dry_run: bool) -> Res
     print(if lines.is_empty() { "up to date\n" } else { &lines })
 }
 
-async fn operate(
+/// Does an operator's work as the command line does, beside a running service or without one, and answers what to
+/// print. Waits for database and broker.
+///
+/// # Errors
+/// Settings that are wrong, a service that has no such work, or what stopped it.
+pub async fn operate(
+    definition: Definition,
+    options: StartOptions,
+    operation: Operation,
+) -> Result<String, BoxError> {
+    install_crypto_provider();
+    let config = Arc::new(options.load(&definition)?);
+    operate_configured(definition, config, options, operation).await
+}
+
+async fn work(
     definition: Definition,
     config: Arc<Config>,
     options: StartOptions,
     operation: Operation,
 ) -> Result<(), BoxError> {
+    print(&operate_configured(definition, config, options, operation).await?)
+}
+
+async fn operate_configured(
+    definition: Definition,
+    config: Arc<Config>,
+    options: StartOptions,
+    operation: Operation,
+) -> Result<String, BoxError> {
     let operate =
         definition.operate.ok_or("this service has neither a stream nor dead letters of its own")?;
     let (state, _) = watch::channel(State::Starting);
@@ -281,7 +306,7 @@ async fn operate(
         state,
     };
     let context = supervisor.context().await?;
-    print(&operate(context, operation).await?)
+    operate(context, operation).await
 }
 
 fn print(text: &str) -> Result<(), BoxError> {

@@ -182,5 +182,27 @@ fn without_password(text: &str) -> String {
         let user = user.split_once(':').map_or("***".to_owned(), |(user, _)| format!("{user}:***"));
         Some(format!("{scheme}://{user}@{host}"))
     };
-    text.split(',').map(|part| one(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join(",")
+    // A comma within a password belongs to its address.
+    let mut addresses: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        match addresses.last_mut() {
+            Some(last) if !part.contains("://") => {
+                last.push(',');
+                last.push_str(part);
+            }
+            _ => addresses.push(part.to_owned()),
+        }
+    }
+    let masked = addresses.iter().map(|address| one(address).unwrap_or_else(|| address.clone()));
+    masked.map(|address| without_password_parameter(&address)).collect::<Vec<_>>().join(",")
+}
+
+/// `postgres://host/db?user=me&password=***`
+fn without_password_parameter(address: &str) -> String {
+    let Some((front, query)) = address.split_once('?') else { return address.to_owned() };
+    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if name.contains("password") => format!("{name}=***"),
+        _ => parameter.to_owned(),
+    });
+    format!("{front}?{}", parameters.collect::<Vec<_>>().join("&"))
 }

@@ -107,18 +107,22 @@ impl Telemetry {
 const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
+/// Buckets for how many: what waits, what goes together.
+const COUNTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+
 /// The metrics of this process, installed at the first call: several services in one process share them.
 pub fn metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE
         .get_or_init(|| {
-            let builder = PrometheusBuilder::new();
+            let buckets: [(&str, &[f64]); 4] =
+                [("_seconds", &SECONDS), ("_depth", &COUNTS), ("_size", &COUNTS), ("_units", &COUNTS)];
             let builder =
-                match builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS) {
-                    Ok(builder) => builder,
-                    Err(_) => PrometheusBuilder::new(),
-                };
-            let recorder = builder.build_recorder();
+                buckets.into_iter().try_fold(PrometheusBuilder::new(), |builder, (suffix, buckets)| {
+                    builder.set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), buckets)
+                });
+            // Fails only without buckets.
+            let recorder = builder.unwrap_or_default().build_recorder();
             let handle = recorder.handle();
             // Refused only when another recorder is there; then this one stays empty and says nothing wrong.
             if metrics::set_global_recorder(recorder).is_err() {

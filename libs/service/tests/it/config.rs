@@ -90,6 +90,11 @@ fn the_effective_configuration_shows_no_secret() {
     assert!(!shown.contains("hunter2") && !format!("{config:?}").contains("hunter2"), "{shown}");
     assert!(shown.contains(r#"database.url = "postgres://me:***@db/callboard""#), "{shown}");
     assert!(shown.contains("grpc.max_message_bytes = 4194304\n"), "{shown}");
+    for url in ["postgres://db/callboard?user=me&password=hunter2", "postgres://me:hun,hunter2@db/callboard"]
+    {
+        let shown = Config::load(&sources(&[("CALLBOARD__DATABASE__URL", url)])).unwrap().render();
+        assert!(!shown.contains("hun"), "{shown}");
+    }
 }
 
 #[test]

@@ -4,6 +4,9 @@
 
 mod backed;
 mod calls;
+mod collector;
 mod config;
 mod lifecycle;
+mod operate;
 mod support;
+mod traces;

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_kernel::{Employee, Language, Principal, RandomIds, Role, Subject, SystemClock};
-use callboard_service::config::{LogFormat, TelemetryConfig};
-use callboard_service::telemetry::Telemetry;
 use callboard_service::{
     BackgroundTask, BuildContext, Built, Definition, Running, Stage, StartOptions, request,
 };
@@ -166,15 +164,7 @@ pub fn options() -> StartOptions {
 }
 
 pub async fn start_with(definition: Definition, options: StartOptions) -> Running {
-    static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
-        let config = TelemetryConfig {
-            log_format: LogFormat::Text,
-            log_level: "off".into(),
-            otlp_endpoint: String::new(),
-        };
-        Telemetry::install(&config, "test").unwrap()
-    });
-    LazyLock::force(&TELEMETRY);
+    crate::collector::spans();
     let metrics = callboard_service::telemetry::metrics();
     callboard_service::start(definition, options, metrics, CancellationToken::new()).await.unwrap()
 }
