@@ -49,6 +49,12 @@ e2e: needs ## The life of a ticket and the crash test, over separate processes
 	$(CARGO) build --workspace --bins --locked
 	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests
 
+.PHONY: bench
+bench: needs ## How fast it is, as ratios, to target/bench/latest.json. ROWS=create,view chooses; docs/benchmarks.md
+	@echo "Building for release (the first time takes many minutes) …" >&2
+	@$(CARGO) build --release --workspace --bins --locked
+	@exec target/release/callboard-load
+
 .PHONY: proto
 proto: ## Generate code and docs/events.md from proto/
 	$(CARGO) run --quiet --package callboard-proto --example generate

@@ -58,7 +58,7 @@ struct Ports {
 /// A Postgres and a NATS for one platform.
 enum Backing {
     /// The test run's Postgres, with a database of its own; a NATS of its own, since stream names are fixed.
-    Shared(Database, Nats),
+    Shared(Database, Box<Nats>),
     /// Servers that this test may kill.
     Own(Box<Postgres>, Box<Nats>),
 }
@@ -126,7 +126,7 @@ impl Platform {
     /// A platform of which nothing runs yet but its servers; with further settings of some services.
     pub async fn prepare(extra: Vec<(Service, String, String)>) -> Self {
         let database = Servers::shared().await.fresh_database().await;
-        Self::on(Backing::Shared(database, fresh_nats().await), extra)
+        Self::on(Backing::Shared(database, Box::new(fresh_nats().await)), extra)
     }
 
     /// As [`Platform::prepare`], on these servers.
@@ -372,7 +372,8 @@ impl Drop for Platform {
         if std::thread::panicking() {
             for service in Service::ALL {
                 let text = std::fs::read_to_string(self.log_path(service)).unwrap_or_default();
-                let told = text.lines().filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\""));
+                let told =
+                    text.lines().filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\""));
                 for line in told.take(40) {
                     #[expect(clippy::print_stderr, reason = "for whoever reads the failed test")]
                     {

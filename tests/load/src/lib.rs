@@ -1,0 +1,1 @@
+//! Measures Callboard against the limit.
