@@ -1,1 +1,0 @@
-//! Measures Callboard against the limit.
