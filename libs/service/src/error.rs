@@ -12,6 +12,11 @@ use crate::telemetry;
 /// How long a caller should wait before it tries again, when we cannot know better.
 pub const RETRY_DELAY: Duration = Duration::from_millis(500);
 
+/// Longest message of a status, in characters.
+const MAX_MESSAGE: usize = 500;
+/// Most bytes of fields and rules in a status.
+const MAX_VIOLATIONS: usize = 4096;
+
 /// The gRPC code of a kind of failure.
 pub const fn code(kind: ErrorKind) -> Code {
     match kind {
@@ -55,10 +60,14 @@ pub const fn kind(code: Code) -> ErrorKind {
 /// Always with `ErrorInfo{reason, domain = "callboard.<service>"}`; with `BadRequest` where fields are wrong,
 /// `PreconditionFailure` where the state is, and `RetryInfo` where trying again later helps. What is internal goes to
 /// the log; the caller gets the trace id.
+///
+/// A status travels in headers, and headers that are too large end the whole connection with everybody's calls on it:
+/// of many wrong fields the first are told, and a long message is cut.
 pub fn status(service: &str, refusal: &Refusal) -> Status {
     let mut details = ErrorDetails::new();
     let mut metadata = HashMap::new();
     let trace_id = telemetry::current_trace_id();
+    let told: String = refusal.message.chars().take(MAX_MESSAGE).collect();
     let message = match refusal.kind {
         ErrorKind::Internal => {
             tracing::error!(reason = refusal.reason, detail = %refusal.message, "internal error");
@@ -69,15 +78,15 @@ pub fn status(service: &str, refusal: &Refusal) -> Status {
         }
         ErrorKind::ResourceExhausted | ErrorKind::Unavailable => {
             details.set_retry_info(Some(RETRY_DELAY));
-            refusal.message.clone()
+            told.clone()
         }
         ErrorKind::FailedPrecondition => {
             details.add_precondition_failure_violation(
                 refusal.reason,
                 format!("callboard.{service}"),
-                refusal.message.clone(),
+                told.clone(),
             );
-            refusal.message.clone()
+            told.clone()
         }
         ErrorKind::InvalidArgument
         | ErrorKind::Unauthenticated
@@ -87,10 +96,15 @@ pub fn status(service: &str, refusal: &Refusal) -> Status {
         | ErrorKind::Aborted
         | ErrorKind::DeadlineExceeded
         | ErrorKind::Cancelled
-        | ErrorKind::Unimplemented => refusal.message.clone(),
+        | ErrorKind::Unimplemented => told.clone(),
     };
     details.set_error_info(refusal.reason, format!("callboard.{service}"), metadata);
-    for violation in &refusal.violations {
+    let mut bytes = 0;
+    for (index, violation) in refusal.violations.iter().enumerate() {
+        bytes += violation.field.len() + violation.description.len();
+        if index > 0 && bytes > MAX_VIOLATIONS {
+            break;
+        }
         details.add_bad_request_violation(violation.field.clone(), violation.description.clone());
     }
     Status::with_error_details(code(refusal.kind), message, details)
@@ -241,6 +255,19 @@ mod tests {
             (violation.r#type.as_str(), violation.subject.as_str(), violation.description.as_str()),
             ("TICKET_CLOSED", "callboard.tickets", "it is closed")
         );
+    }
+
+    #[test]
+    fn however_much_is_wrong_a_status_fits_into_headers() {
+        let wrong = |n| FieldViolation::new(format!("answers[{n}].text"), "at most 500 characters");
+        let mut refusal = Refusal::fields((0..10_000).map(wrong).collect());
+        refusal.message = "ü".repeat(10_000);
+        let status = refusal.into_status("tickets");
+        assert_eq!(status.message(), "ü".repeat(MAX_MESSAGE));
+        assert!(status.details().len() < 8 * 1024, "{}", status.details().len());
+        let told = report(&status).violations;
+        assert!((50..200).contains(&told.len()), "{}", told.len());
+        assert!(told.into_iter().enumerate().all(|(n, violation)| violation == wrong(n)));
     }
 
     #[test]
