@@ -100,6 +100,7 @@ impl LocalizedText {
         }
         if self.0.len() > MAX_LANGUAGES {
             violations.push(FieldViolation::new(field, format!("at most {MAX_LANGUAGES} languages")));
+            return;
         }
         for (language, text) in &self.0 {
             if !matches!(language.len(), 2 | 3) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {

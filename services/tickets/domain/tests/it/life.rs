@@ -1,7 +1,7 @@
 //! T-5 to T-14: what happens to an open ticket.
 
 use callboard_tickets_domain::{
-    Command, Edit, Fact, Priority, Rejection, State, Status, Visibility, is_visible,
+    Command, Edit, Fact, Priority, Rejection, State, Status, Visibility, is_visible, moves,
 };
 
 use crate::support::*;
@@ -212,6 +212,18 @@ fn t_10_from_outside_only_the_own_ticket() {
     let mut world = World::open_internal();
     world.must(&moderator(), visibility(Visibility::Public));
     assert!(matches!(world.ask(&code_user(), Command::Cancel), Err(Rejection::Denied(_))));
+}
+
+#[test]
+fn t_10_a_code_user_does_not_cancel_what_a_customer_user_made() {
+    let made_by_company = || {
+        let mut world = World::default();
+        world.must(&customer_user(), Command::Create(Box::new(plain("It leaks", Some(7)))));
+        world
+    };
+    assert!(matches!(made_by_company().ask(&code_user(), Command::Cancel), Err(Rejection::Denied(_))));
+    assert!(!moves(&code_user(), made_by_company().ticket()).may_cancel);
+    made_by_company().must(&customer_user(), Command::Cancel);
 }
 
 #[test]
