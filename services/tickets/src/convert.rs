@@ -5,8 +5,8 @@ use callboard_proto::common::v1 as common;
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use callboard_tickets_domain::{
-    Answer, AnswerValue, Choice, Contact, Flow, LocalizedText, Moves, Priority, Status, Step, StepKind,
-    Ticket, Visibility,
+    Answer, AnswerValue, Choice, Contact, Flow, LocalizedText, MAX_STEPS, Moves, Priority, Status, Step,
+    StepKind, Ticket, Visibility,
 };
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -237,6 +237,9 @@ pub fn to_proto_flow(template: Uuid, flow: &Flow, version: Version) -> proto::Fl
 /// # Errors
 /// Every field that cannot be read.
 pub fn from_proto_flow(flow: proto::Flow) -> Result<Flow, Vec<FieldViolation>> {
+    if flow.steps.len() > MAX_STEPS {
+        return Err(vec![FieldViolation::new("flow.steps", format!("at most {MAX_STEPS} steps"))]);
+    }
     let mut violations = Vec::new();
     let mut id = |field: &str, text: &str, required: bool| match text.parse::<Uuid>() {
         Ok(id) => Some(id),

@@ -15,6 +15,10 @@ use sqlx::PgPool;
 use crate::events::inbound::{Flows, Tickets};
 use crate::store::{Copies, Found, Numbers, ReadError, Reads, Viewer};
 
+/// The answer given before. Of a deleted ticket none is left (T-11), but that of the deletion itself.
+const REPEATED: &str =
+    "select fingerprint, answer from command_receipt where command_id = $1 and outcome = 'applied'";
+
 /// What the handlers share.
 #[derive(Debug)]
 pub struct Api {
@@ -214,12 +218,11 @@ impl Api {
         call: &Call,
         otherwise: Refusal,
     ) -> Result<R, Refusal> {
-        let receipt: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("select fingerprint, answer from command_receipt where command_id = $1")
-                .bind(call.command_id.uuid())
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(ReadError::from)?;
+        let receipt: Option<(i64, Vec<u8>)> = sqlx::query_as(REPEATED)
+            .bind(call.command_id.uuid())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(ReadError::from)?;
         match receipt {
             None => Err(otherwise),
             Some((fingerprint, answer)) if fingerprint == call.fingerprint => response(&answer.into()),

@@ -28,6 +28,8 @@ use crate::store::{Cursor, Found, StoredUpdate};
 const PAGE: (u32, u32) = (50, 200);
 /// A page ends early rather than become larger than what clients take (4 MiB).
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// The most paths of an update mask.
+const MAX_PATHS: usize = 20;
 /// The most ids in one question.
 const MAX_ASKED: usize = 500;
 
@@ -349,8 +351,8 @@ impl TicketApi {
 fn edit(ticket: &proto::Ticket, paths: &[String]) -> Reply<Edit> {
     let mut violations = Vec::new();
     let mut edit = Edit::default();
-    if paths.is_empty() {
-        return Err(Refusal::field("update_mask", "is required"));
+    if paths.is_empty() || paths.len() > MAX_PATHS {
+        return Err(Refusal::field("update_mask", format!("is required: 1 to {MAX_PATHS} paths")));
     }
     let all = ["title", "description", "priority", "visibility"];
     let paths: Vec<&str> = match paths {

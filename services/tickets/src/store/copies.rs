@@ -316,7 +316,9 @@ impl Copies {
     }
 
     /// Keeps whether employees have an offer on a ticket that waits for an answer. Of two words of one version the
-    /// later one counts, since events of one aggregate come in order. Nothing is kept of a deleted ticket (T-11).
+    /// later one counts, since events of one aggregate come in order. Nothing is kept of a deleted ticket (T-11): the
+    /// ticket's row is held meanwhile, so that a deletion comes either before, and is seen, or after, and takes the
+    /// offers along.
     ///
     /// # Errors
     /// What Postgres says.
@@ -331,8 +333,9 @@ impl Copies {
         let open: Vec<bool> = offers.iter().map(|(_, open)| *open).collect();
         sqlx::query(
             "insert into ticket_offer as o (ticket_id, employee_id, organisation_id, open, version) \
-             select $1, employee_id, $2, open, $3 from unnest($4::uuid[], $5::boolean[]) as f(employee_id, open) \
-             where exists (select from ticket t where t.id = $1 and t.organisation_id = $2 and not t.deleted) \
+             select t.id, f.employee_id, t.organisation_id, f.open, $3 \
+             from ticket t cross join unnest($4::uuid[], $5::boolean[]) as f(employee_id, open) \
+             where t.id = $1 and t.organisation_id = $2 and not t.deleted for share of t \
              on conflict (ticket_id, employee_id) do update set open = excluded.open, version = excluded.version \
              where excluded.version >= o.version",
         )

@@ -50,7 +50,9 @@ impl Text {
     /// True when some words must be absent. An update is then not looked at: that one update lacks a word says nothing
     /// about the ticket.
     fn excludes(&self) -> bool {
-        self.0.split_whitespace().any(|word| word.starts_with('-'))
+        // Where a word could begin, since Postgres passes over marks such as `(-leak`. One too many does no harm.
+        let before = std::iter::once(' ').chain(self.0.chars());
+        self.0.chars().zip(before).any(|(mark, before)| mark == '-' && !before.is_alphanumeric())
     }
 }
 

@@ -162,6 +162,9 @@ fn devices_that_one_does_not_see_are_not_found() {
         tenant.known("device", tenant.device, 9).await;
         assert_eq!(refused(tenant.moderator().create(on(tenant.device)).await), "NOT_FOUND");
         // A repeat answers what the first call answered (AIP-155).
-        assert_eq!(customer_user.create(message).await.unwrap(), ticket);
+        assert_eq!(customer_user.create(message.clone()).await.unwrap(), ticket);
+        // T-11: what was answered went with the ticket.
+        tenant.moderator().delete(id(), &ticket.id).await.unwrap();
+        assert_eq!(refused(customer_user.create(message).await), "NOT_FOUND");
     });
 }

@@ -111,6 +111,14 @@ fn t_1_a_wrong_flow_names_every_field() {
             fields(try_put(&moderator, &flow).await),
             ["flow.steps[0].key", "flow.steps[1].choices", "flow.title_step"]
         );
+        // Limits come first: nothing is said a thousand times.
+        let many = proto::Flow { steps: vec![proto::Step::default(); 1000], ..repair(&tenant) };
+        assert_eq!(fields(try_put(&moderator, &many).await), ["flow.steps"]);
+        let mut many = repair(&tenant);
+        let languages = (b'a'..=b'z').flat_map(|a| (b'a'..=b'z').map(move |b| [a, b]));
+        let languages = languages.map(|two| (String::from_utf8(two.to_vec()).unwrap(), String::new()));
+        many.label = Some(LocalizedText { by_language: languages.collect() });
+        assert_eq!(fields(try_put(&moderator, &many).await), ["flow.label"]);
         let unread = proto::Flow { id: "7".into(), group_id: "x".into(), ..repair(&tenant) };
         assert_eq!(fields(try_put(&moderator, &unread).await), ["flow.id", "flow.group_id"]);
     });

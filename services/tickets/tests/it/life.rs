@@ -1,11 +1,13 @@
 //! The life of a ticket, over calls and over NATS.
 
+use callboard_kernel::Version;
 use callboard_proto::fleet::v1 as fleet;
 use callboard_proto::ratings::v1 as ratings;
 use callboard_proto::tickets::v1 as proto;
 use callboard_proto::tickets::v1::{TicketStatus, Visibility};
 use callboard_service::error::Report;
 use callboard_testkit::{PATIENCE, eventually};
+use callboard_tickets::store::Copies;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -30,7 +32,7 @@ async fn accept(tenant: &Tenant, ticket: &str, employee: Uuid, version: i64) -> 
     tenant.world.publish(tenant.organisation, ticket.parse().unwrap(), version, &message).await
 }
 
-fn rating(tenant: &Tenant, ticket: &str, done_round: i32) -> Option<ratings::RatingFacts> {
+pub fn rating(tenant: &Tenant, ticket: &str, done_round: i32) -> Option<ratings::RatingFacts> {
     Some(ratings::RatingFacts {
         subject_kind: ratings::SubjectKind::Ticket.into(),
         subject_id: ticket.into(),
@@ -40,7 +42,7 @@ fn rating(tenant: &Tenant, ticket: &str, done_round: i32) -> Option<ratings::Rat
     })
 }
 
-async fn becomes(caller: &Caller, ticket: &str, status: TicketStatus) -> proto::Ticket {
+pub async fn becomes(caller: &Caller, ticket: &str, status: TicketStatus) -> proto::Ticket {
     eventually("the status", PATIENCE, || async {
         let found = caller.get(ticket).await.map_err(|report| report.reason)?;
         if found.status() == status { Ok(found) } else { Err(found.status().as_str_name().to_owned()) }
@@ -190,51 +192,6 @@ fn t_6_cancelling_the_last_assignment_opens_again_and_offers_are_known() {
 }
 
 #[test]
-fn an_event_that_comes_twice_has_one_effect() {
-    run(|world| async move {
-        let tenant = Tenant::new(world).await;
-        let (one, two) = (tenant.member(), tenant.member());
-        let ticket = tenant.open("It leaks").await;
-        let event = |employee: Uuid, event: Uuid| callboard_bus::Event {
-            id: event.into(),
-            context: "fleet".into(),
-            name: "employee.assigned".into(),
-            kind: "callboard.fleet.v1.EmployeeAssigned".into(),
-            organisation: tenant.organisation.into(),
-            aggregate_id: ticket.id.parse().unwrap(),
-            aggregate_version: callboard_kernel::Version(1),
-            time: callboard_kernel::Clock::now(&callboard_kernel::SystemClock),
-            causation: None,
-            correlation: None,
-            traceparent: None,
-            actor: callboard_kernel::Actor::System,
-            payload: prost::Message::encode_to_vec(&fleet::EmployeeAssigned {
-                ticket_id: ticket.id.clone(),
-                organisation_id: tenant.organisation.to_string(),
-                employee_id: employee.to_string(),
-                ..Default::default()
-            })
-            .into(),
-        };
-        let repeated = id();
-        world.publish_event(event(employee_id(&one), repeated)).await;
-        becomes(&one, &ticket.id, TicketStatus::Assigned).await;
-        // The server drops what it has seen within two minutes; the receipt is what counts, so it is asked directly.
-        let receipts: i64 =
-            sqlx::query_scalar("select count(*) from command_receipt where aggregate_id = $1")
-                .bind(ticket.id.parse::<Uuid>().unwrap())
-                .fetch_one(&world.pool)
-                .await
-                .unwrap();
-        assert_eq!(receipts, 2, "one for the call, one for the event");
-        world.publish_event(event(employee_id(&two), id())).await;
-        world
-            .expect_events(&ticket.id, &["ticket.opened", "ticket.assigned", "ticket.involved_changed"])
-            .await;
-    });
-}
-
-#[test]
 fn t_8_a_waived_rating_closes_and_a_late_one_of_an_earlier_done_does_not() {
     run(|world| async move {
         let tenant = Tenant::new(world).await;
@@ -306,6 +263,63 @@ fn t_11_deleting_leaves_a_bare_row_and_a_repeat_answers_the_same() {
         accept(&tenant, &ticket.id, id(), 2).await;
         let expected = ["ticket.opened", "ticket.assigned", "ticket.update_posted", "ticket.deleted"];
         world.expect_events(&ticket.id, &expected).await;
+    });
+}
+
+#[test]
+fn t_11_an_offer_that_crosses_the_deletion_is_not_kept() {
+    run(|world| async move {
+        let tenant = Tenant::new(world).await;
+        let key: Uuid = tenant.open("It leaks").await.id.parse().unwrap();
+        let copies = Copies::new(world.pool.clone());
+        let mut deletion = world.pool.begin().await.unwrap();
+        sqlx::query(
+            "update ticket set deleted = true, device_id = null, title = null, description = null, \
+             answers = null, creator = null where id = $1",
+        )
+        .bind(key)
+        .execute(&mut *deletion)
+        .await
+        .unwrap();
+        let offers = [(id().into(), true)];
+        let put = copies.put_offers(tenant.organisation.into(), key.into(), &offers, Version(1));
+        let commit = async {
+            // It is written already, or waits for the deletion: either way it began before the deletion was there.
+            eventually("the offer to come", PATIENCE, || async {
+                let come: i64 = sqlx::query_scalar(
+                    "select (select count(*) from ticket_offer where ticket_id = $1) \
+                     + (select count(*) from pg_stat_activity where datname = current_database() \
+                        and wait_event_type = 'Lock' and query like 'insert into ticket_offer%')",
+                )
+                .bind(key)
+                .fetch_one(&world.pool)
+                .await
+                .unwrap();
+                if come > 0 { Ok(()) } else { Err(come) }
+            })
+            .await;
+            deletion.commit().await.unwrap();
+        };
+        let (put, ()) = tokio::join!(put, commit);
+        put.unwrap();
+        let left: i64 = sqlx::query_scalar("select count(*) from ticket_offer where ticket_id = $1")
+            .bind(key)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
+    });
+}
+
+#[test]
+fn an_update_mask_is_answered_once_however_long_it_is() {
+    run(|world| async move {
+        let tenant = Tenant::new(world).await;
+        let moderator = tenant.moderator();
+        let ticket = tenant.open("It leaks").await;
+        assert_eq!(fields(moderator.update(ticket.clone(), &["status"; 200]).await), ["update_mask"]);
+        let twice = proto::Ticket { title: "It drips".into(), ..ticket };
+        assert_eq!(moderator.update(twice, &["title", "title"]).await.unwrap().title, "It drips");
     });
 }
 

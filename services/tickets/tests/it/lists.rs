@@ -153,6 +153,10 @@ fn t_15_full_text_finds_title_answers_number_and_updates_but_no_internal_update_
             ("dichtung", vec!["Pumpe undicht"]),
             ("ungeduldig", vec!["Pumpe undicht"]),
             ("-pumpe lüfter", vec!["Lüfter"]),
+            // That one update lacks the pump says nothing about its ticket, however the minus is written.
+            ("-pumpe dichtung", vec![]),
+            ("(-pumpe dichtung", vec![]),
+            ("\"dichtung getauscht\"-pumpe", vec![]),
             ("!?", vec![]),
             ("' or 1=1 --", vec![]),
         ] {
@@ -190,6 +194,17 @@ fn wrong_filters_name_their_fields() {
                 "filter.device_ids[0]"
             ]
         );
+        // However much is wrong, the answer fits into headers.
+        let wrong = vec!["x".to_owned(); 100];
+        let filter = proto::TicketFilter {
+            device_ids: wrong.clone(),
+            customer_ids: wrong.clone(),
+            involved_employee_ids: wrong.clone(),
+            flow_ids: wrong,
+            ..Default::default()
+        };
+        let list = proto::ListTicketsRequest { filter: Some(filter), ..Default::default() };
+        assert_eq!(fields(tenant.moderator().list(list).await)[0], "filter.flow_ids[0]");
         let list = proto::ListTicketsRequest { order: 99, ..Default::default() };
         assert_eq!(fields(tenant.moderator().list(list).await), ["order"]);
     });

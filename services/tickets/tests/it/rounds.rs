@@ -185,6 +185,41 @@ fn every_state_survives_its_rows_on_postgres() {
 }
 
 #[test]
+fn the_largest_ticket_fits_into_its_events() {
+    alone(async {
+        let journal = MemJournal::new(JournalOptions::new("tickets"));
+        let registry = Registry::new(
+            journal.store(TicketMapping::default()),
+            Options::default(),
+            Arc::new(SystemClock),
+            Arc::new(RandomIds),
+            TaskTracker::new(),
+        );
+        let system = Arc::new(Principal::system(id().into()));
+        let ticket = id();
+        let departments = (0..100).map(|_| id().into()).collect();
+        let new = NewTicket {
+            id: ticket.into(),
+            device: id().into(),
+            place: Place { template: id().into(), customer: Some(id().into()), departments },
+            flow: None,
+            title: "It leaks".into(),
+            description: String::new(),
+            answers: Vec::new(),
+            visibility: Some(Visibility::Public),
+            priority: None,
+            open: Some(1),
+        };
+        ask(&registry, ticket, &system, Command::Create(Box::new(new))).await;
+        // As many as fleet lets have one ticket.
+        for _ in 0..750 {
+            ask(&registry, ticket, &system, Command::Involve(id().into())).await;
+        }
+        registry.stop().await;
+    });
+}
+
+#[test]
 fn flows_survive_their_rows_in_their_order() {
     run(|world| async move {
         let journal = PgJournal::new(world.pool.clone(), JournalOptions::new("tickets"), TaskTracker::new());

@@ -26,6 +26,8 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::statements::Statements;
+
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static WORLD: OnceCell<World> = OnceCell::const_new();
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
@@ -64,6 +66,18 @@ pub struct World {
 impl World {
     pub async fn new(settings: &[(&str, &str)]) -> Self {
         let database = Servers::shared().await.fresh_database().await;
+        let url = database.url().to_owned();
+        Self::on(database, &url, settings).await
+    }
+
+    /// A world whose service talks to its database through a listener.
+    pub async fn listened() -> (Self, Statements) {
+        let database = Servers::shared().await.fresh_database().await;
+        let (statements, url) = Statements::before(database.url()).await;
+        (Self::on(database, &url, &[]).await, statements)
+    }
+
+    async fn on(database: Database, url: &str, settings: &[(&str, &str)]) -> Self {
         let nats = fresh_nats().await;
         let options = NatsOptions::new(nats.url(), "tests");
         let bus: Bus = Nats::connect(options).await.unwrap().into();
@@ -80,7 +94,7 @@ impl World {
             .with("grpc.listen", "127.0.0.1:0")
             .with("admin.listen", "127.0.0.1:0")
             .with("auth.issuers", serde_json::json!([issuer]))
-            .with("database.url", database.url())
+            .with("database.url", url)
             .with("database.migrate_on_start", true)
             .with("nats.url", nats.url());
         for (path, value) in settings {
@@ -107,21 +121,7 @@ impl World {
         version: i64,
         message: &M,
     ) -> Uuid {
-        let event = Event {
-            id: id().into(),
-            context: M::CONTEXT.into(),
-            name: M::SUBJECT.into(),
-            kind: M::TYPE.into(),
-            organisation: organisation.into(),
-            aggregate_id: key,
-            aggregate_version: Version(version),
-            time: SystemClock.now(),
-            causation: None,
-            correlation: None,
-            traceparent: None,
-            actor: Actor::System,
-            payload: message.encode_to_vec().into(),
-        };
+        let event = event(organisation, key, version, message);
         let id = event.id.uuid();
         self.publish_event(event).await;
         id
@@ -154,6 +154,25 @@ impl World {
             if found == expected { Ok(()) } else { Err(found) }
         })
         .await;
+    }
+}
+
+/// An event as another context publishes it.
+pub fn event<M: callboard_proto::Event>(organisation: Uuid, key: Uuid, version: i64, message: &M) -> Event {
+    Event {
+        id: id().into(),
+        context: M::CONTEXT.into(),
+        name: M::SUBJECT.into(),
+        kind: M::TYPE.into(),
+        organisation: organisation.into(),
+        aggregate_id: key,
+        aggregate_version: Version(version),
+        time: SystemClock.now(),
+        causation: None,
+        correlation: None,
+        traceparent: None,
+        actor: Actor::System,
+        payload: message.encode_to_vec().into(),
     }
 }
 
