@@ -72,7 +72,10 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     becomes(&nora, &ticket, "CLOSED").await;
     let database = PgPool::connect(&platform.database_url()).await.expect("the database");
     for word in words {
-        assert!(!holding(&database, word).await.is_empty(), "{word} is somewhere, else this test shows nothing");
+        assert!(
+            !holding(&database, word).await.is_empty(),
+            "{word} is somewhere, else this test shows nothing"
+        );
     }
 
     max.delete(&format!("/v1/tickets/{ticket}")).await.ok();

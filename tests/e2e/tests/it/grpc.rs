@@ -48,9 +48,11 @@ async fn life(world: &World, doors: Doors) {
     let mut ratings = RatingServiceClient::new(doors.ratings);
 
     let scan = directory::ScanCodeRequest { code: world.demo.coffee_code.clone(), ..Default::default() };
-    let visitor = sessions.scan_code(scan).await.expect("in").into_inner().tokens.expect("tokens").access_token;
+    let visitor =
+        sessions.scan_code(scan).await.expect("in").into_inner().tokens.expect("tokens").access_token;
     let visitor = Some(visitor.as_str());
-    let who = directory::IssueDevelopmentTokenRequest { email: world.demo.email("nora"), ..Default::default() };
+    let who =
+        directory::IssueDevelopmentTokenRequest { email: world.demo.email("nora"), ..Default::default() };
     let nora = sessions.issue_development_token(who).await.expect("in").into_inner().tokens.expect("tokens");
     let nora = Some(nora.access_token.as_str());
 
@@ -78,7 +80,8 @@ async fn life(world: &World, doors: Doors) {
     let offer_id = eventually_some("an offer", PATIENCE, || {
         let (mut fleet, ticket_id) = (fleet.clone(), ticket_id.clone());
         async move {
-            let asked = fleet.get_dispatch(with_token(fleet::GetDispatchRequest { ticket_id }, nora)).await.ok()?;
+            let asked =
+                fleet.get_dispatch(with_token(fleet::GetDispatchRequest { ticket_id }, nora)).await.ok()?;
             Some(asked.into_inner().dispatch?.own_offer_id).filter(|id| !id.is_empty())
         }
     })
@@ -122,7 +125,8 @@ async fn life(world: &World, doors: Doors) {
         score: 5,
         comment: "Quick".to_owned(),
     };
-    let employees_do_not_rate = ratings.submit_rating(with_token(rating.clone(), nora)).await.expect_err("R-1");
+    let employees_do_not_rate =
+        ratings.submit_rating(with_token(rating.clone(), nora)).await.expect_err("R-1");
     assert_eq!(employees_do_not_rate.code(), Code::PermissionDenied);
     ratings.submit_rating(with_token(rating, visitor)).await.expect("rated");
     let closed = is(&desk, &ticket_id, visitor, tickets::TicketStatus::Closed).await;
@@ -190,7 +194,11 @@ async fn listed(door: &Channel) -> BTreeSet<String> {
     else {
         panic!("no list of services")
     };
-    list.service.into_iter().map(|service| service.name).filter(|name| name.starts_with("callboard.")).collect()
+    list.service
+        .into_iter()
+        .map(|service| service.name)
+        .filter(|name| name.starts_with("callboard."))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,7 +218,8 @@ async fn any_reflection_client_lists_and_calls_everything_on_the_gateways_addres
     let mut wanted = files.file_descriptor_proto;
     let mut gathered: Vec<prost_types::FileDescriptorProto> = Vec::new();
     while let Some(bytes) = wanted.pop() {
-        let file: prost_types::FileDescriptorProto = prost::Message::decode(bytes.as_slice()).expect("a descriptor");
+        let file: prost_types::FileDescriptorProto =
+            prost::Message::decode(bytes.as_slice()).expect("a descriptor");
         for dependency in &file.dependency {
             if gathered.iter().any(|known| known.name() == dependency) {
                 continue;
@@ -225,7 +234,8 @@ async fn any_reflection_client_lists_and_calls_everything_on_the_gateways_addres
         }
     }
     let mut pool = DescriptorPool::new();
-    pool.add_file_descriptor_set(prost_types::FileDescriptorSet { file: gathered }).expect("complete descriptors");
+    pool.add_file_descriptor_set(prost_types::FileDescriptorSet { file: gathered })
+        .expect("complete descriptors");
     let method = grpc::method(&pool, "tickets.v1.TicketService/CreateTicket");
     let nora = world.person("nora").await;
     let request = json!({
@@ -234,7 +244,8 @@ async fn any_reflection_client_lists_and_calls_everything_on_the_gateways_addres
     let made = grpc::call(&door, &method, &request, Some(nora.token())).await.expect("a ticket");
     let made = prost_reflect::DynamicMessage::decode(method.output(), made.as_slice()).expect("readable");
     let ticket = made.get_field_by_name("ticket").expect("a ticket").into_owned();
-    let title = ticket.as_message().expect("a message").get_field_by_name("title").expect("a title").into_owned();
+    let title =
+        ticket.as_message().expect("a message").get_field_by_name("title").expect("a title").into_owned();
     assert_eq!(title.as_str(), Some("By descriptor"));
 }
 
@@ -246,7 +257,10 @@ async fn health_and_reflection_are_answered_for_each_service() {
         let own = channel(&platform.grpc_url(service));
         let names = listed(&own).await;
         assert!(!names.is_empty(), "{}", service.name());
-        assert!(names.iter().all(|name| name.starts_with(&format!("callboard.{}.", service.name()))), "{names:?}");
+        assert!(
+            names.iter().all(|name| name.starts_with(&format!("callboard.{}.", service.name()))),
+            "{names:?}"
+        );
         for name in names {
             for door in [&own, &gateway] {
                 let ask = HealthCheckRequest { service: name.clone() };

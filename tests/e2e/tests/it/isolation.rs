@@ -41,7 +41,8 @@ async fn departments_isolate_tickets_lists_dispatch_and_the_live_stream() {
     let (ada, max) = (world.person("ada").await, world.person("max").await);
     let (nora, otto) = (world.person("nora").await, world.person("otto").await);
     // The coffee machine is of field service; this one is of no department.
-    let bare = id(&ada.post("/v1/devices", json!({"name": "Kettle", "templateId": world.demo.coffee})).await.ok());
+    let bare =
+        id(&ada.post("/v1/devices", json!({"name": "Kettle", "templateId": world.demo.coffee})).await.ok());
     let on_bare = json!({"deviceId": bare, "title": "Cold", "open": true});
     let bare_ticket = crate::play::id(
         &eventually("tickets to know the device", PATIENCE, || async {
@@ -81,7 +82,8 @@ async fn departments_isolate_tickets_lists_dispatch_and_the_live_stream() {
     let next = open(&nora, &world).await;
     crate::play::offer_of(&nora, &next).await;
     assert_eq!(offered(&max, &next).await, [world.demo.employee("nora")]);
-    let why = max.get(&format!("/v1/tickets/{next}/dispatch/employees/{}", world.demo.employee("otto"))).await.ok();
+    let why =
+        max.get(&format!("/v1/tickets/{next}/dispatch/employees/{}", world.demo.employee("otto"))).await.ok();
     assert_eq!(why["reason"], "NOT_VISIBLE", "{why}");
     let by_hand = json!({"employeeId": world.demo.employee("otto")});
     let denied = max.post(&format!("/v1/tickets/{next}/dispatch:assign"), by_hand).await;
@@ -96,14 +98,11 @@ async fn departments_isolate_tickets_lists_dispatch_and_the_live_stream() {
     let office = id(&ada.post("/v1/devices", foreign).await.ok());
 
     // What otto's stream told meanwhile: nothing of field service, all of the office.
-    let of_office = id(
-        &eventually("tickets to know the device", PATIENCE, || async {
-            let made =
-                otto.post("/v1/tickets", json!({"deviceId": office, "title": "Jam", "open": true})).await;
-            if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
-        })
-        .await,
-    );
+    let of_office = id(&eventually("tickets to know the device", PATIENCE, || async {
+        let made = otto.post("/v1/tickets", json!({"deviceId": office, "title": "Jam", "open": true})).await;
+        if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
+    })
+    .await);
     let seen = stream.until(|frame| frame.ticket() == of_office && frame.name() == "ticket.opened").await;
     assert!(seen.iter().all(|frame| frame.ticket() != next), "{seen:?}");
 
@@ -125,7 +124,8 @@ async fn departments_isolate_tickets_lists_dispatch_and_the_live_stream() {
 fn marks(world: &World) -> Vec<String> {
     let demo = &world.demo;
     let groups = [&demo.employees, &demo.departments, &demo.teams];
-    let mut all: Vec<String> = groups.iter().flat_map(|pairs| pairs.iter().map(|(_, id)| id.clone())).collect();
+    let mut all: Vec<String> =
+        groups.iter().flat_map(|pairs| pairs.iter().map(|(_, id)| id.clone())).collect();
     all.extend(
         [
             &world.organisation,
@@ -198,7 +198,11 @@ async fn a_second_organisation_sees_nothing_anywhere() {
 
     // Nothing of ours can be used in theirs.
     let foreign = [
-        (Method::POST, "/v1/tickets".to_owned(), json!({"deviceId": ours.demo.coffee_machine, "title": "x", "open": true})),
+        (
+            Method::POST,
+            "/v1/tickets".to_owned(),
+            json!({"deviceId": ours.demo.coffee_machine, "title": "x", "open": true}),
+        ),
         (Method::POST, "/v1/devices".to_owned(), json!({"name": "x", "templateId": ours.demo.coffee})),
         (
             Method::PATCH,
@@ -213,7 +217,12 @@ async fn a_second_organisation_sees_nothing_anywhere() {
     ];
     for (method, path, body) in foreign {
         let answer = stranger.call(method.clone(), &path, Some(body)).await;
-        assert!(matches!(answer.status.as_u16(), 400 | 404 | 409), "{method} {path}: {}: {}", answer.status, answer.body);
+        assert!(
+            matches!(answer.status.as_u16(), 400 | 404 | 409),
+            "{method} {path}: {}: {}",
+            answer.status,
+            answer.body
+        );
     }
 
     let fence = open(&theirs.person("nora").await, &theirs).await;

@@ -74,7 +74,9 @@ async fn t_13_a_ticket_made_internal_vanishes_from_streams_and_calls_at_once() {
     let ticket = open(&visitor, &world).await;
     accept(&nora, &ticket).await;
     let mut streams = [Live::open(&visitor, None).await, Live::open(&kim, None).await];
-    nora.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Seen", "visibility": "PUBLIC"})).await.ok();
+    nora.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Seen", "visibility": "PUBLIC"}))
+        .await
+        .ok();
     for stream in &mut streams {
         stream.until(|frame| frame.ticket() == ticket && frame.name() == "ticket.update_posted").await;
     }
@@ -102,7 +104,9 @@ async fn t_13_a_ticket_made_internal_vanishes_from_streams_and_calls_at_once() {
 
     // What happens on it now is no longer theirs; what happens elsewhere still is.
     set_status(&nora, &ticket, "IN_PROGRESS").await;
-    nora.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Hush", "visibility": "INTERNAL"})).await.ok();
+    nora.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Hush", "visibility": "INTERNAL"}))
+        .await
+        .ok();
     let other = open(&visitor, &world).await;
     for stream in &mut streams {
         let seen = stream.until(|frame| frame.ticket() == other && frame.name() == "ticket.opened").await;

@@ -27,7 +27,9 @@ async fn steady(caller: &Client, world: &World, over: &AtomicBool) -> usize {
         eventually("an answer", 2 * PATIENCE, || async {
             match caller.try_call(Method::POST, "/v1/tickets", Some(body.clone()), &key).await {
                 // Only "not now" is repeated; any other answer is for good.
-                Ok(answer) if matches!(answer.status.as_u16(), 429 | 503 | 504) => Err(answer.body.to_string()),
+                Ok(answer) if matches!(answer.status.as_u16(), 429 | 503 | 504) => {
+                    Err(answer.body.to_string())
+                }
                 Ok(answer) => {
                     answer.ok();
                     Ok(())
@@ -50,7 +52,12 @@ async fn a_graceful_stop_fails_no_call_for_good_and_ends_well() {
     let calls = join_all(visitors.iter().map(|visitor| steady(visitor, &world, &over)));
     let stops = async {
         for service in Service::ALL {
-            assert!(platform.terminate(service).await, "{} ends with 0:\n{}", service.name(), platform.log(service));
+            assert!(
+                platform.terminate(service).await,
+                "{} ends with 0:\n{}",
+                service.name(),
+                platform.log(service)
+            );
             platform.spawn(service);
             platform.ready(service).await;
         }
@@ -75,7 +82,8 @@ async fn caught_up(platform: &Platform) {
         for service in CONTEXTS {
             let name = format!("CALLBOARD_{}", service.name().to_uppercase());
             let stream = context.get_stream(name).await.map_err(|error| error.to_string())?;
-            let consumers: Vec<_> = stream.consumers().try_collect().await.map_err(|error| error.to_string())?;
+            let consumers: Vec<_> =
+                stream.consumers().try_collect().await.map_err(|error| error.to_string())?;
             let durables: Vec<_> =
                 consumers.into_iter().filter(|consumer| consumer.config.durable_name.is_some()).collect();
             if durables.is_empty() && service != Service::Ratings && service != Service::Fleet {
@@ -139,7 +147,12 @@ async fn republish_rebuilds_each_stream_and_nothing_is_done_twice() {
         assert!(platform.terminate(service).await);
         let told = platform.run(service, &["republish"]).await;
         assert_eq!(told, format!("published {} events again\n", old.len()));
-        assert_eq!(events(heard_all(&platform, service.name()).await), old, "{}: the same ids", service.name());
+        assert_eq!(
+            events(heard_all(&platform, service.name()).await),
+            old,
+            "{}: the same ids",
+            service.name()
+        );
         platform.spawn(service);
         platform.ready(service).await;
     }
@@ -182,7 +195,10 @@ async fn a_poisoned_event_is_parked_by_key_and_can_be_shown_replayed_and_skipped
         if list.lines().count() == 2 { Ok(list) } else { Err(list) }
     })
     .await;
-    assert!(list.lines().next().is_some_and(|line| line.contains(&poison) && line.contains(&ticket)), "{list}");
+    assert!(
+        list.lines().next().is_some_and(|line| line.contains(&poison) && line.contains(&ticket)),
+        "{list}"
+    );
     assert!(list.lines().nth(1).is_some_and(|line| line.contains("TicketDone")), "{list}");
     // Others are not held up.
     let other = open(&visitor, &world).await;

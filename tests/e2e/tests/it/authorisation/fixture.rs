@@ -44,7 +44,8 @@ impl Fixture {
             strangers.person("ada").await,
             world.nobody(),
         ];
-        let mut fixture = Self { world, callers, ordered: String::new(), ordered_group: RandomIds.next().to_string() };
+        let mut fixture =
+            Self { world, callers, ordered: String::new(), ordered_group: RandomIds.next().to_string() };
         fixture.ordered = fixture.template().await;
         let path = format!("/v1/templates/{}/groups/{}", fixture.ordered, fixture.ordered_group);
         let group = json!({"name": "One", "employeeIds": [fixture.world.demo.employee("otto")]});
@@ -126,7 +127,10 @@ impl Fixture {
             }
             "group" => {
                 let path = format!("/v1/templates/{}/groups/{unique}", demo.coffee);
-                id(&admin.put(&path, json!({"name": "Some", "employeeIds": [demo.employee("otto")]})).await.ok())
+                id(&admin
+                    .put(&path, json!({"name": "Some", "employeeIds": [demo.employee("otto")]}))
+                    .await
+                    .ok())
             }
             "template" => self.template().await,
             "employee" => {
@@ -140,7 +144,8 @@ impl Fixture {
             "customer" => self.create("/v1/customers", json!({"name": unique, "kind": "CORPORATE"})).await,
             "customer_user" => {
                 let email = format!("{unique}@company.test");
-                let new = json!({"name": "Kit", "email": email, "language": "en", "customerId": demo.customer});
+                let new =
+                    json!({"name": "Kit", "email": email, "language": "en", "customerId": demo.customer});
                 self.create("/v1/customerUsers", new).await
             }
             "device" => self.create("/v1/devices", json!({"name": "Urn", "templateId": demo.coffee})).await,

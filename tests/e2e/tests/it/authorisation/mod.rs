@@ -34,6 +34,8 @@ struct Row {
     answers: String,
     request: String,
     parameters: String,
+    /// A list: asked for in pages as large as they come, so that the thing is on the first.
+    paged: bool,
 }
 
 fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
@@ -53,6 +55,7 @@ fn rpc_rows() -> Vec<Row> {
             answers: answers.to_owned(),
             request: request.to_owned(),
             parameters: String::new(),
+            paged: request.contains("pageSize"),
         }
     };
     lines(RPCS).map(row).collect()
@@ -65,13 +68,14 @@ fn route_rows() -> Vec<Row> {
         let (name, behind) = (cells[0].to_owned(), cells[1]);
         let request = cells.get(2).copied().unwrap_or_default().to_owned();
         let parameters = cells.get(3).copied().filter(|cell| !cell.is_empty()).unwrap_or("id=$id").to_owned();
-        let (rpc, nth) = behind.split_once('#').map_or((behind, 1), |(rpc, nth)| (rpc, nth.parse().expect("#n")));
+        let (rpc, nth) =
+            behind.split_once('#').map_or((behind, 1), |(rpc, nth)| (rpc, nth.parse().expect("#n")));
         match rpcs.iter().filter(|row| row.name == rpc).nth(nth - 1) {
             Some(row) => Row { name, request, parameters, ..row.clone() },
             None => {
                 assert_eq!(behind.len(), ROLES.len(), "no row of this RPC, and no answers: {behind}");
                 let answers = behind.to_owned();
-                Row { name, thing: "-".to_owned(), fresh: false, answers, request, parameters }
+                Row { name, thing: "-".to_owned(), fresh: false, answers, request, parameters, paged: false }
             }
         }
     };
@@ -131,7 +135,8 @@ impl<'a> Things<'a> {
             assert_eq!(ticket["status"], status, "{key}: {ticket}");
             assert_eq!(ticket["priority"], "NORMAL", "{key}: {ticket}");
             assert_eq!(ticket["visibility"], "PUBLIC", "{key}: {ticket}");
-            let updates = self.fixture.by('A').get(&format!("/v1/tickets/{}/updates", thing.ticket)).await.ok();
+            let updates =
+                self.fixture.by('A').get(&format!("/v1/tickets/{}/updates", thing.ticket)).await.ok();
             assert_eq!(updates["updates"], serde_json::json!([]), "{key}");
         }
     }
@@ -179,8 +184,16 @@ fn letter(code: Code) -> String {
     }
 }
 
-async fn call_rpc(fixture: &Fixture, door: &Channel, method: &MethodDescriptor, row: &Row, thing: &Thing, role: char) -> Heard {
-    let mut request: Value = serde_json::from_str(&fixture.fill(&row.request, thing)).expect("JSON in the table");
+async fn call_rpc(
+    fixture: &Fixture,
+    door: &Channel,
+    method: &MethodDescriptor,
+    row: &Row,
+    thing: &Thing,
+    role: char,
+) -> Heard {
+    let mut request: Value =
+        serde_json::from_str(&fixture.fill(&row.request, thing)).expect("JSON in the table");
     if method.input().get_field_by_name("request_id").is_some() {
         request["requestId"] = RandomIds.next().to_string().into();
     }
@@ -199,7 +212,7 @@ async fn call_route(fixture: &Fixture, row: &Row, thing: &Thing, role: char) -> 
         let (name, value) = pair.split_once('=').expect("name=value");
         path = path.replace(&format!("{{{name}}}"), &fixture.fill(value, thing));
     }
-    if row.thing != "-" && method == "GET" && !row.name.contains('{') && path != "/v1/live" && path != "/v1/me" && path != "/v1/organisation" && path != "/v1/ratings/figures" {
+    if row.paged {
         path.push_str("?pageSize=200");
     }
     if path == "/v1/live" {
@@ -262,8 +275,10 @@ async fn every_rpc_and_route_answers_every_role_as_the_permission_table_says() {
     let fixture = Fixture::make(platform).await;
     let things = Things::new(&fixture);
     let pool = grpc::descriptors();
-    let doors: BTreeMap<&str, Channel> =
-        Service::ALL.iter().map(|service| (service.name(), grpc::channel(&platform.grpc_url(*service)))).collect();
+    let doors: BTreeMap<&str, Channel> = Service::ALL
+        .iter()
+        .map(|service| (service.name(), grpc::channel(&platform.grpc_url(*service))))
+        .collect();
     let mut wrong = play(&things, &rpc_rows(), |row, thing, role| {
         let method = grpc::method(&pool, &row.name);
         let door = doors[row.name.split('.').next().expect("a context")].clone();
