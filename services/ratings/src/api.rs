@@ -137,13 +137,14 @@ impl RatingApi {
         let id = parse_id("subject_id", &message.subject_id)?;
         let isolation = self.isolation(&principal).await?;
         let stored = self.queries.rating(principal.organisation, id).await.map_err(refusal)?;
-        let stored = stored
-            .filter(|stored| {
-                stored.state.subject.as_ref().is_some_and(|subject| {
-                    subject.kind == kind && subject.visible_to(&principal, isolation)
+        let stored =
+            stored
+                .filter(|stored| {
+                    stored.state.subject.as_ref().is_some_and(|subject| {
+                        subject.kind == kind && subject.visible_to(&principal, isolation)
+                    })
                 })
-            })
-            .ok_or_else(|| Refusal::not_found("rating"))?;
+                .ok_or_else(|| Refusal::not_found("rating"))?;
         Ok(convert::rating(stored.id, &stored.state, stored.version, &principal))
     }
 

@@ -29,7 +29,8 @@ const fn standing(standing: Standing) -> proto::RatingState {
 /// A rating, as this caller sees it.
 pub fn rating(id: Uuid, state: &RequestState, version: Version, principal: &Principal) -> proto::Rating {
     let given = state.given.as_ref();
-    let kind = state.subject.as_ref().map_or(proto::SubjectKind::Unspecified, |subject| self::kind(subject.kind));
+    let kind =
+        state.subject.as_ref().map_or(proto::SubjectKind::Unspecified, |subject| self::kind(subject.kind));
     proto::Rating {
         subject_kind: kind.into(),
         subject_id: id.to_string(),
@@ -67,7 +68,8 @@ pub fn ticket(facts: &tickets::TicketFacts, version: i64) -> Result<Subject, Str
         tickets::Visibility::Public => Visibility::Public,
         tickets::Visibility::Unspecified => return Err("visibility is missing".to_owned()),
     };
-    let customer = if facts.customer_id.is_empty() { None } else { Some(id("customer_id", &facts.customer_id)?) };
+    let customer =
+        if facts.customer_id.is_empty() { None } else { Some(id("customer_id", &facts.customer_id)?) };
     Ok(Subject {
         kind: SubjectKind::Ticket,
         version,

@@ -1,6 +1,6 @@
 //! Between the protos' words and the domain's.
 
-use callboard_kernel::{FieldViolation, Version};
+use callboard_kernel::{FieldViolation, Principal, Version};
 use callboard_proto::common::v1 as common;
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
@@ -153,6 +153,16 @@ pub fn to_proto_ticket(ticket: &Ticket, version: Version) -> proto::Ticket {
         open_time: ticket.open_time.map(to_proto_time),
         etag: version.etag(),
     }
+}
+
+/// A ticket as a caller may read it. Everybody who scans the same code sees the device's public tickets; how to reach the
+/// person who made one (contact answers) is for employees and for who made it. The permission table is silent here.
+pub fn to_proto_ticket_for(caller: &Principal, ticket: &Ticket, version: Version) -> proto::Ticket {
+    let mut shown = to_proto_ticket(ticket, version);
+    if caller.is_outsider() && caller.actor() != ticket.creator {
+        shown.answers.retain(|answer| !matches!(answer.value, Some(proto::answer::Value::Contact(_))));
+    }
+    shown
 }
 
 /// An update as answered.

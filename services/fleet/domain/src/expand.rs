@@ -197,7 +197,8 @@ mod tests {
         let group = Group { meta_teams: vec![meta(1)], ..Group::named(Uuid::nil().into(), "Technicians") };
         let mut roster = Roster {
             colleagues: vec![colleague(1, &[], &[1]), colleague(2, &[], &[2])],
-            meta_teams: [(meta(1), MetaTeam { teams: vec![team(1), team(2)], serving: Some(team(2)) })].into(),
+            meta_teams: [(meta(1), MetaTeam { teams: vec![team(1), team(2)], serving: Some(team(2)) })]
+                .into(),
             ..Roster::default()
         };
         let expansion = expand(&group, &roster, &[]);

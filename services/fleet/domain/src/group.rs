@@ -78,10 +78,9 @@ impl Group {
         if self.required_workers > MAX_WORKERS {
             violations.push(FieldViolation::new("group.required_workers", "0 (unlimited) to 750 (F-7)"));
         }
-        for (field, period) in [
-            ("group.offer_lifetime", self.offer_lifetime),
-            ("group.escalate_after", self.escalate_after),
-        ] {
+        for (field, period) in
+            [("group.offer_lifetime", self.offer_lifetime), ("group.escalate_after", self.escalate_after)]
+        {
             if period.is_some_and(|period| !(MIN_PERIOD..=MAX_PERIOD).contains(&period)) {
                 violations.push(FieldViolation::new(field, "1 second to 366 days (F-9)"));
             }
@@ -282,9 +281,7 @@ pub const fn group_set_id(template: TemplateId) -> uuid::Uuid {
 
 #[cfg(test)]
 mod tests {
-    use callboard_kernel::{
-        Cause, CommandId, Employee, Language, Principal, RandomIds, Role, Subject,
-    };
+    use callboard_kernel::{Cause, CommandId, Employee, Language, Principal, RandomIds, Role, Subject};
     use chrono::DateTime;
     use uuid::Uuid;
 
@@ -297,8 +294,7 @@ mod tests {
     ) -> Result<usize, GroupSetRejection> {
         let subject =
             Subject::Employee(Employee { id: Uuid::from_u128(1).into(), role, departments: Vec::new() });
-        let principal =
-            Principal { organisation: Uuid::nil().into(), subject, language: Language::En };
+        let principal = Principal { organisation: Uuid::nil().into(), subject, language: Language::En };
         let context = DecisionContext {
             now: DateTime::from_timestamp(1_800_000_000, 0).expect("a moment"),
             principal: &principal,
@@ -366,7 +362,10 @@ mod tests {
     fn f_1_groups_are_for_moderators() {
         let put = GroupSetCommand::Put(group(1));
         assert_eq!(ask(&mut of(&[]), Role::Member, &put), Err(GroupSetRejection::Denied));
-        assert_eq!(ask(&mut of(&[]), Role::Administrator, &GroupSetCommand::Clear), Err(GroupSetRejection::Denied));
+        assert_eq!(
+            ask(&mut of(&[]), Role::Administrator, &GroupSetCommand::Clear),
+            Err(GroupSetRejection::Denied)
+        );
     }
 
     #[test]
@@ -390,7 +389,9 @@ mod tests {
         );
         let lines = GroupSetCommand::Put(Group { name: "Two\nlines".into(), ..group(1) });
         let refused = ask(&mut of(&[]), Role::Moderator, &lines);
-        assert!(matches!(refused, Err(GroupSetRejection::Invalid(fields)) if fields[0].field == "group.name"));
+        assert!(
+            matches!(refused, Err(GroupSetRejection::Invalid(fields)) if fields[0].field == "group.name")
+        );
         let mut full = of(&(1..=20).collect::<Vec<_>>());
         let one_more = GroupSetCommand::Put(group(21));
         assert_eq!(ask(&mut full, Role::Moderator, &one_more), Err(GroupSetRejection::TooManyGroups));

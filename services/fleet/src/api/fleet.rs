@@ -1,7 +1,7 @@
 //! Offers and assignments.
 
-use callboard_fleet_domain::{OfferId, Ticket};
 use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, OfferStatus};
+use callboard_fleet_domain::{OfferId, Ticket};
 use callboard_kernel::{
     Cause, EmployeeId, ErrorKind, FieldViolation, Isolation, Principal, Refusal, TicketId, Version,
 };

@@ -67,7 +67,9 @@ impl TicketsHandler {
             .map_err(|problem| HandleError::Poison(format!("{}: {problem}", event.kind)))?;
         if let Meaning::Facts = meaning {
             let ticket = Arc::new(ticket);
-            return self.give(event, id, DispatchCommand::Observe { ticket, plan: None, gone: Vec::new() }).await;
+            return self
+                .give(event, id, DispatchCommand::Observe { ticket, plan: None, gone: Vec::new() })
+                .await;
         }
         let organisation = event.organisation;
         let plan = Some(self.planner.first(organisation, &ticket).await.map_err(not_now)?);

@@ -7,8 +7,8 @@ use callboard_journal::DueTimer;
 use callboard_kernel::{Cause, Principal, TicketId};
 use callboard_service::reaction::give;
 
-use super::{Because, Planner, look_again};
 use super::outbound::{ESCALATE, EXPIRE};
+use super::{Because, Planner, look_again};
 use crate::{Dispatches, not_now};
 
 /// Fires fleet's timers.
@@ -49,7 +49,8 @@ impl TimerHandler {
 
     async fn escalate(&self, timer: &DueTimer, round: u32) -> Result<(), HandleError> {
         let organisation = timer.organisation;
-        let view = self.planner.queries.dispatch(organisation, timer.aggregate_id.into()).await.map_err(not_now)?;
+        let view =
+            self.planner.queries.dispatch(organisation, timer.aggregate_id.into()).await.map_err(not_now)?;
         let Some(view) = view else { return Ok(()) };
         let plan = self.next(timer, round, &view.ticket).await.map_err(not_now)?;
         self.give(timer, DispatchCommand::Escalate { round, plan }).await?;

@@ -63,10 +63,11 @@ impl Copies {
 
     /// The same from the table: for F-8, which must not miss a change for those two seconds.
     pub async fn isolation_now(&self, organisation: OrganisationId) -> Sql<Isolation> {
-        let word: Option<String> = sqlx::query_scalar("select isolation from known_organisation where id = $1")
-            .bind(organisation.uuid())
-            .fetch_optional(&self.pool)
-            .await?;
+        let word: Option<String> =
+            sqlx::query_scalar("select isolation from known_organisation where id = $1")
+                .bind(organisation.uuid())
+                .fetch_optional(&self.pool)
+                .await?;
         word.map_or(Ok(Isolation::Off), |word| {
             word.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
         })

@@ -40,11 +40,12 @@ async fn leaves_meanwhile<T>(
         let mark = directory::TeamChanged { team_id: team.to_string(), organisation_id };
         house.tell_directory(employee, 3, &mark).await;
         eventually("the leaving is handled", PATIENCE, || async {
-            let known: bool = sqlx::query_scalar("select exists (select 1 from fleet.known_team where id = $1)")
-                .bind(team)
-                .fetch_one(&pool)
-                .await
-                .expect("an answer");
+            let known: bool =
+                sqlx::query_scalar("select exists (select 1 from fleet.known_team where id = $1)")
+                    .bind(team)
+                    .fetch_one(&pool)
+                    .await
+                    .expect("an answer");
             if known { Ok(()) } else { Err("not yet") }
         })
         .await;
@@ -140,8 +141,7 @@ async fn f_8_leaving_while_a_ticket_is_opened_again() {
     let with = |status: tickets::TicketStatus| {
         Some(tickets::TicketFacts { status: status.into(), ..ticket.clone() })
     };
-    let closed =
-        tickets::TicketClosed { ticket: with(tickets::TicketStatus::Closed), ..Default::default() };
+    let closed = tickets::TicketClosed { ticket: with(tickets::TicketStatus::Closed), ..Default::default() };
     house.tell_ticket(&ticket.ticket_id, 2, &closed).await;
     let pool = house.pool().await;
     eventually("it is closed", PATIENCE, || async {

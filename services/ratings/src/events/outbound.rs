@@ -27,7 +27,9 @@ pub fn of_request(step: &Step<'_, RatingRequest>) -> Result<Vec<Event>, String> 
                 outbound(step.meta, index, &proto::RatingRequested { rating: rating() })
             }
             RequestEvent::Waived => outbound(step.meta, index, &proto::RatingWaived { rating: rating() }),
-            RequestEvent::Withdrawn => outbound(step.meta, index, &proto::RatingWithdrawn { rating: rating() }),
+            RequestEvent::Withdrawn => {
+                outbound(step.meta, index, &proto::RatingWithdrawn { rating: rating() })
+            }
             RequestEvent::Submitted { given, previous_score } => {
                 let message = proto::RatingSubmitted {
                     rating: rating(),

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_bus::{Bus, Event, Log, Nats, NatsOptions, StreamLog, StreamSpec};
 use callboard_kernel::{
-    Actor, Clock, CodeUser, CustomerUser, DepartmentId, Employee, IdGenerator, Language, Principal, RandomIds, Role, Subject,
-    SystemClock, Version,
+    Actor, Clock, CodeUser, CustomerUser, DepartmentId, Employee, IdGenerator, Language, Principal,
+    RandomIds, Role, Subject, SystemClock, Version,
 };
 use callboard_proto::Event as ProtoEvent;
 use callboard_proto::directory::v1 as directory;
@@ -105,10 +105,14 @@ impl House {
             .with("shutdown.drain_timeout", "5s")
             .with("shutdown.hard_limit", "10s");
         let metrics = callboard_service::telemetry::metrics();
-        let mut running =
-            callboard_service::start(callboard_ratings::definition(), options, metrics, CancellationToken::new())
-                .await
-                .expect("it starts");
+        let mut running = callboard_service::start(
+            callboard_ratings::definition(),
+            options,
+            metrics,
+            CancellationToken::new(),
+        )
+        .await
+        .expect("it starts");
         running.ready().await.expect("it serves");
         let channel =
             callboard_service::client::channel(&format!("http://{}", running.grpc_addr)).expect("a channel");
@@ -199,8 +203,7 @@ impl House {
     pub async fn switch(&self, tickets: bool) -> ratings::Switches {
         let switches =
             ratings::Switches { template_id: self.template.to_string(), tickets, ..Default::default() };
-        let request =
-            ratings::SetSwitchesRequest { request_id: id().to_string(), switches: Some(switches) };
+        let request = ratings::SetSwitchesRequest { request_id: id().to_string(), switches: Some(switches) };
         let answer = self.service().set_switches(self.request(&self.boss(), request)).await;
         answer.expect("switched").into_inner().switches.expect("switches")
     }

@@ -33,7 +33,8 @@ async fn r_1_a_done_ticket_is_rated_by_its_device_and_says_so() {
     let rated = house.rate(&user, &ticket.ticket_id, 4).await.expect("rated");
     assert_eq!((rated.state(), rated.score, rated.may_submit), (RatingState::Submitted, 4, false));
     // the first wins.
-    let second = house.rate(&house.customer_user(customer), &ticket.ticket_id, 1).await.expect_err("too late");
+    let second =
+        house.rate(&house.customer_user(customer), &ticket.ticket_id, 1).await.expect_err("too late");
     assert_eq!((second.code(), reason(&second).as_str()), (Code::FailedPrecondition, "ALREADY_RATED"));
     let told = house.told(&ticket.ticket_id, 2).await;
     assert_eq!(told, ["rating.requested", "rating.submitted"]);
@@ -55,8 +56,7 @@ async fn r_2_switched_off_or_internal_is_waived() {
     assert_eq!(house.done(&hidden).await.state(), RatingState::Requested);
     hidden.visibility = tickets::Visibility::Internal.into();
     hidden.done_round = 1;
-    let message =
-        tickets::TicketVisibilityChanged { ticket: Some(hidden.clone()), ..Default::default() };
+    let message = tickets::TicketVisibilityChanged { ticket: Some(hidden.clone()), ..Default::default() };
     house.tell_ticket(&hidden.ticket_id, 3, &message).await;
     let told = house.told(&hidden.ticket_id, 3).await;
     assert_eq!(told, ["rating.requested", "rating.withdrawn", "rating.waived"]);
@@ -69,7 +69,10 @@ async fn r_2_the_switch_at_the_moment_of_done_counts() {
     house.switch(true).await;
     let pool = house.pool().await;
     // DONE happened before the switch was switched on, but is heard of only now.
-    sqlx::query("update ratings.switch_change set at = at + interval '1 hour'").execute(&pool).await.expect("moved");
+    sqlx::query("update ratings.switch_change set at = at + interval '1 hour'")
+        .execute(&pool)
+        .await
+        .expect("moved");
     let ticket = house.ticket();
     assert_eq!(house.done(&ticket).await.state(), RatingState::Waived);
     house.stop().await;
@@ -190,11 +193,8 @@ async fn r_4_lists_and_figures_by_template_employee_and_time_within_isolation() 
     };
     let first = list(ratings::ListRatingsRequest { page_size: 2, ..Default::default() }, &boss).await;
     assert_eq!((first.ratings.len(), first.ratings[0].subject_id.as_str()), (2, last.as_str()));
-    let second = ratings::ListRatingsRequest {
-        page_size: 2,
-        page_token: first.next_page_token,
-        ..Default::default()
-    };
+    let second =
+        ratings::ListRatingsRequest { page_size: 2, page_token: first.next_page_token, ..Default::default() };
     let second = list(second, &boss).await;
     assert_eq!((second.ratings.len(), second.next_page_token.as_str()), (1, ""));
     let good = ratings::ListRatingsRequest {

@@ -20,7 +20,7 @@ use super::ask::{Api, Call, etag};
 use super::{SERVICE, lists};
 use crate::convert::{
     from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word,
-    to_proto_entry, to_proto_moves, to_proto_ticket, to_proto_update, word,
+    to_proto_entry, to_proto_moves, to_proto_ticket, to_proto_ticket_for, to_proto_update, word,
 };
 use crate::store::{Cursor, Found, StoredUpdate};
 
@@ -116,7 +116,9 @@ impl TicketApi {
     async fn get(&self, request: Request<proto::GetTicketRequest>) -> Reply<proto::GetTicketResponse> {
         let caller = principal(&request)?;
         let found = self.0.visible(&caller, parse_id("ticket_id", &request.get_ref().ticket_id)?).await?;
-        Ok(proto::GetTicketResponse { ticket: Some(to_proto_ticket(&found.ticket, found.version)) })
+        Ok(proto::GetTicketResponse {
+            ticket: Some(to_proto_ticket_for(&caller, &found.ticket, found.version)),
+        })
     }
 
     async fn list(&self, request: Request<proto::ListTicketsRequest>) -> Reply<proto::ListTicketsResponse> {
@@ -134,7 +136,7 @@ impl TicketApi {
         }
         let viewer = self.0.viewer(&caller).await?;
         let found = self.0.reads.list(&viewer, &filter, order, after.as_ref(), size + 1).await?;
-        let show = |found: &Found| to_proto_ticket(&found.ticket, found.version);
+        let show = |found: &Found| to_proto_ticket_for(&caller, &found.ticket, found.version);
         let (tickets, more) = page(&found, size, show);
         let next_page_token = match found.get(tickets.len().wrapping_sub(1)) {
             Some(last) if more => encode_page_token(&order.cursor(last), query, self.0.clock.now()),
@@ -197,8 +199,10 @@ impl TicketApi {
         let message = request.into_inner();
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let expected = etag("etag", &message.etag)?;
-        let ask = call.ask(Command::Cancel, expected, false, |state, _, version| {
-            proto::CancelTicketResponse { ticket: shown(state, version) }
+        let caller = call.principal.clone();
+        let ask = call.ask(Command::Cancel, expected, false, move |state, _, version| {
+            let shown = |ticket| to_proto_ticket_for(&caller, ticket, version);
+            proto::CancelTicketResponse { ticket: state.live().map(shown) }
         });
         self.0.change(&call, id, ask).await
     }
@@ -292,7 +296,7 @@ impl TicketApi {
         let bound = fingerprint(&message);
         let (updates, next_page_token) =
             self.updates(id, Some(Visibility::Public), (size, &token, bound)).await?;
-        let ticket = Some(to_proto_ticket(&found.ticket, found.version));
+        let ticket = Some(to_proto_ticket_for(&caller, &found.ticket, found.version));
         Ok(proto::GetServiceRecordResponse { ticket, updates, next_page_token })
     }
 

@@ -168,3 +168,49 @@ fn devices_that_one_does_not_see_are_not_found() {
         assert_eq!(refused(customer_user.create(message).await), "NOT_FOUND");
     });
 }
+
+#[test]
+fn how_to_reach_a_person_is_for_employees_and_that_person() {
+    run(|world| async move {
+        let tenant = Tenant::new(world).await;
+        let (author, next) = (tenant.code_user(), tenant.code_user());
+        let mut flow = repair(&tenant);
+        flow.steps.push(proto::Step {
+            key: "contact".into(),
+            kind: proto::StepKind::Contact.into(),
+            label: flow.label.clone(),
+            ..Default::default()
+        });
+        let flow = put_flow(&tenant, &flow).await;
+        let draft = proto::CreateTicketRequest {
+            request_id: id().to_string(),
+            flow_id: flow.id.clone(),
+            ..Default::default()
+        };
+        let draft = author.create(draft).await.unwrap();
+        let contact = proto::Contact { phone: "+49 30 1234".into(), ..Default::default() };
+        let mut missing =
+            answer_step(&author, &draft.id, "contact", Some(Value::Contact(contact))).await.unwrap();
+        for step in std::mem::take(&mut missing.missing_steps) {
+            let given = flow.steps.iter().find(|of| of.key == step).map(answer_to).unwrap();
+            answer_step(&author, &draft.id, &step, Some(given)).await.unwrap();
+        }
+        submit(&author, &draft.id).await.unwrap();
+        let reads = |ticket: &proto::Ticket| ticket.answers.iter().any(|answer| answer.step == "contact");
+        for (caller, sees) in [(&author, true), (&next, false), (&tenant.member(), true)] {
+            assert_eq!(reads(&caller.get(&draft.id).await.unwrap()), sees);
+            let list = caller.list(proto::ListTicketsRequest::default()).await.unwrap();
+            assert_eq!(list.tickets.iter().any(reads), sees);
+        }
+    });
+}
+
+/// Any answer that a step takes.
+fn answer_to(step: &proto::Step) -> Value {
+    match step.kind() {
+        proto::StepKind::SingleChoice => Value::Choice(step.choices[0].key.clone()),
+        proto::StepKind::YesNo => Value::Yes(true),
+        proto::StepKind::Number => Value::Number(1.0),
+        _ => Value::Text("something".into()),
+    }
+}

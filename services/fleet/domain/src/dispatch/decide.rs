@@ -5,8 +5,8 @@ use std::sync::Arc;
 use callboard_kernel::{Actor, DecisionContext, Employee, EmployeeId, Isolation};
 
 use crate::dispatch::{
-    Assignment, AssignmentSource, Candidate, DispatchCommand, DispatchEvent, DispatchRejection, DispatchState,
-    MAX_REASON, Offer, OfferStatus, Plan, Round, Standing, Terms,
+    Assignment, AssignmentSource, Candidate, DispatchCommand, DispatchEvent, DispatchRejection,
+    DispatchState, MAX_REASON, Offer, OfferStatus, Plan, Round, Standing, Terms,
 };
 use crate::{LeftOut, LeftOutReason, OfferId, Ticket, TicketStatus};
 
@@ -86,12 +86,8 @@ impl<'a> Turn<'a> {
     }
 
     fn change_open(&mut self, status: OfferStatus, which: impl Fn(&Offer) -> bool) {
-        let open: Vec<EmployeeId> = self
-            .state
-            .open_offers()
-            .filter(|offer| which(offer))
-            .map(|offer| offer.employee)
-            .collect();
+        let open: Vec<EmployeeId> =
+            self.state.open_offers().filter(|offer| which(offer)).map(|offer| offer.employee).collect();
         for employee in open {
             self.change(employee, status, None);
         }
@@ -257,7 +253,8 @@ impl<'a> Turn<'a> {
     /// giving that back is for moderators (table of actors).
     fn decline(&mut self, isolation: Isolation, id: OfferId, reason: &Option<String>) -> Decided {
         if let Some(reason) = reason {
-            let is_allowed = |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
+            let is_allowed =
+                |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
             if reason.chars().count() > MAX_REASON || !reason.chars().all(is_allowed) {
                 return Err(DispatchRejection::InvalidReason);
             }
@@ -351,7 +348,9 @@ impl<'a> Turn<'a> {
 
     /// F-8. On an ended ticket the record of who worked on it stays; opening it again checks anew.
     fn review(&mut self, employee: EmployeeId, standing: &Standing) {
-        let Some(ticket) = self.state.ticket.clone().filter(|ticket| !ticket.status.is_ended()) else { return };
+        let Some(ticket) = self.state.ticket.clone().filter(|ticket| !ticket.status.is_ended()) else {
+            return;
+        };
         if !standing.may_hold(&ticket) {
             self.take_away(employee);
         }
@@ -390,9 +389,8 @@ impl<'a> Turn<'a> {
         if !active || self.state.is_served() || !(before.is_served() || round.is_some()) {
             return;
         }
-        let nobody_eligible = round.is_some_and(|round| {
-            !round.left_out.iter().any(|left| left.reason == LeftOutReason::Declined)
-        });
+        let nobody_eligible = round
+            .is_some_and(|round| !round.left_out.iter().any(|left| left.reason == LeftOutReason::Declined));
         self.happen(DispatchEvent::Unserved { nobody_eligible });
     }
 }

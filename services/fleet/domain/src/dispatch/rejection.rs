@@ -65,7 +65,9 @@ impl Rejection for DispatchRejection {
 
     fn violations(&self) -> Vec<FieldViolation> {
         match self {
-            Self::InvalidReason => vec![FieldViolation::new("reason", "at most 500 characters, no control characters (F-5)")],
+            Self::InvalidReason => {
+                vec![FieldViolation::new("reason", "at most 500 characters, no control characters (F-5)")]
+            }
             _ => Vec::new(),
         }
     }

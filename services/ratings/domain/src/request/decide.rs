@@ -5,8 +5,8 @@ use std::sync::Arc;
 use callboard_kernel::{DecisionContext, FieldViolation, Isolation};
 
 use crate::request::{
-    Given, MAX_COMMENT, News, RequestCommand, RequestEvent, RequestRejection, RequestState, Standing, Subject,
-    SubjectKind, Visibility,
+    Given, MAX_COMMENT, News, RequestCommand, RequestEvent, RequestRejection, RequestState, Standing,
+    Subject, SubjectKind, Visibility,
 };
 
 pub(super) fn decide(
@@ -36,7 +36,9 @@ fn observe(
     // The first brings the facts; the DONE behind it must be answered all the same, and is answered once because it
     // is counted.
     let is_done = matches!(news, News::Done { .. });
-    if known.is_some_and(|known| known.version > subject.version || known.version == subject.version && !is_done) {
+    if known
+        .is_some_and(|known| known.version > subject.version || known.version == subject.version && !is_done)
+    {
         return Vec::new();
     }
     let mut events = Vec::new();
@@ -85,7 +87,10 @@ fn submit(
     }
     if comment.chars().count() > MAX_COMMENT {
         violations.push(FieldViolation::new("comment", "at most 2,000 characters"));
-    } else if comment.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t')) {
+    } else if comment
+        .chars()
+        .any(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
+    {
         violations.push(FieldViolation::new("comment", "no control characters"));
     }
     if !violations.is_empty() {
@@ -98,12 +103,7 @@ fn submit(
         Standing::Unasked | Standing::Waived => return Err(RequestRejection::NotAsked),
     }
     debug_assert_eq!(state.asked_round, subject.done_round, "a question is about the last DONE");
-    let given = Given {
-        score,
-        comment: comment.to_owned(),
-        author: context.actor(),
-        at: context.now,
-    };
+    let given = Given { score, comment: comment.to_owned(), author: context.actor(), at: context.now };
     let previous_score = state.given.as_ref().map_or(0, |given| given.score);
     Ok(vec![RequestEvent::Submitted { given, previous_score }])
 }

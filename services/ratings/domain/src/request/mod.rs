@@ -133,7 +133,9 @@ impl Rejection for RequestRejection {
     fn violations(&self) -> Vec<FieldViolation> {
         match self {
             Self::Invalid(violations) => violations.clone(),
-            Self::NoSubject | Self::Denied | Self::NotAsked | Self::Withdrawn | Self::AlreadyRated => Vec::new(),
+            Self::NoSubject | Self::Denied | Self::NotAsked | Self::Withdrawn | Self::AlreadyRated => {
+                Vec::new()
+            }
         }
     }
 }

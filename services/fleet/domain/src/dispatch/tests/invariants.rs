@@ -1,6 +1,8 @@
 //! Random lives of a ticket among few people, and what must hold after every step of them.
 
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{
+    Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
 
 use super::world::{World, employee, plan};
 use crate::TicketStatus;

@@ -5,7 +5,8 @@ use chrono::TimeDelta;
 
 use super::world::{BOSS, World, code_user, department, employee, group, organisation, person, plan, ticket};
 use crate::dispatch::{
-    AssignmentSource, Candidate, DispatchCommand, DispatchEvent, DispatchRejection, OfferStatus, Plan, Standing,
+    AssignmentSource, Candidate, DispatchCommand, DispatchEvent, DispatchRejection, OfferStatus, Plan,
+    Standing,
 };
 use crate::group::MAX_WORKERS;
 use crate::{Expansion, LeftOut, LeftOutReason, TicketStatus};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use callboard_kernel::{
-    Cause, CodeUser, CommandId, DecisionContext, DepartmentId, Employee, EmployeeId, IdGenerator, Isolation, Language,
-    OrganisationId, Principal, Role, Subject, Timestamp,
+    Cause, CodeUser, CommandId, DecisionContext, DepartmentId, Employee, EmployeeId, IdGenerator, Isolation,
+    Language, OrganisationId, Principal, Role, Subject, Timestamp,
 };
 use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
@@ -42,8 +42,7 @@ pub fn organisation() -> OrganisationId {
 }
 
 pub fn person(number: u128, role: Role) -> Principal {
-    let subject =
-        Subject::Employee(Employee { id: employee(number), role, departments: Vec::new() });
+    let subject = Subject::Employee(Employee { id: employee(number), role, departments: Vec::new() });
     Principal { organisation: organisation(), subject, language: Language::En }
 }
 
@@ -149,8 +148,11 @@ impl World {
 
     pub fn decline(&mut self, number: u128) -> Happened {
         let offer = self.offer(number);
-        let command =
-            DispatchCommand::Decline { isolation: Isolation::Off, offer, reason: Some("On leave".to_owned()) };
+        let command = DispatchCommand::Decline {
+            isolation: Isolation::Off,
+            offer,
+            reason: Some("On leave".to_owned()),
+        };
         self.ask(&person(number, Role::Member), command)
     }
 
