@@ -10,14 +10,36 @@ use uuid::Uuid;
 
 use crate::rest::{Client, RestError};
 
-/// Who is in the demo organisation, besides its first administrator: e-mail name, name, role, language.
-const EMPLOYEES: [(&str, &str, &str, &str, Option<&str>, &str); 5] = [
-    ("max", "Max Brenner", "MODERATOR", "de", None, "Field service"),
-    ("nora", "Nora Voss", "MEMBER", "en", Some("North"), "Field service"),
-    ("nick", "Nick Adler", "MEMBER", "de", Some("North"), "Field service"),
-    ("sofia", "Sofia Lenz", "MEMBER", "en", Some("South"), "Field service"),
-    ("otto", "Otto Hahn", "MEMBER", "de", None, "Office"),
+/// Somebody to be employed.
+struct Person {
+    /// First part of the e-mail address.
+    email: &'static str,
+    name: &'static str,
+    role: &'static str,
+    language: &'static str,
+    team: Option<&'static str>,
+    department: &'static str,
+}
+
+/// Who is in the demo organisation, besides its first administrator.
+const EMPLOYEES: [Person; 5] = [
+    person("max", "Max Brenner", "MODERATOR", "de", None, "Field service"),
+    person("nora", "Nora Voss", "MEMBER", "en", Some("North"), "Field service"),
+    person("nick", "Nick Adler", "MEMBER", "de", Some("North"), "Field service"),
+    person("sofia", "Sofia Lenz", "MEMBER", "en", Some("South"), "Field service"),
+    person("otto", "Otto Hahn", "MEMBER", "de", None, "Office"),
 ];
+
+const fn person(
+    email: &'static str,
+    name: &'static str,
+    role: &'static str,
+    language: &'static str,
+    team: Option<&'static str>,
+    department: &'static str,
+) -> Person {
+    Person { email, name, role, language, team, department }
+}
 
 /// What was made: ids by what people call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +160,7 @@ pub async fn seed(admin: &Client, namespace: Uuid, domain: &str) -> Result<Demo,
         .id("/v1/metaTeams", "technicians", json!({"name": "Service technicians", "teamIds": team_ids}))
         .await?;
     let mut employees = Vec::new();
-    for (email, name, role, language, team, department) in EMPLOYEES {
+    for Person { email, name, role, language, team, department } in EMPLOYEES {
         let body = json!({
             "name": name,
             "email": format!("{email}@{domain}"),
