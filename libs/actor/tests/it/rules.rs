@@ -313,6 +313,7 @@ async fn an_idle_actor_retires_and_comes_back() {
     let registry = registry(&store, Options { idle: Duration::from_secs(5), ..Options::default() });
     registry.ask(ID, ask(command(1), Command::Add)).await.unwrap();
     assert_eq!(registry.residents(), 1);
+    // Virtual time: the clock jumps as soon as nobody has work.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(registry.residents(), 0);
     assert_eq!(registry.ask(ID, ask(command(2), Command::Add)).await.unwrap().version, Version(2));

@@ -46,6 +46,7 @@ struct InOrder {
 impl Handler for InOrder {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(async move {
+            // Slow on purpose: events of other keys overtake.
             tokio::time::sleep(Duration::from_millis(1)).await;
             let (key, version) = (event.aggregate_id.as_u128(), event.aggregate_version.0);
             let last = &mut self.last.lock()[key as usize];

@@ -208,11 +208,11 @@ pub async fn ask(channel: Channel, text: &str) -> Result<String, Status> {
 /// # Panics
 /// After ten seconds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    callboard_testkit::eventually(what, Duration::from_secs(10), || {
+        let answer = holds();
+        async move { answer.await.then_some(()).ok_or("not yet") }
+    })
+    .await;
 }
 
 pub async fn get(running: &Running, path: &str) -> (u16, String) {

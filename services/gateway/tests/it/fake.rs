@@ -118,6 +118,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let outcome = match found {
         None => Err(Status::unimplemented(format!("the test does not answer {path}"))),
         Some((answer, after)) => {
+            // Slow on purpose: what is tested is the budget of who waits.
             tokio::time::sleep(after).await;
             answer(&message)
         }

@@ -78,9 +78,17 @@ fn tests_do_not_sleep() {
             if !is_test || path.ends_with("arch/tests/it/sources.rs") {
                 continue;
             }
+            let mut excused = false;
             for (number, line) in text.lines().enumerate() {
                 let sleeps = line.contains("thread::sleep(") || line.contains("time::sleep(");
-                assert!(!sleeps, "{}:{}: wait for the condition instead", path.display(), number + 1);
+                assert!(
+                    !sleeps || excused,
+                    "{}:{}: wait for the condition instead",
+                    path.display(),
+                    number + 1
+                );
+                // What a test plays, or time that stands still, is no waiting in hope.
+                excused = line.contains("// Slow on purpose:") || line.contains("// Virtual time:");
             }
         }
     }
