@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_kernel::{Employee, Language, Principal, RandomIds, Role, Subject, SystemClock};
