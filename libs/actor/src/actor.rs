@@ -212,13 +212,13 @@ impl<'a, A: Aggregate, S: Store<A>> Actor<'a, A, S> {
                     tracing::warn!(kind = A::KIND, id = %self.id, problem, "a commit of unknown outcome");
                     self.resident = None;
                     let ids: Vec<CommandId> = receipts.iter().map(|receipt| receipt.command_id).collect();
-                    // All or nothing: if one is there, all are.
-                    match self.inner.store.receipts(&ids).await {
-                        Ok(found) if found.len() == ids.len() => answer(mail, verdicts, &receipts),
-                        Ok(_) | Err(_) => {
-                            answer_all(mail, &AskError::Unavailable(problem));
-                        }
+                    // What is kept is the answer, whoever wrote it: this unit, or an earlier try in another process,
+                    // on which this one may have decided otherwise.
+                    if let Ok(found) = self.inner.store.receipts(&ids).await {
+                        known.extend(found.into_iter().map(|receipt| (receipt.command_id, receipt)));
                     }
+                    let unknown = self.answer_known(mail, &known);
+                    answer_all(unknown, &AskError::Unavailable(problem));
                     return Vec::new();
                 }
             }
