@@ -144,6 +144,17 @@ async fn an_unknown_outcome_is_looked_up() {
 }
 
 #[tokio::test]
+async fn an_unknown_outcome_is_answered_by_what_another_process_kept() {
+    let store = FakeStore::new();
+    let [one, other] = [registry(&store, Options::default()), registry(&store, Options::default())];
+    one.ask(ID, event(command(1), Command::AddOnce)).await.unwrap();
+    // Decided again on the state after it, this is a "no", and its commit is lost.
+    store.fail([Fault::Lost]);
+    let again = other.ask(ID, event(command(1), Command::AddOnce)).await.unwrap();
+    assert_eq!((again.outcome, again.replayed), (Outcome::Applied, true));
+}
+
+#[tokio::test]
 async fn a_panic_costs_its_own_command_only() {
     let store = FakeStore::new();
     let registry = registry(&store, Options::default());
