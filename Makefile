@@ -47,7 +47,8 @@ unit: needs ## Tests of every crate, on real servers
 .PHONY: e2e
 e2e: needs ## The life of a ticket and the crash test, over separate processes
 	$(CARGO) build --workspace --bins --locked
-	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests
+	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests -- --skip crash::
+	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests -- crash:: --test-threads=1
 
 .PHONY: bench
 bench: needs ## How fast it is, as ratios, to target/bench/latest.json. ROWS=create,view chooses; docs/benchmarks.md
