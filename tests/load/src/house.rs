@@ -120,7 +120,6 @@ impl House {
             sqlx::raw_sql("alter system set shared_preload_libraries = 'pg_stat_statements'")
                 .execute(&pool)
                 .await?;
-            sqlx::raw_sql("alter system set pg_stat_statements.track_utility = off").execute(&pool).await?;
             pool.close().await;
             postgres.restart().await?;
             let pool = PgPoolOptions::new().max_connections(1).connect(&postgres.url()).await?;
@@ -142,7 +141,7 @@ impl House {
 
         let setting = |service, key: &str, value: &str| (service, key.to_owned(), value.to_owned());
         let settings = vec![
-            setting(Service::Directory, "CALLBOARD__DIRECTORY__ISSUER__ACCESS_TOKEN_LIFETIME", "3h"),
+            setting(Service::Directory, "CALLBOARD__DIRECTORY__ISSUER__ACCESS_TOKEN_LIFETIME", "1h"),
             setting(Service::Gateway, "CALLBOARD__GATEWAY__LIVE__MAX_STREAMS_PER_PRINCIPAL", "100000"),
         ];
         let platform = Platform::prepare_on(postgres, nats, settings).up().await;
