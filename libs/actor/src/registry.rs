@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use callboard_kernel::{Aggregate, Clock, IdGenerator};
+use callboard_kernel::{Aggregate, Clock, CommandId, IdGenerator};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::actor::Actor;
 use crate::mailbox::Mailbox;
 use crate::metric_names as metric;
-use crate::{Answer, Ask, AskError, Lane, Options, Store};
+use crate::{Answer, Ask, AskError, Lane, Options, Receipt, Store, StoreError};
 
 /// When a caller turned away comes again.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -81,6 +81,19 @@ impl<A: Aggregate, S: Store<A>> Registry<A, S> {
             Ok(Err(_)) => Err(AskError::Internal("the actor failed".to_owned())),
             Err(_) => Err(AskError::DeadlineExceeded),
         }
+    }
+
+    /// What is kept of a command, whichever aggregate carried it out: for a repeat whose aggregate the caller cannot
+    /// be led to any more. Whoever can ask the aggregate asks it, and is answered by the receipt there.
+    ///
+    /// # Errors
+    /// [`AskError::Unavailable`] or [`AskError::Internal`], as of the store.
+    pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, AskError> {
+        let mut found = self.inner.store.receipts(&[command]).await.map_err(|error| match error {
+            StoreError::Unavailable(problem) => AskError::Unavailable(problem),
+            StoreError::Corrupt(problem) => AskError::Internal(problem),
+        })?;
+        Ok(found.pop())
     }
 
     /// Makes the aggregate's actor read the store again before its next command, since another writer is known.

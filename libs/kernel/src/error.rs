@@ -49,6 +49,15 @@ impl FieldViolation {
     }
 }
 
+/// A thing by its kind and id: what `google.rpc.ResourceInfo` tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its kind in the words of the API, lower case: `ticket`, `customer_user`.
+    pub kind: String,
+    /// Its id.
+    pub name: String,
+}
+
 /// A domain's "no": every context's error enum implements it, and the one mapping to gRPC reads it.
 pub trait Rejection: fmt::Debug + fmt::Display + Send + Sync {
     /// What kind of failure it is.
@@ -72,12 +81,14 @@ pub struct Refusal {
     pub message: String,
     /// Wrong fields.
     pub violations: Vec<FieldViolation>,
+    /// What is not there, or not to be seen, for [`ErrorKind::NotFound`]. Boxed, since it is rare.
+    pub resource: Option<Box<Resource>>,
 }
 
 impl Refusal {
     /// A refusal without field violations.
     pub fn new(kind: ErrorKind, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, reason, message: message.into(), violations: Vec::new() }
+        Self { kind, reason, message: message.into(), violations: Vec::new(), resource: None }
     }
 
     /// A refusal of one wrong field.
@@ -92,12 +103,26 @@ impl Refusal {
             .map(|violation| format!("{}: {}", violation.field, violation.description))
             .collect::<Vec<_>>()
             .join("; ");
-        Self { kind: ErrorKind::InvalidArgument, reason: "INVALID_FIELDS", message, violations }
+        Self { kind: ErrorKind::InvalidArgument, reason: "INVALID_FIELDS", message, violations, resource: None }
     }
 
-    /// No such object, or one the caller may not see: the two look the same on purpose (AIP-211).
+    /// No such object, or one the caller may not see: the two look the same on purpose (AIP-211). Where the request
+    /// named it by its id, [`Self::missing`] says which.
     pub fn not_found(what: &str) -> Self {
-        Self::new(ErrorKind::NotFound, "NOT_FOUND", format!("no such {what}"))
+        Self::new(ErrorKind::NotFound, "NOT_FOUND", format!("no such {}", what.replace('_', " ")))
+    }
+
+    /// As [`Self::not_found`], of the kind and id that the request named.
+    pub fn missing(kind: &str, id: impl fmt::Display) -> Self {
+        Self::not_found(kind).of(kind, id)
+    }
+
+    /// Says which one is not there, unless that is said already.
+    #[must_use]
+    pub fn of(mut self, kind: &str, id: impl fmt::Display) -> Self {
+        let resource = || Box::new(Resource { kind: kind.to_owned(), name: id.to_string() });
+        self.resource.get_or_insert_with(resource);
+        self
     }
 
     /// The caller may see the object but not do this.
@@ -113,6 +138,7 @@ impl<R: Rejection> From<&R> for Refusal {
             reason: rejection.reason(),
             message: rejection.to_string(),
             violations: rejection.violations(),
+            resource: None,
         }
     }
 }

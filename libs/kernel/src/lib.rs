@@ -10,7 +10,7 @@ mod principal;
 mod time;
 
 pub use aggregate::{Aggregate, Cause, DecisionContext, Version};
-pub use error::{ErrorKind, FieldViolation, Refusal, Rejection};
+pub use error::{ErrorKind, FieldViolation, Refusal, Rejection, Resource};
 pub use id::{IdGenerator, RandomIds, derive_uuid};
 pub use isolation::Isolation;
 pub use principal::{

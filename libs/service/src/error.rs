@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callboard_kernel::{ErrorKind, FieldViolation, Refusal};
+use callboard_kernel::{ErrorKind, FieldViolation, Refusal, Resource};
 use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -58,7 +58,7 @@ pub const fn kind(code: Code) -> ErrorKind {
 /// The status of a refusal.
 ///
 /// Always with `ErrorInfo{reason, domain = "callboard.<service>"}`; with `BadRequest` where fields are wrong,
-/// `PreconditionFailure` where the state is, and `RetryInfo` where trying again later helps. What is internal goes to
+/// `PreconditionFailure` where the state is, `ResourceInfo` where something is not there, and `RetryInfo` where trying again later helps. What is internal goes to
 /// the log; the caller gets the trace id.
 ///
 /// A status travels in headers, and headers that are too large end the whole connection with everybody's calls on it:
@@ -99,6 +99,9 @@ pub fn status(service: &str, refusal: &Refusal) -> Status {
         | ErrorKind::Unimplemented => told.clone(),
     };
     details.set_error_info(refusal.reason, format!("callboard.{service}"), metadata);
+    if let Some(Resource { kind, name }) = refusal.resource.as_deref() {
+        details.set_resource_info(kind, name, "", told);
+    }
     let mut bytes = 0;
     for (index, violation) in refusal.violations.iter().enumerate() {
         bytes += violation.field.len() + violation.description.len();
@@ -140,6 +143,8 @@ pub struct Report {
     pub message: String,
     /// Wrong fields.
     pub violations: Vec<FieldViolation>,
+    /// What is not there, or not to be seen.
+    pub resource: Option<Resource>,
     /// When to try again.
     pub retry_after: Option<Duration>,
     /// Further facts by name, such as `traceId`.
@@ -172,9 +177,12 @@ pub fn report(status: &Status) -> Report {
             |found: &tonic_types::FieldViolation| FieldViolation::new(&found.field, &found.description);
         bad.field_violations.iter().map(violation).collect()
     });
+    let resource = details
+        .resource_info()
+        .map(|info| Resource { kind: info.resource_type.clone(), name: info.resource_name.clone() });
     let retry_after = details.retry_info().and_then(|info| info.retry_delay);
     let message = if kind == ErrorKind::Unavailable && broke_off { BROKE_OFF } else { status.message() };
-    Report { kind, reason, domain, message: message.to_owned(), violations, retry_after, metadata }
+    Report { kind, reason, domain, message: message.to_owned(), violations, resource, retry_after, metadata }
 }
 
 /// The reason where none is given: the name of the code.
@@ -242,6 +250,15 @@ mod tests {
         assert_eq!(read.retry_after, None);
         let read = report(&Refusal::new(ErrorKind::Unavailable, "X", "later").into_status("tickets"));
         assert_eq!(read.retry_after, Some(RETRY_DELAY));
+    }
+
+    #[test]
+    fn aip_193_what_is_not_there_is_named_by_kind_and_id() {
+        let read = report(&Refusal::missing("customer_user", 7).into_status("directory"));
+        assert_eq!(read.message, "no such customer user");
+        let told = Resource { kind: "customer_user".to_owned(), name: "7".to_owned() };
+        assert_eq!(read.resource, Some(told));
+        assert_eq!(report(&Refusal::not_found("code").into_status("directory")).resource, None);
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn email_taken() -> Refusal {
         reason: "EMAIL_TAKEN",
         message: RULE.to_owned(),
         violations: vec![FieldViolation::new("email", RULE)],
+        resource: None,
     }
 }
 
