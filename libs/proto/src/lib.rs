@@ -31,10 +31,24 @@ pub mod fleet {
     }
 }
 
+/// Conversations and their messages.
+pub mod messenger {
+    pub mod v1 {
+        include!("gen/callboard.messenger.v1.rs");
+    }
+}
+
 /// Ratings and their switches.
 pub mod ratings {
     pub mod v1 {
         include!("gen/callboard.ratings.v1.rs");
+    }
+}
+
+/// Definitions, device events, tasks, the calendar.
+pub mod tasks {
+    pub mod v1 {
+        include!("gen/callboard.tasks.v1.rs");
     }
 }
 

@@ -99,3 +99,154 @@ impl Role {
         }
     }
 }
+/// A file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attachment {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// As the uploader called it, without path and control characters; at most 255 bytes.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// As judged by its content (M-2), never by its name.
+    #[prost(string, tag = "3")]
+    pub media_type: ::prost::alloc::string::String,
+    /// In bytes.
+    #[prost(int64, tag = "4")]
+    pub size: i64,
+    /// SHA-256 of the content, 64 hexadecimal digits.
+    #[prost(string, tag = "5")]
+    pub sha256: ::prost::alloc::string::String,
+    #[prost(enumeration = "AttachmentState", tag = "6")]
+    pub state: i32,
+    #[prost(enumeration = "AttachmentScan", tag = "7")]
+    pub scan: i32,
+    /// A small picture of it (image/jpeg) can be had.
+    #[prost(bool, tag = "8")]
+    pub has_thumbnail: bool,
+    #[prost(message, optional, tag = "9")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who uploaded it.
+    #[prost(message, optional, tag = "10")]
+    pub uploader: ::core::option::Option<Actor>,
+}
+/// What is known of a file before its bytes come: the first part of an upload.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachmentUpload {
+    /// AIP-155: the same upload sent again answers the attachment of the first.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// What it is uploaded for: the ticket, the conversation, the task. Empty: for one that is yet to be made.
+    #[prost(string, tag = "2")]
+    pub subject_id: ::prost::alloc::string::String,
+    /// At most 255 bytes after cleaning; a path before it is dropped.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// In bytes, if known; the upload is refused at once when it is too large, and at the end when it differs. 0: unknown.
+    #[prost(int64, tag = "4")]
+    pub size: i64,
+    /// SHA-256 of the content, 64 hexadecimal digits, if known; another content is refused.
+    #[prost(string, tag = "5")]
+    pub sha256: ::prost::alloc::string::String,
+}
+/// A part of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ByteRange {
+    /// The first byte; negative: counted from the end.
+    #[prost(int64, tag = "1")]
+    pub start: i64,
+    /// How many bytes; 0: to the end. More than there are gives what there is.
+    #[prost(int64, tag = "2")]
+    pub length: i64,
+}
+/// What comes before the bytes of a download.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachmentHead {
+    #[prost(message, optional, tag = "1")]
+    pub attachment: ::core::option::Option<Attachment>,
+    /// Media type of the bytes that follow: that of the file or of its thumbnail.
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    /// Of all bytes, whatever the range.
+    #[prost(int64, tag = "3")]
+    pub total: i64,
+    /// The range that follows.
+    #[prost(int64, tag = "4")]
+    pub start: i64,
+    #[prost(int64, tag = "5")]
+    pub length: i64,
+    /// Strong entity tag of the bytes, quoted.
+    #[prost(string, tag = "6")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// Where an attachment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AttachmentState {
+    Unspecified = 0,
+    /// Uploaded, and not part of anything yet: its uploader alone sees it. Collected after a day.
+    Pending = 1,
+    /// Part of what owns it: seen by whoever sees the owner.
+    Linked = 2,
+}
+impl AttachmentState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ATTACHMENT_STATE_UNSPECIFIED",
+            Self::Pending => "ATTACHMENT_STATE_PENDING",
+            Self::Linked => "ATTACHMENT_STATE_LINKED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ATTACHMENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ATTACHMENT_STATE_PENDING" => Some(Self::Pending),
+            "ATTACHMENT_STATE_LINKED" => Some(Self::Linked),
+            _ => None,
+        }
+    }
+}
+/// What a virus scanner said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AttachmentScan {
+    Unspecified = 0,
+    /// No scanner is configured.
+    Off = 1,
+    /// Not scanned yet: cannot be downloaded until it is.
+    Waiting = 2,
+    Clean = 3,
+    /// Never handed out.
+    Infected = 4,
+}
+impl AttachmentScan {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ATTACHMENT_SCAN_UNSPECIFIED",
+            Self::Off => "ATTACHMENT_SCAN_OFF",
+            Self::Waiting => "ATTACHMENT_SCAN_WAITING",
+            Self::Clean => "ATTACHMENT_SCAN_CLEAN",
+            Self::Infected => "ATTACHMENT_SCAN_INFECTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ATTACHMENT_SCAN_UNSPECIFIED" => Some(Self::Unspecified),
+            "ATTACHMENT_SCAN_OFF" => Some(Self::Off),
+            "ATTACHMENT_SCAN_WAITING" => Some(Self::Waiting),
+            "ATTACHMENT_SCAN_CLEAN" => Some(Self::Clean),
+            "ATTACHMENT_SCAN_INFECTED" => Some(Self::Infected),
+            _ => None,
+        }
+    }
+}

@@ -19,6 +19,9 @@ pub struct Organisation {
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(string, tag = "7")]
     pub etag: ::prost::alloc::string::String,
+    /// IANA name such as `Europe/Berlin`: where a device's own is not known. Empty: UTC.
+    #[prost(string, tag = "8")]
+    pub time_zone: ::prost::alloc::string::String,
 }
 /// A logged-in person of the organisation: one role, a language, departments, teams.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -173,6 +176,9 @@ pub struct Device {
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(string, tag = "9")]
     pub etag: ::prost::alloc::string::String,
+    /// IANA name such as `Europe/Berlin`. Empty: that of the organisation.
+    #[prost(string, tag = "10")]
+    pub time_zone: ::prost::alloc::string::String,
 }
 /// Blueprint of devices: its identity. Every context owns its own part of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6738,6 +6744,9 @@ pub struct DeviceFacts {
     pub customer_id: ::prost::alloc::string::String,
     #[prost(string, repeated, tag = "5")]
     pub department_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// IANA name; empty: that of the organisation.
+    #[prost(string, tag = "6")]
+    pub time_zone: ::prost::alloc::string::String,
 }
 /// What others may know of a code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

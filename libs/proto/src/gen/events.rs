@@ -204,6 +204,48 @@ impl crate::Event for crate::fleet::v1::GroupsChanged {
     const TYPE: &'static str = "callboard.fleet.v1.GroupsChanged";
 }
 
+impl crate::Event for crate::messenger::v1::ConversationOpened {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "conversation.opened";
+    const TYPE: &'static str = "callboard.messenger.v1.ConversationOpened";
+}
+
+impl crate::Event for crate::messenger::v1::ConversationLocked {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "conversation.locked";
+    const TYPE: &'static str = "callboard.messenger.v1.ConversationLocked";
+}
+
+impl crate::Event for crate::messenger::v1::ConversationUnlocked {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "conversation.unlocked";
+    const TYPE: &'static str = "callboard.messenger.v1.ConversationUnlocked";
+}
+
+impl crate::Event for crate::messenger::v1::MessageSent {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "message.sent";
+    const TYPE: &'static str = "callboard.messenger.v1.MessageSent";
+}
+
+impl crate::Event for crate::messenger::v1::MessageEdited {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "message.edited";
+    const TYPE: &'static str = "callboard.messenger.v1.MessageEdited";
+}
+
+impl crate::Event for crate::messenger::v1::MessageWithdrawn {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "message.withdrawn";
+    const TYPE: &'static str = "callboard.messenger.v1.MessageWithdrawn";
+}
+
+impl crate::Event for crate::messenger::v1::ConversationRead {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "conversation.read";
+    const TYPE: &'static str = "callboard.messenger.v1.ConversationRead";
+}
+
 impl crate::Event for crate::ratings::v1::RatingRequested {
     const CONTEXT: &'static str = "ratings";
     const SUBJECT: &'static str = "rating.requested";
@@ -232,6 +274,78 @@ impl crate::Event for crate::ratings::v1::SwitchesChanged {
     const CONTEXT: &'static str = "ratings";
     const SUBJECT: &'static str = "switches.changed";
     const TYPE: &'static str = "callboard.ratings.v1.SwitchesChanged";
+}
+
+impl crate::Event for crate::tasks::v1::TaskCreated {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.created";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskCreated";
+}
+
+impl crate::Event for crate::tasks::v1::TaskDue {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.due";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskDue";
+}
+
+impl crate::Event for crate::tasks::v1::TaskStatusChanged {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.status_changed";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskStatusChanged";
+}
+
+impl crate::Event for crate::tasks::v1::TaskStepTicked {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.step_ticked";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskStepTicked";
+}
+
+impl crate::Event for crate::tasks::v1::TaskVisibilityChanged {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.visibility_changed";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskVisibilityChanged";
+}
+
+impl crate::Event for crate::tasks::v1::TaskAssigneesChanged {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.assignees_changed";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskAssigneesChanged";
+}
+
+impl crate::Event for crate::tasks::v1::TaskEdited {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.edited";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskEdited";
+}
+
+impl crate::Event for crate::tasks::v1::TaskDeleted {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "task.deleted";
+    const TYPE: &'static str = "callboard.tasks.v1.TaskDeleted";
+}
+
+impl crate::Event for crate::tasks::v1::DeviceEventChanged {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "device_event.changed";
+    const TYPE: &'static str = "callboard.tasks.v1.DeviceEventChanged";
+}
+
+impl crate::Event for crate::tasks::v1::DeviceEventRemoved {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "device_event.removed";
+    const TYPE: &'static str = "callboard.tasks.v1.DeviceEventRemoved";
+}
+
+impl crate::Event for crate::tasks::v1::DefinitionChanged {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "definition.changed";
+    const TYPE: &'static str = "callboard.tasks.v1.DefinitionChanged";
+}
+
+impl crate::Event for crate::tasks::v1::DefinitionRemoved {
+    const CONTEXT: &'static str = "tasks";
+    const SUBJECT: &'static str = "definition.removed";
+    const TYPE: &'static str = "callboard.tasks.v1.DefinitionRemoved";
 }
 
 impl crate::Event for crate::tickets::v1::TicketOpened {
@@ -565,6 +679,55 @@ pub const EVENTS: &[crate::EventDescription] = &[
         reactions: "none yet.",
     },
     crate::EventDescription {
+        context: "messenger",
+        subject: "conversation.opened",
+        kind: "callboard.messenger.v1.ConversationOpened",
+        when: "The conversation of a ticket was opened, because the ticket opened (M-1).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "conversation.locked",
+        kind: "callboard.messenger.v1.ConversationLocked",
+        when: "Outsiders may not write any more, because the ticket was closed or cancelled (T-9).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "conversation.unlocked",
+        kind: "callboard.messenger.v1.ConversationUnlocked",
+        when: "Outsiders may write again, because the ticket was opened again (T-9).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "message.sent",
+        kind: "callboard.messenger.v1.MessageSent",
+        when: "Somebody said something.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "message.edited",
+        kind: "callboard.messenger.v1.MessageEdited",
+        when: "Somebody changed what they had said (M-6).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "message.withdrawn",
+        kind: "callboard.messenger.v1.MessageWithdrawn",
+        when: "Somebody took back what they had said (M-6).",
+        reactions: "notifications take it off.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "conversation.read",
+        kind: "callboard.messenger.v1.ConversationRead",
+        when: "Somebody has read up to a message (M-6).",
+        reactions: "notifications mark as read.",
+    },
+    crate::EventDescription {
         context: "ratings",
         subject: "rating.requested",
         kind: "callboard.ratings.v1.RatingRequested",
@@ -597,6 +760,90 @@ pub const EVENTS: &[crate::EventDescription] = &[
         subject: "switches.changed",
         kind: "callboard.ratings.v1.SwitchesChanged",
         when: "A template's switches changed (R-2).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.created",
+        kind: "callboard.tasks.v1.TaskCreated",
+        when: "A task arose: because a device event fell due, or by hand (K-2).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.due",
+        kind: "callboard.tasks.v1.TaskDue",
+        when: "A device event fell due, or a task reached its due time and is not closed. One per due time (K-3).",
+        reactions: "tasks makes the task, where one is wanted; notifications.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.status_changed",
+        kind: "callboard.tasks.v1.TaskStatusChanged",
+        when: "A task's status changed.",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.step_ticked",
+        kind: "callboard.tasks.v1.TaskStepTicked",
+        when: "A step was ticked off or unticked (K-2).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.visibility_changed",
+        kind: "callboard.tasks.v1.TaskVisibilityChanged",
+        when: "A task's visibility changed.",
+        reactions: "every context that shows parts of it.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.assignees_changed",
+        kind: "callboard.tasks.v1.TaskAssigneesChanged",
+        when: "Other people are assigned (K-5).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.edited",
+        kind: "callboard.tasks.v1.TaskEdited",
+        when: "Title, description, due time or the linked ticket changed.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "task.deleted",
+        kind: "callboard.tasks.v1.TaskDeleted",
+        when: "A task was deleted for good.",
+        reactions: "every context purges.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "device_event.changed",
+        kind: "callboard.tasks.v1.DeviceEventChanged",
+        when: "A device event was made or changed.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "device_event.removed",
+        kind: "callboard.tasks.v1.DeviceEventRemoved",
+        when: "A device event was removed, by hand or with its device.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "definition.changed",
+        kind: "callboard.tasks.v1.DefinitionChanged",
+        when: "A definition was made or changed.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "tasks",
+        subject: "definition.removed",
+        kind: "callboard.tasks.v1.DefinitionRemoved",
+        when: "A definition was removed, by hand or with its template.",
         reactions: "none yet.",
     },
     crate::EventDescription {
