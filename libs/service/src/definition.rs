@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
 
 use crate::config::Config;
 use crate::lifecycle::{BackgroundTask, BoxError, Stop};
@@ -90,6 +91,9 @@ impl BuildContext {
     }
 }
 
+/// Runs for as long as the service does and says how others are.
+pub type TellHealth = Box<dyn FnOnce(HealthReporter) -> BoxFuture<'static, ()> + Send>;
+
 /// A built service.
 pub struct Built {
     /// Its gRPC services, each with `max_decoding_message_size(config.grpc.max_message_bytes)`; for the gateway made
@@ -97,8 +101,15 @@ pub struct Built {
     pub routes: Routes,
     /// Full names of its gRPC services, for health and reflection: `callboard.tickets.v1.TicketsService`.
     pub service_names: Vec<&'static str>,
+    /// Full names of gRPC services of others that pass through it: for reflection. Their health is told by `health`.
+    pub passed_names: Vec<&'static str>,
+    /// Tells gRPC health of more than this service's own readiness, until the stop is asked for.
+    pub health: Option<TellHealth>,
     /// RPCs that need no token: `callboard.directory.v1.SessionsService/ScanCode`. All others do.
     pub public_rpcs: &'static [&'static str],
+    /// RPCs that take as long as what they are sent: uploads. A caller's deadline holds, ours does not; the handler
+    /// itself must not wait for ever for the next part.
+    pub unhurried_rpcs: &'static [&'static str],
     /// True when plain HTTP is served on the same port. Such requests are not authenticated here.
     pub serves_http: bool,
     /// Further routes of the admin port.
@@ -117,7 +128,10 @@ impl Built {
         Self {
             routes,
             service_names,
+            passed_names: Vec::new(),
+            health: None,
             public_rpcs: &[],
+            unhurried_rpcs: &[],
             serves_http: false,
             admin_routes: None,
             tasks: Vec::new(),

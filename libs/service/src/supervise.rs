@@ -103,19 +103,31 @@ impl Supervisor {
         let drain = built.drain.take();
         let (reporter, routes) = self.furnish(&built)?;
         let names = built.service_names.clone();
+        let tell = built.health.take();
         let cut_off = CancellationToken::new();
         let server = CallServer {
             service: self.definition.name,
             config: self.config.grpc.clone(),
             routes,
             public: built.public_rpcs,
+            unhurried: built.unhurried_rpcs,
             serves_http: built.serves_http,
             verifier: context.verifier.clone(),
             ids: self.ids.clone(),
             cut_off: cut_off.clone(),
         };
         self.readiness.started(checks);
-        let health = self.watch_health(reporter, names, &context.stop);
+        let others = built.passed_names.clone();
+        let health = self.watch_health(reporter.clone(), names, &context.stop);
+        if let Some(tell) = tell {
+            let requested = context.stop.requested.clone();
+            health.spawn(async move {
+                requested.run_until_cancelled(tell(reporter.clone())).await;
+                for name in others {
+                    reporter.set_service_status(name, ServingStatus::NotServing).await;
+                }
+            });
+        }
         let refuse_new = CancellationToken::new();
         let serving = TaskTracker::new();
         let mut served = serving.spawn(server.serve(calls, refuse_new.clone()));
@@ -347,7 +359,7 @@ impl Supervisor {
                 .register_encoded_file_descriptor_set(callboard_proto::FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
                 .with_service_name("grpc.health.v1.Health");
-            for name in &built.service_names {
+            for name in built.service_names.iter().chain(&built.passed_names) {
                 reflection = reflection.with_service_name(*name);
             }
             routes = routes.add_service(reflection.build_v1()?);

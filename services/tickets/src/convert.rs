@@ -175,6 +175,7 @@ pub fn to_proto_update(update: &StoredUpdate) -> proto::Update {
         text: update.text.clone(),
         attachment_ids: update.attachments.clone(),
         create_time: Some(to_proto_time(update.create_time)),
+        attachments: Vec::new(),
     }
 }
 

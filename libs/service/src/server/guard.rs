@@ -24,10 +24,18 @@ use crate::telemetry;
 
 const REQUEST_ID: &str = "x-request-id";
 
+/// The longest that an RPC may take whose time is that of what it is sent: a large file over a slow line.
+const UNHURRIED: Duration = Duration::from_secs(60 * 60);
+
+fn paths(rpcs: &[&str]) -> Vec<String> {
+    rpcs.iter().map(|rpc| format!("/{}", rpc.trim_start_matches('/'))).collect()
+}
+
 /// What calls are judged by.
 pub(crate) struct Guard {
     service: &'static str,
     public: Vec<String>,
+    unhurried: Vec<String>,
     serves_http: bool,
     verifier: Arc<Verifier>,
     ids: Arc<dyn IdGenerator>,
@@ -41,7 +49,8 @@ impl Guard {
     pub fn new(server: &CallServer) -> Self {
         Self {
             service: server.service,
-            public: server.public.iter().map(|rpc| format!("/{}", rpc.trim_start_matches('/'))).collect(),
+            public: paths(server.public),
+            unhurried: paths(server.unhurried),
             serves_http: server.serves_http,
             verifier: server.verifier.clone(),
             ids: server.ids.clone(),
@@ -78,8 +87,11 @@ impl Guard {
         Ok(Arc::new(verified.principal.clone()))
     }
 
-    fn time_allowed(&self, headers: &HeaderMap) -> Duration {
+    fn time_allowed(&self, path: &str, headers: &HeaderMap) -> Duration {
         let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(grpc_timeout);
+        if self.unhurried.iter().any(|unhurried| unhurried == path) {
+            return asked.unwrap_or(UNHURRIED).min(UNHURRIED);
+        }
         asked.unwrap_or(self.default_deadline).min(self.max_deadline)
     }
 
@@ -94,7 +106,7 @@ impl Guard {
                 Refusal::new(ErrorKind::ResourceExhausted, "TOO_MANY_CALLS", "too many calls at once");
             return self.refuse(&refusal);
         };
-        let allowed = self.time_allowed(request.headers());
+        let allowed = self.time_allowed(&path, request.headers());
         let deadline = Deadline::after(allowed);
         request.extensions_mut().insert(deadline);
         // Answers a little before the caller gives up, so that it is told instead of having to guess; and before the

@@ -23,6 +23,7 @@ pub(crate) struct CallServer {
     pub config: GrpcConfig,
     pub routes: Routes,
     pub public: &'static [&'static str],
+    pub unhurried: &'static [&'static str],
     pub serves_http: bool,
     pub verifier: Arc<Verifier>,
     pub ids: Arc<dyn IdGenerator>,

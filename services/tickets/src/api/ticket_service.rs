@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use callboard_actor::Ask;
 use callboard_kernel::{FieldViolation, Refusal, TicketId, Version, derive_uuid};
 use callboard_proto::tickets::v1 as proto;
+use callboard_service::Mutation;
 use callboard_service::error::IntoStatus;
 use callboard_service::request::{
     decode_page_token, encode_page_token, fingerprint, page_size, parse_id, principal,
 };
 use callboard_tickets_domain::{
-    Action, Command, Edit, Event, Fact, State, Status as Stands, TicketAggregate, Visibility, can, moves,
+    Action, Command, Edit, Event, Fact, State, Status as Stands, Visibility, can, moves,
 };
+use futures::stream::BoxStream;
 use prost::Message;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::ask::{Api, Call, etag};
+use super::ask::Api;
 use super::{SERVICE, lists};
 use crate::convert::{
     from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word,
@@ -67,50 +68,50 @@ impl TicketApi {
         &self,
         request: Request<proto::AnswerStepRequest>,
     ) -> Reply<proto::AnswerStepResponse> {
-        let call = Call::new(&request, "AnswerStep", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "AnswerStep", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let id = parse_id("ticket_id", &message.ticket_id)?;
-        let expected = etag("etag", &message.etag)?;
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id).expecting("etag", &message.etag)?;
         let answer = message.answer.ok_or_else(|| Refusal::field("answer", "is required"))?;
         let (step, value) =
             from_proto_answer("answer", answer).map_err(|violation| Refusal::fields(vec![violation]))?;
-        let ask = call.ask(Command::Answer { step, value }, expected, false, |state, _, version| {
+        self.0
+            .change(&call, id, Command::Answer { step, value }, |state, _, version| {
             let missing = state.live().map(|ticket| ticket.missing()).unwrap_or_default();
             proto::AnswerStepResponse {
                 ticket: shown(state, version),
                 missing_steps: missing.into_iter().map(str::to_owned).collect(),
             }
-        });
-        self.0.change(&call, id, ask).await
+        })
+            .await
     }
 
     async fn submit(
         &self,
         request: Request<proto::SubmitTicketRequest>,
     ) -> Reply<proto::SubmitTicketResponse> {
-        let call = Call::new(&request, "SubmitTicket", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "SubmitTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let id = parse_id("ticket_id", &message.ticket_id)?;
-        let expected = etag("etag", &message.etag)?;
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id).expecting("etag", &message.etag)?;
         let visibility = optional_word("visibility", message.visibility, from_proto_visibility)
             .map_err(|violation| Refusal::fields(vec![violation]))?;
-        let found = match self.0.visible(&call.principal, id).await {
-            Ok(found) => found,
-            Err(refusal) => return self.0.repeated(&call, refusal).await,
+        let prepared = async {
+            let found = self.0.visible(&call.principal, id).await?;
+            // The device as it is now, if it is still there.
+            let device = self.0.copies.device(call.principal.organisation, found.ticket.device).await?;
+            let place = device.filter(|device| !device.removed).map(|device| device.place.clone());
+            // One that is open already will say so (or repeat its answer): no number for it.
+            let number = match found.ticket.status {
+                Stands::Draft => self.0.numbers.next(call.principal.organisation).await?,
+                _ => 0,
+            };
+            Ok((id.uuid(), Command::Submit { number, visibility, place }))
         };
-        // The device as it is now; as it was, when it was removed meanwhile.
-        let device = self.0.copies.device(call.principal.organisation, found.ticket.device).await?;
-        let place = device.map_or(found.ticket.place, |device| device.place.clone());
-        // One that is open already will say so (or repeat its answer): no number for it.
-        let number = match found.ticket.status {
-            Stands::Draft => self.0.numbers.next(call.principal.organisation).await?,
-            _ => 0,
-        };
-        let command = Command::Submit { number, visibility, place };
-        let ask = call.ask(command, expected, false, |state, _, version| proto::SubmitTicketResponse {
+        let answer = |state: &State, _: &[Event], version| proto::SubmitTicketResponse {
             ticket: shown(state, version),
-        });
-        self.0.ask(id, ask).await
+        };
+        call.carry_out(&self.0.tickets, prepared, answer).await
     }
 
     async fn get(&self, request: Request<proto::GetTicketRequest>) -> Reply<proto::GetTicketResponse> {
@@ -149,83 +150,89 @@ impl TicketApi {
         &self,
         request: Request<proto::UpdateTicketRequest>,
     ) -> Reply<proto::UpdateTicketResponse> {
-        let call = Call::new(&request, "UpdateTicket", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "UpdateTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let ticket = message.ticket.ok_or_else(|| Refusal::field("ticket", "is required"))?;
-        let id = parse_id("ticket.id", &ticket.id)?;
-        let expected = etag("ticket.etag", &ticket.etag)?;
+        let id: TicketId = parse_id("ticket.id", &ticket.id)?;
+        let call = call.about("ticket", id).expecting("ticket.etag", &ticket.etag)?;
         let edit = edit(&ticket, &message.update_mask.unwrap_or_default().paths)?;
-        let ask = call.ask(Command::Edit(edit), expected, false, |state, _, version| {
-            proto::UpdateTicketResponse { ticket: shown(state, version) }
-        });
-        self.0.change(&call, id, ask).await
+        self.0
+            .change(&call, id, Command::Edit(edit), |state, _, version| proto::UpdateTicketResponse {
+                ticket: shown(state, version),
+            })
+            .await
     }
 
     async fn set_status(
         &self,
         request: Request<proto::SetTicketStatusRequest>,
     ) -> Reply<proto::SetTicketStatusResponse> {
-        let call = Call::new(&request, "SetTicketStatus", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "SetTicketStatus", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let id = parse_id("ticket_id", &message.ticket_id)?;
-        let expected = etag("etag", &message.etag)?;
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id).expecting("etag", &message.etag)?;
         let status = word("status", message.status, from_proto_status)
             .map_err(|violation| Refusal::fields(vec![violation]))?;
-        let ask = call.ask(Command::SetStatus(status), expected, false, |state, _, version| {
+        self.0
+            .change(&call, id, Command::SetStatus(status), |state, _, version| {
             proto::SetTicketStatusResponse { ticket: shown(state, version) }
-        });
-        self.0.change(&call, id, ask).await
+        })
+            .await
     }
 
     async fn reopen(
         &self,
         request: Request<proto::ReopenTicketRequest>,
     ) -> Reply<proto::ReopenTicketResponse> {
-        let call = Call::new(&request, "ReopenTicket", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "ReopenTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let id = parse_id("ticket_id", &message.ticket_id)?;
-        let expected = etag("etag", &message.etag)?;
-        let ask = call.ask(Command::Reopen, expected, false, |state, _, version| {
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id).expecting("etag", &message.etag)?;
+        self.0
+            .change(&call, id, Command::Reopen, |state, _, version| {
             proto::ReopenTicketResponse { ticket: shown(state, version) }
-        });
-        self.0.change(&call, id, ask).await
+        })
+            .await
     }
 
     async fn cancel(
         &self,
         request: Request<proto::CancelTicketRequest>,
     ) -> Reply<proto::CancelTicketResponse> {
-        let call = Call::new(&request, "CancelTicket", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "CancelTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let id = parse_id("ticket_id", &message.ticket_id)?;
-        let expected = etag("etag", &message.etag)?;
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id).expecting("etag", &message.etag)?;
         let caller = call.principal.clone();
-        let ask = call.ask(Command::Cancel, expected, false, move |state, _, version| {
+        self.0
+            .change(&call, id, Command::Cancel, move |state, _, version| {
             let shown = |ticket| to_proto_ticket_for(&caller, ticket, version);
             proto::CancelTicketResponse { ticket: state.live().map(shown) }
-        });
-        self.0.change(&call, id, ask).await
+        })
+            .await
     }
 
     async fn delete(
         &self,
         request: Request<proto::DeleteTicketRequest>,
     ) -> Reply<proto::DeleteTicketResponse> {
-        let call = Call::new(&request, "DeleteTicket", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "DeleteTicket", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let id = parse_id("ticket_id", &message.ticket_id)?;
-        let expected = etag("etag", &message.etag)?;
-        let ask = call.ask(Command::Delete, expected, false, |_, _, _| proto::DeleteTicketResponse {});
-        self.0.change(&call, id, ask).await
+        let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id).expecting("etag", &message.etag)?;
+        self.0
+            .change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {})
+            .await
     }
 
     async fn post_update(
         &self,
         request: Request<proto::PostUpdateRequest>,
     ) -> Reply<proto::PostUpdateResponse> {
-        let call = Call::new(&request, "PostUpdate", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "PostUpdate", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
+        let call = call.about("ticket", id);
         let visibility = optional_word("visibility", message.visibility, from_proto_visibility)
             .map_err(|violation| Refusal::fields(vec![violation]))?;
         let command = Command::PostUpdate {
@@ -234,10 +241,11 @@ impl TicketApi {
             visibility,
             attachments: message.attachment_ids,
         };
-        let ask: Ask<TicketAggregate> = call.ask(command, None, false, move |_, events, _| {
-            proto::PostUpdateResponse { update: posted(id, events).as_ref().map(to_proto_update) }
-        });
-        self.0.change(&call, id, ask).await
+        self.0
+            .change(&call, id, command, move |_, events, _| proto::PostUpdateResponse {
+                update: posted(id, events).as_ref().map(to_proto_update),
+            })
+            .await
     }
 
     /// A page of updates; `bound` is what the token is bound to.
@@ -411,6 +419,16 @@ macro_rules! serve {
                 let result = self.$handler(request).await;
                 result.map(Response::new).map_err(|refusal| refusal.into_status(SERVICE))
             })+
+
+            type ExportServiceRecordStream =
+                BoxStream<'static, Result<proto::ExportServiceRecordResponse, Status>>;
+
+            async fn export_service_record(
+                &self,
+                _: Request<proto::ExportServiceRecordRequest>,
+            ) -> Result<Response<Self::ExportServiceRecordStream>, Status> {
+                Err(Status::unimplemented("not yet"))
+            }
         }
     };
 }
