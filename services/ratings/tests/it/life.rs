@@ -10,7 +10,8 @@ use callboard_testkit::{PATIENCE, eventually};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::house::{House, id, reason};
+use crate::house::House;
+use callboard_stage::{id, reason, signed};
 
 fn device(facts: &tickets::TicketFacts) -> Uuid {
     facts.device_id.parse().expect("an id")
@@ -23,7 +24,7 @@ async fn r_1_a_done_ticket_is_rated_by_its_device_and_says_so() {
     let mut ticket = house.ticket();
     let customer = id();
     ticket.customer_id = customer.to_string();
-    let user = house.code_user(device(&ticket));
+    let user = house.people.code_user(device(&ticket));
     house.tell_ticket(&ticket.ticket_id, 1, &tickets::TicketOpened { ticket: Some(ticket.clone()) }).await;
     house.until("known", &ticket.ticket_id, |_| true).await;
     let early = house.rate(&user, &ticket.ticket_id, 5).await.expect_err("not asked");
@@ -34,11 +35,11 @@ async fn r_1_a_done_ticket_is_rated_by_its_device_and_says_so() {
     assert_eq!((rated.state(), rated.score, rated.may_submit), (RatingState::Submitted, 4, false));
     // the first wins.
     let second =
-        house.rate(&house.customer_user(customer), &ticket.ticket_id, 1).await.expect_err("too late");
+        house.rate(&house.people.customer_user(customer), &ticket.ticket_id, 1).await.expect_err("too late");
     assert_eq!((second.code(), reason(&second).as_str()), (Code::FailedPrecondition, "ALREADY_RATED"));
     let told = house.told(&ticket.ticket_id, 2).await;
     assert_eq!(told, ["rating.requested", "rating.submitted"]);
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -60,22 +61,22 @@ async fn r_2_switched_off_or_internal_is_waived() {
     house.tell_ticket(&hidden.ticket_id, 3, &message).await;
     let told = house.told(&hidden.ticket_id, 3).await;
     assert_eq!(told, ["rating.requested", "rating.withdrawn", "rating.waived"]);
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
 async fn r_2_the_switch_at_the_moment_of_done_counts() {
     let house = House::new().await;
     house.switch(true).await;
-    let pool = house.pool().await;
+    let pool = house.stage.pool();
     // DONE happened before the switch was switched on, but is heard of only now.
     sqlx::query("update ratings.switch_change set at = at + interval '1 hour'")
-        .execute(&pool)
+        .execute(pool)
         .await
         .expect("moved");
     let ticket = house.ticket();
     assert_eq!(house.done(&ticket).await.state(), RatingState::Waived);
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn r_3_closed_by_hand_withdraws_and_a_new_done_replaces() {
     let house = House::new().await;
     house.switch(true).await;
     let ticket = house.ticket();
-    let user = house.code_user(device(&ticket));
+    let user = house.people.code_user(device(&ticket));
     house.done(&ticket).await;
     let facts = |status: tickets::TicketStatus, done_round| {
         Some(tickets::TicketFacts { status: status.into(), done_round, ..ticket.clone() })
@@ -140,7 +141,7 @@ async fn r_3_closed_by_hand_withdraws_and_a_new_done_replaces() {
         }
     })
     .await;
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -154,12 +155,12 @@ async fn r_4_lists_and_figures_by_template_employee_and_time_within_isolation() 
         ticket.involved_employee_ids = involved.iter().map(ToString::to_string).collect();
         ticket.department_ids = vec![mine.to_string()];
         house.done(&ticket).await;
-        house.rate(&house.code_user(device(&ticket)), &ticket.ticket_id, score).await.expect("rated");
+        house.rate(&house.people.code_user(device(&ticket)), &ticket.ticket_id, score).await.expect("rated");
         last = ticket.ticket_id;
     }
     let boss = house.boss();
     let figures = async |request: ratings::GetRatingFiguresRequest, who| {
-        let answer = house.service().get_rating_figures(house.request(who, request)).await.expect("figures");
+        let answer = house.service().get_rating_figures(signed(who, request)).await.expect("figures");
         answer.into_inner().figures
     };
     let by = |group_by: ratings::FigureGrouping| ratings::GetRatingFiguresRequest {
@@ -188,7 +189,7 @@ async fn r_4_lists_and_figures_by_template_employee_and_time_within_isolation() 
     }
 
     let list = async |request: ratings::ListRatingsRequest, who| {
-        let answer = house.service().list_ratings(house.request(who, request)).await.expect("a page");
+        let answer = house.service().list_ratings(signed(who, request)).await.expect("a page");
         answer.into_inner()
     };
     let first = list(ratings::ListRatingsRequest { page_size: 2, ..Default::default() }, &boss).await;
@@ -216,15 +217,15 @@ async fn r_4_lists_and_figures_by_template_employee_and_time_within_isolation() 
         ..Default::default()
     };
     let message = directory::OrganisationChanged { organisation: Some(organisation), previous: None };
-    house.tell_directory(house.organisation, 1, &message).await;
-    let stranger = house.person(id(), Role::Administrator, &[id()]);
+    house.tell(house.organisation, 1, &message).await;
+    let stranger = house.people.employee(id(), Role::Administrator, &[id()]);
     eventually("isolation is on", PATIENCE, || async {
         let seen = list(ratings::ListRatingsRequest::default(), &stranger).await.ratings.len();
         if seen == 0 { Ok(()) } else { Err(seen) }
     })
     .await;
     assert!(figures(by(ratings::FigureGrouping::Template), &stranger).await.is_empty());
-    let insider = house.person(id(), Role::Member, &[mine]);
+    let insider = house.people.employee(id(), Role::Member, &[mine]);
     assert_eq!(list(ratings::ListRatingsRequest::default(), &insider).await.ratings.len(), 3);
-    house.stop().await;
+    house.stage.stop().await;
 }

@@ -6,7 +6,8 @@ use callboard_service::error::report;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
-use crate::house::{House, id};
+use crate::house::House;
+use callboard_stage::{id, signed};
 
 async fn codes(house: &House, who: Option<&Principal>, ticket: &str) -> Vec<(&'static str, Code)> {
     fn code<T>(outcome: Result<T, Status>) -> Code {
@@ -15,7 +16,7 @@ async fn codes(house: &House, who: Option<&Principal>, ticket: &str) -> Vec<(&'s
     macro_rules! call {
         ($method:ident, $message:expr) => {{
             let request = match who {
-                Some(who) => house.request(who, $message),
+                Some(who) => signed(who, $message),
                 None => Request::new($message),
             };
             (stringify!($method), code(house.service().$method(request).await))
@@ -63,18 +64,19 @@ async fn everyone_gets_what_the_table_of_actors_says() {
     let ask = async |who: Option<&Principal>| outcome(codes(&house, who, &ticket.ticket_id).await);
     assert_eq!(ask(None).await, [Unauthenticated; 6]);
     let foreign = Uuid::from_u128(0xF0E);
-    let stranger = Principal { organisation: foreign.into(), ..house.person(id(), Role::Administrator, &[]) };
+    let stranger =
+        Principal { organisation: foreign.into(), ..house.people.employee(id(), Role::Administrator, &[]) };
     // Lists of another organisation are that organisation's own: empty here.
     assert_eq!(ask(Some(&stranger)).await, [NotFound, NotFound, Ok, Ok, NotFound, NotFound]);
-    let member = house.person(id(), Role::Member, &[]);
+    let member = house.people.employee(id(), Role::Member, &[]);
     assert_eq!(ask(Some(&member)).await, [Ok, PermissionDenied, Ok, Ok, Ok, PermissionDenied]);
     assert_eq!(ask(Some(&house.boss())).await, [Ok, PermissionDenied, Ok, Ok, Ok, Ok]);
     let denied = PermissionDenied;
-    let elsewhere = house.code_user(id());
+    let elsewhere = house.people.code_user(id());
     assert_eq!(ask(Some(&elsewhere)).await, [NotFound, NotFound, denied, denied, denied, denied]);
-    let user = house.code_user(ticket.device_id.parse().expect("an id"));
+    let user = house.people.code_user(ticket.device_id.parse().expect("an id"));
     assert_eq!(ask(Some(&user)).await, [Ok, Ok, denied, denied, denied, denied]);
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -83,9 +85,9 @@ async fn wrong_ratings_name_their_fields_and_video_sessions_are_not_built() {
     house.switch(true).await;
     let ticket = house.ticket();
     house.done(&ticket).await;
-    let user = house.code_user(ticket.device_id.parse().expect("an id"));
+    let user = house.people.code_user(ticket.device_id.parse().expect("an id"));
     let submit = async |request: ratings::SubmitRatingRequest| {
-        house.service().submit_rating(house.request(&user, request)).await.expect_err("refused")
+        house.service().submit_rating(signed(&user, request)).await.expect_err("refused")
     };
     let good = ratings::SubmitRatingRequest {
         request_id: id().to_string(),
@@ -106,8 +108,8 @@ async fn wrong_ratings_name_their_fields_and_video_sessions_are_not_built() {
     };
     assert_eq!(submit(session).await.code(), Code::Unimplemented);
     // AIP-155: the same request again is the same answer, though rating twice is refused.
-    let first = house.service().submit_rating(house.request(&user, good.clone())).await.expect("rated");
-    let again = house.service().submit_rating(house.request(&user, good)).await.expect("the same answer");
+    let first = house.service().submit_rating(signed(&user, good.clone())).await.expect("rated");
+    let again = house.service().submit_rating(signed(&user, good)).await.expect("the same answer");
     assert_eq!(first.into_inner(), again.into_inner());
-    house.stop().await;
+    house.stage.stop().await;
 }

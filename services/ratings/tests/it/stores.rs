@@ -2,22 +2,12 @@
 
 use std::sync::Arc;
 
-use callboard_actor::{Step, StepMeta, Store, Unit};
-use callboard_journal::{JournalOptions, MemJournal, PgJournal};
-use callboard_kernel::{
-    Aggregate, Cause, Clock, CodeUser, CommandId, DecisionContext, Isolation, Language, Principal, RandomIds,
-    SystemClock, Version,
-};
+use callboard_journal::{JournalOptions, MemJournal};
+use callboard_kernel::{CodeUser, Isolation, Language, Principal};
 use callboard_ratings::store::RequestMapping;
-use callboard_ratings_domain::RatingRequest;
-use callboard_ratings_domain::request::{
-    News, RequestCommand, RequestState, Subject, SubjectKind, Visibility,
-};
-use callboard_testkit::Servers;
-use tokio_util::task::TaskTracker;
+use callboard_ratings_domain::request::{News, RequestCommand, Subject, SubjectKind, Visibility};
+use callboard_stage::{comes_back, fresh_journal, id};
 use uuid::Uuid;
-
-use crate::house::id;
 
 /// A life with everything in it that is stored.
 fn commands() -> Vec<(Principal, RequestCommand)> {
@@ -60,59 +50,14 @@ fn commands() -> Vec<(Principal, RequestCommand)> {
     ]
 }
 
-async fn comes_back(store: &impl Store<RatingRequest>) {
-    let aggregate_id = id();
-    let mut state = RequestState::default();
-    for (number, (principal, command)) in (1..).zip(commands()) {
-        let (command_id, now, cause) = (CommandId(id()), SystemClock.now(), Cause::default());
-        let context =
-            DecisionContext { now, principal: &principal, cause: &cause, command_id, ids: &RandomIds };
-        let events = RatingRequest::decide(&state, &command, &context).expect("decided");
-        let mut after = state.clone();
-        events.iter().for_each(|event| RatingRequest::evolve(&mut after, event));
-        let meta = StepMeta {
-            aggregate_id,
-            version: Version(number),
-            command_id,
-            principal: Arc::new(principal.clone()),
-            cause: Arc::new(cause.clone()),
-            at: now,
-        };
-        let record = store.record(&Step { before: &state, after: &after, events: &events, meta: &meta });
-        let unit = Unit {
-            aggregate_id,
-            organisation: principal.organisation,
-            expected: Version(number - 1),
-            version: Version(number),
-            records: vec![record.expect("a record")],
-            receipts: vec![],
-        };
-        store.commit(unit).await.expect("written");
-        let loaded = store.load(aggregate_id).await.expect("read");
-        assert_eq!((loaded.state, loaded.version), (after.clone(), Version(number)), "after {number}");
-        state = after;
-    }
-    assert!(state.deleted);
-}
-
 #[tokio::test]
 async fn a_rating_comes_back_from_memory() {
-    comes_back(&MemJournal::new(JournalOptions::new("ratings")).store(RequestMapping)).await;
+    let journal = MemJournal::new(JournalOptions::new("ratings"));
+    assert!(comes_back(&journal.store(RequestMapping), commands(), |state| state).await.deleted);
 }
 
 #[tokio::test]
 async fn a_rating_comes_back_from_postgres() {
-    let house = Servers::shared().await.fresh_database().await;
-    let sources = callboard_service::config::Sources {
-        service: "ratings",
-        defaults: callboard_ratings::definition().default_config,
-        overrides: vec![("database.url".into(), house.url().into())],
-        ..Default::default()
-    };
-    let config = callboard_service::config::Config::load(&sources).expect("settings");
-    let migrations = callboard_ratings::definition().migrations.expect("migrations");
-    callboard_service::database::migrate(&config.database, "ratings", migrations).await.expect("migrated");
-    let pool = callboard_service::database::pool(&config.database, "ratings").expect("a pool");
-    let journal = PgJournal::new(pool, JournalOptions::new("ratings"), TaskTracker::new());
-    comes_back(&journal.store(RequestMapping)).await;
+    let (journal, _database) = fresh_journal(callboard_ratings::definition()).await;
+    assert!(comes_back(&journal.store(RequestMapping), commands(), |state| state).await.deleted);
 }

@@ -106,7 +106,21 @@ fn only_standalone_composes_services_and_only_tests_use_the_testkit() {
                 "{name} may not depend on {service}"
             );
         }
-        let is_tests = matches!(name.as_str(), "callboard-e2e-tests" | "callboard-load");
+        let is_tests = matches!(name.as_str(), "callboard-e2e-tests" | "callboard-load" | "callboard-stage");
         assert!(is_tests || !dependencies.contains("callboard-testkit"), "{name}: the testkit is for tests");
+    }
+}
+
+/// The stage is what the tests of every service share, hence the one crate outside `libs/` that services may use, in
+/// their tests alone. That is sound as long as it knows none of them.
+#[test]
+fn the_stage_depends_on_no_service_and_only_tests_use_it() {
+    let crates = dependencies();
+    let libs = ["kernel", "proto", "actor", "journal", "bus", "auth", "service", "testkit"];
+    for name in ours(&crates["callboard-stage"]) {
+        assert!(libs.contains(&name), "tests/stage may not depend on {name}");
+    }
+    for (name, dependencies) in &crates {
+        assert!(!dependencies.contains("callboard-stage"), "{name}: the stage is for tests");
     }
 }
