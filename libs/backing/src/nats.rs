@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Nats {
     lock: File,
     executable: PathBuf,
     port: u16,
+    /// What the server calls itself, to be told from any other that took its port.
+    name: String,
     fast_unsafe: bool,
     server: Supervised,
 }
@@ -54,9 +57,11 @@ impl Nats {
         let lock = folder.lock().await?;
         end_orphan(&folder.join("pid"), &folder.join("nats.conf"), STOP).await;
         let port = folder.port()?;
-        let server = launch(&folder, &lock, &executable, port, options.fast_unsafe)?;
+        let name = format!("callboard-{:016x}", RandomState::new().hash_one(port));
+        let server = launch(&folder, &lock, &executable, port, &name, options.fast_unsafe)?;
         folder.hand_over();
-        let mut nats = Self { folder, lock, executable, port, fast_unsafe: options.fast_unsafe, server };
+        let fast_unsafe = options.fast_unsafe;
+        let mut nats = Self { folder, lock, executable, port, name, fast_unsafe, server };
         nats.ready(false).await?;
         Ok(nats)
     }
@@ -103,8 +108,14 @@ impl Nats {
     /// As [`start`](Self::start).
     pub async fn restart(&mut self) -> Result<(), Error> {
         self.server.pause().await?;
-        self.server = launch(&self.folder, &self.lock, &self.executable, self.port, self.fast_unsafe)?;
+        self.launch()?;
         self.ready(true).await
+    }
+
+    fn launch(&mut self) -> Result<(), Error> {
+        let Self { folder, lock, executable, port, name, fast_unsafe, .. } = self;
+        self.server = launch(folder, lock, executable, *port, name, *fast_unsafe)?;
+        Ok(())
     }
 
     async fn ready(&mut self, fixed: bool) -> Result<(), Error> {
@@ -126,10 +137,10 @@ impl Nats {
                 sleep(Duration::from_millis(200)).await;
                 from = self.folder.log().1;
                 self.server.pause().await?;
-                self.server =
-                    launch(&self.folder, &self.lock, &self.executable, self.port, self.fast_unsafe)?;
+                self.launch()?;
             }
             let reason = match greeting(&format!("127.0.0.1:{}", self.port)).await {
+                Ok(greeting) if greeting.server_name != self.name => "another server has its port".to_owned(),
                 Ok(greeting) if greeting.jetstream => return Ok(()),
                 Ok(_) => "JetStream is not ready".to_owned(),
                 Err(error) => error.to_string(),
@@ -167,6 +178,7 @@ fn launch(
     lock: &File,
     executable: &Path,
     port: u16,
+    name: &str,
     fast_unsafe: bool,
 ) -> Result<Supervised, Error> {
     // By default the broker acknowledges before it syncs, every two minutes. Kept data is synced at every write.
@@ -175,7 +187,7 @@ fn launch(
     let configuration = folder.write_private(
         "nats.conf",
         &format!(
-            "listen: \"127.0.0.1:{port}\"\nserver_name: callboard\npid_file: {pid}\njetstream {{\n  store_dir: {store}\n  \
+            "listen: \"127.0.0.1:{port}\"\nserver_name: {name}\npid_file: {pid}\njetstream {{\n  store_dir: {store}\n  \
              max_file_store: 64GB\n  max_memory_store: 1GB\n{sync}}}\n",
             pid = quoted("pid"),
             store = quoted("store"),
@@ -200,6 +212,8 @@ fn launch(
 #[derive(Debug, serde::Deserialize)]
 struct Greeting {
     version: String,
+    #[serde(default)]
+    server_name: String,
     #[serde(default)]
     jetstream: bool,
 }

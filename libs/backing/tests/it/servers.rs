@@ -1,7 +1,8 @@
 //! The servers themselves: data that stays, crashes, leftovers, refusals.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 
 use async_nats::jetstream;
 use callboard_backing::{Backing, Error, Nats, Postgres, free_port};
@@ -65,6 +66,23 @@ async fn what_postgres_committed_survives_its_kill() {
     postgres.restart().await.expect("starts again from a running one");
     assert_eq!(number(&url, "SELECT n FROM t").await, 7);
     postgres.stop().await.expect("stops");
+}
+
+/// Somebody else's NATS that took the port of a killed one is not taken for the one that was to come back.
+#[tokio::test]
+async fn a_stranger_on_the_port_is_not_taken_for_the_restarted_server() {
+    let mut nats = Nats::start(&ephemeral()).await.expect("starts");
+    nats.kill().await.expect("is killed");
+    let stranger = TcpListener::bind(("127.0.0.1", nats.port())).expect("the free port");
+    std::thread::spawn(move || {
+        for stream in stranger.incoming() {
+            let greeting =
+                r#"{"server_id":"A","server_name":"stranger","version":"2.15.1","jetstream":true}"#;
+            let _ = stream.map(|mut stream| write!(stream, "INFO {greeting}\r\n"));
+        }
+    });
+    let refused = nats.restart().await.expect_err("the port is another's");
+    assert!(refused.to_string().contains("address already in use"), "{refused}");
 }
 
 #[tokio::test]
