@@ -141,7 +141,7 @@ impl Mutation {
     ) -> Result<R, Refusal> {
         match prepared.await {
             Ok((id, command)) => self.ask(registry, id, command, answer).await,
-            Err(refusal) => decode(self.repeated(registry, refusal).await?),
+            Err(refusal) => self.repeated(registry, refusal).await,
         }
     }
 
@@ -171,13 +171,16 @@ impl Mutation {
         registry.ask(id, ask).await.map(|answer| answer.bytes).map_err(|error| self.told(error))
     }
 
-    /// The answer that was given before; else `otherwise`. The command's id is made of caller, method and
-    /// `request_id`, so nobody gets another's answer.
-    async fn repeated<A: Aggregate, S: Store<A>>(
+    /// The answer that was given before; else `otherwise`, which kept the command from being asked. The command's id is
+    /// made of caller, method and `request_id`, so nobody gets another's answer.
+    ///
+    /// # Errors
+    /// `otherwise`, or that the id was used for another request.
+    pub async fn repeated<A: Aggregate, S: Store<A>, R: prost::Message + Default>(
         &self,
         registry: &Registry<A, S>,
         otherwise: Refusal,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<R, Refusal> {
         // Nothing was found out, so nothing can be known to be gone.
         if matches!(
             otherwise.kind,
@@ -191,7 +194,7 @@ impl Mutation {
             return Err(AskError::RequestIdReused.into());
         }
         match receipt.outcome {
-            Outcome::Applied | Outcome::Nothing => Ok(receipt.answer),
+            Outcome::Applied | Outcome::Nothing => decode(receipt.answer),
             Outcome::Erased => Err(self.named(Refusal::not_found("object"))),
             Outcome::Rejected(_) => Err(otherwise),
         }

@@ -10,7 +10,7 @@ use callboard_proto::ratings::v1 as proto;
 use callboard_proto::ratings::v1::rating_service_server::RatingService;
 use callboard_ratings_domain::Switches;
 use callboard_ratings_domain::request::{RequestCommand, SubjectKind};
-use callboard_ratings_domain::switches::SwitchSetCommand;
+use callboard_ratings_domain::switches::{SwitchSetCommand, SwitchSetState};
 use callboard_service::Mutation;
 use callboard_service::convert::from_proto_time;
 use callboard_service::database::refusal;
@@ -118,15 +118,15 @@ impl RatingApi {
         })
     }
 
-    async fn template(&self, principal: &Principal, text: &str) -> Result<TemplateId, Refusal> {
-        let template = parse_id("template_id", text)?;
+    /// Switches are for employees, of templates of their own organisation.
+    async fn admit(&self, principal: &Principal, template: TemplateId) -> Result<(), Refusal> {
         if principal.employee().is_none() {
             return Err(Refusal::denied("switches are for employees"));
         }
         if self.copies.has_template(principal.organisation, template).await.map_err(refusal)? {
-            Ok(template)
+            Ok(())
         } else {
-            Err(Refusal::not_found("template"))
+            Err(Refusal::missing("template", template))
         }
     }
 
@@ -134,7 +134,7 @@ impl RatingApi {
         let principal = request::principal(request)?;
         let message = request.get_ref();
         let kind = subject_kind(message.subject_kind())?;
-        let id = parse_id("subject_id", &message.subject_id)?;
+        let id: Uuid = parse_id("subject_id", &message.subject_id)?;
         let isolation = self.isolation(&principal).await?;
         let stored = self.queries.rating(principal.organisation, id).await.map_err(refusal)?;
         let stored =
@@ -144,7 +144,7 @@ impl RatingApi {
                         subject.kind == kind && subject.visible_to(&principal, isolation)
                     })
                 })
-                .ok_or_else(|| Refusal::not_found("rating"))?;
+                .ok_or_else(|| Refusal::missing("rating", id))?;
         Ok(convert::rating(stored.id, &stored.state, stored.version, &principal))
     }
 
@@ -153,6 +153,7 @@ impl RatingApi {
         let mutation = Mutation::new(request, "SubmitRating", &message.request_id)?;
         let kind = subject_kind(message.subject_kind())?;
         let id: Uuid = parse_id("subject_id", &message.subject_id)?;
+        let mutation = mutation.about("ticket", id);
         let isolation = self.isolation(&mutation.principal).await?;
         let comment = message.comment.trim().to_owned();
         let command = RequestCommand::Submit { isolation, kind, score: message.score, comment };
@@ -235,7 +236,8 @@ impl RatingApi {
         request: &Request<proto::GetSwitchesRequest>,
     ) -> Result<proto::Switches, Refusal> {
         let principal = request::principal(request)?;
-        let template = self.template(&principal, &request.get_ref().template_id).await?;
+        let template: TemplateId = parse_id("template_id", &request.get_ref().template_id)?;
+        self.admit(&principal, template).await?;
         let (switches, version) =
             self.queries.switches(principal.organisation, template).await.map_err(refusal)?;
         Ok(convert::switches(template, switches, version))
@@ -245,17 +247,17 @@ impl RatingApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "SetSwitches", &message.request_id)?;
         let wanted = message.switches.as_ref().ok_or_else(|| Refusal::field("switches", "is required"))?;
-        let mutation = mutation.expecting("switches.etag", &wanted.etag)?;
-        let template = self.template(&mutation.principal, &wanted.template_id).await?;
+        let id: TemplateId = parse_id("switches.template_id", &wanted.template_id)?;
+        let mutation = mutation.about("template", id).expecting("switches.etag", &wanted.etag)?;
         let switches = Switches { tickets: wanted.tickets, video_sessions: wanted.video_sessions };
-        mutation
-            .ask(
-                &self.switch_sets,
-                template.uuid(),
-                SwitchSetCommand::Set(switches),
-                move |state, _, version| convert::switches(template, state.switches, version),
-            )
-            .await
+        let prepared = async {
+            self.admit(&mutation.principal, id).await?;
+            Ok((id.uuid(), SwitchSetCommand::Set(switches)))
+        };
+        let answer = move |state: &SwitchSetState, _: &[_], version| {
+            convert::switches(id, state.switches, version)
+        };
+        mutation.carry_out(&self.switch_sets, prepared, answer).await
     }
 }
 

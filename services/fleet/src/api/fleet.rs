@@ -1,6 +1,11 @@
 //! Offers and assignments.
 
-use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, OfferStatus};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use callboard_fleet_domain::dispatch::{
+    Assignment, Candidate, DispatchCommand, DispatchState, Offer, OfferStatus,
+};
 use callboard_fleet_domain::{OfferId, Ticket};
 use callboard_kernel::{
     Cause, EmployeeId, ErrorKind, FieldViolation, Isolation, Principal, Refusal, TicketId, Version,
@@ -8,6 +13,7 @@ use callboard_kernel::{
 use callboard_proto::fleet::v1 as proto;
 use callboard_proto::fleet::v1::fleet_service_server::FleetService;
 use callboard_service::Mutation;
+use callboard_service::telemetry;
 use callboard_service::convert::to_proto_time;
 use callboard_service::database::refusal;
 use callboard_service::error::IntoStatus;
@@ -24,6 +30,8 @@ use crate::{Dispatches, convert};
 
 /// The most employees in *available* (F-4).
 const MAX_AVAILABLE: usize = 1_000;
+/// No ticket has more offers and assignments than employees are named by its groups and by hand.
+const MAX_TAKEN: usize = 3_000;
 
 /// Serves `FleetService`.
 #[derive(Debug, Clone)]
@@ -50,6 +58,57 @@ fn offer_of(
     state.offers.get(&employee).map(|offer| convert::offer(ticket, offer, version))
 }
 
+/// The three lists of a ticket (F-4).
+struct Lists<'a> {
+    id: TicketId,
+    /// The newest of each employee, in order.
+    offers: &'a [Offer],
+    /// In order.
+    assignments: &'a [Assignment],
+    /// Every employee who may see the ticket, at least [`MAX_AVAILABLE`] of those in neither of the other lists.
+    may_see: &'a [EmployeeId],
+}
+
+impl Lists<'_> {
+    fn message(&self, principal: &Principal, required_workers: i32, version: Version) -> proto::Dispatch {
+        let assigned: Vec<EmployeeId> =
+            self.assignments.iter().map(|assignment| assignment.employee).collect();
+        // Whose offer was taken back is available again (F-6); whoever accepted is assigned.
+        let requested: Vec<&Offer> = self
+            .offers
+            .iter()
+            .filter(|offer| {
+                !matches!(offer.status, OfferStatus::Cancelled | OfferStatus::Accepted)
+                    && !assigned.contains(&offer.employee)
+            })
+            .collect();
+        let taken: HashSet<EmployeeId> =
+            assigned.iter().copied().chain(requested.iter().map(|offer| offer.employee)).collect();
+        let own = principal.employee().map(|employee| employee.id);
+        let own_offer =
+            requested.iter().find(|offer| Some(offer.employee) == own && offer.status.is_open());
+        proto::Dispatch {
+            ticket_id: self.id.to_string(),
+            own_offer_id: own_offer.map(|offer| offer.id.to_string()).unwrap_or_default(),
+            assigned: self.assignments.iter().map(convert::assignment).collect(),
+            requested: requested
+                .iter()
+                .map(|offer| convert::offer(self.id.uuid(), offer, version))
+                .collect(),
+            available_employee_ids: self
+                .may_see
+                .iter()
+                .filter(|employee| !taken.contains(employee))
+                .take(MAX_AVAILABLE)
+                .map(ToString::to_string)
+                .collect(),
+            required_workers,
+            may_manage: principal.is_moderator(),
+            etag: version.etag(),
+        }
+    }
+}
+
 impl FleetApi {
     async fn dispatch_of(&self, principal: &Principal, id: TicketId) -> Result<proto::Dispatch, Refusal> {
         let (view, isolation) = self.reads.ticket_for_employee(principal, id).await?;
@@ -58,49 +117,34 @@ impl FleetApi {
         let (offers, assignments) =
             tokio::try_join!(queries.newest_offers(organisation, id), queries.assignments(organisation, id))
                 .map_err(refusal)?;
-        let assigned: Vec<EmployeeId> = assignments.iter().map(|assignment| assignment.employee).collect();
-        // Whose offer was taken back is available again (F-6); whoever accepted is assigned.
-        let requested: Vec<&StoredOffer> = offers
-            .iter()
-            .filter(|stored| {
-                !matches!(stored.offer.status, OfferStatus::Cancelled | OfferStatus::Accepted)
-                    && !assigned.contains(&stored.offer.employee)
-            })
-            .collect();
-        let taken: std::collections::HashSet<EmployeeId> =
-            assigned.iter().copied().chain(requested.iter().map(|stored| stored.offer.employee)).collect();
-        let limit = i64::try_from(MAX_AVAILABLE + taken.len()).unwrap_or(i64::MAX);
-        let available = self
-            .reads
-            .copies
-            .who_may_see(organisation, isolation, &view.ticket.departments, limit)
-            .await
-            .map_err(refusal)?;
-        let own = principal.employee().map(|employee| employee.id);
-        let own_offer = requested
-            .iter()
-            .find(|stored| Some(stored.offer.employee) == own && stored.offer.status.is_open());
-        Ok(proto::Dispatch {
-            ticket_id: id.to_string(),
-            own_offer_id: own_offer.map(|stored| stored.offer.id.to_string()).unwrap_or_default(),
-            assigned: assignments.iter().map(convert::assignment).collect(),
-            requested: requested.into_iter().map(proto_offer).collect(),
-            available_employee_ids: available
-                .iter()
-                .filter(|employee| !taken.contains(employee))
-                .take(MAX_AVAILABLE)
-                .map(ToString::to_string)
-                .collect(),
-            required_workers: view.required_workers,
-            may_manage: principal.is_moderator(),
-            etag: view.version.etag(),
-        })
+        let offers: Vec<Offer> = offers.into_iter().map(|stored| stored.offer).collect();
+        let limit = MAX_AVAILABLE + offers.len() + assignments.len();
+        let may_see = self.who_may_see(principal, isolation, &view.ticket, limit).await?;
+        let lists = Lists { id, offers: &offers, assignments: &assignments, may_see: &may_see };
+        Ok(lists.message(principal, view.required_workers, view.version))
+    }
+
+    async fn who_may_see(
+        &self,
+        principal: &Principal,
+        isolation: Isolation,
+        ticket: &Ticket,
+        limit: usize,
+    ) -> Result<Vec<EmployeeId>, Refusal> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = self.reads.copies.who_may_see(
+            principal.organisation,
+            isolation,
+            &ticket.departments,
+            limit,
+        );
+        found.await.map_err(refusal)
     }
 
     /// The dispatch an offer belongs to.
     async fn home(&self, principal: &Principal, offer: OfferId) -> Result<Uuid, Refusal> {
         let home = self.reads.queries.offer_home(principal.organisation, offer).await.map_err(refusal)?;
-        home.map(|home| home.ticket.uuid()).ok_or_else(|| Refusal::not_found("offer"))
+        home.map(|home| home.ticket.uuid()).ok_or_else(|| Refusal::missing("offer", offer))
     }
 
     /// An employee that somebody wants to ask or assign.
@@ -110,7 +154,7 @@ impl FleetApi {
             .into_iter()
             .find(|employee| !employee.removed)
             .map(|employee| Candidate { id, departments: employee.departments })
-            .ok_or_else(|| Refusal::not_found("employee"))
+            .ok_or_else(|| Refusal::missing("employee", id))
     }
 
     /// What moderators' three verbs begin with: who may not do it is told before whether the employee exists.
@@ -127,20 +171,23 @@ impl FleetApi {
         }
     }
 
-    /// The employee may have left between being looked up and being given the ticket (F-8).
+    /// The employee may have left between being looked up and being given the ticket (F-8). `ticket`: as it was then;
+    /// `None` for a repeat, whose first call looked.
     async fn look_again(
         &self,
         mutation: &Mutation,
-        id: Uuid,
+        id: TicketId,
         employee: EmployeeId,
-        ticket: &Ticket,
+        ticket: Option<Ticket>,
     ) -> Result<(), Refusal> {
+        let Some(ticket) = ticket else { return Ok(()) };
         let organisation = mutation.principal.organisation;
         let standings = self.planner.standings(organisation, &[employee]).await.map_err(refusal)?;
-        let gone = standings.into_iter().find(|(_, standing)| !standing.may_hold(ticket));
+        let gone = standings.into_iter().find(|(_, standing)| !standing.may_hold(&ticket));
         let Some((employee, standing)) = gone else { return Ok(()) };
-        let because = Because { organisation, id: mutation.command_id, cause: Cause::default() };
-        review(&self.dispatches, because, id, employee, standing)
+        let cause = Cause { traceparent: telemetry::current_traceparent(), ..Cause::default() };
+        let because = Because { organisation, id: mutation.command_id, cause };
+        review(&self.dispatches, because, id.uuid(), employee, standing)
             .await
             .map_err(|error| Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", error.to_string()))
     }
@@ -149,11 +196,11 @@ impl FleetApi {
         let principal = request::principal(request)?;
         let id: OfferId = parse_id("offer_id", &request.get_ref().offer_id)?;
         let stored = self.reads.queries.offer(principal.organisation, id).await.map_err(refusal)?;
-        let stored = stored.ok_or_else(|| Refusal::not_found("offer"))?;
+        let stored = stored.ok_or_else(|| Refusal::missing("offer", id))?;
         self.reads
             .ticket_for_employee(&principal, stored.ticket.into())
             .await
-            .map_err(|no| if no.reason == "NOT_FOUND" { Refusal::not_found("offer") } else { no })?;
+            .map_err(|no| if no.reason == "NOT_FOUND" { Refusal::missing("offer", id) } else { no })?;
         Ok(proto_offer(&stored))
     }
 
@@ -217,32 +264,35 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "AcceptOffer", &message.request_id)?;
         let id: OfferId = parse_id("offer_id", &message.offer_id)?;
-        let ticket = self.home(&mutation.principal, id).await?;
-        let isolation = self.reads.isolation(&mutation.principal).await?;
-        let command = DispatchCommand::Accept { isolation, offer: id };
-        self.answer_offer(&mutation, ticket, id, command).await
+        self.answer_offer(mutation, id, |isolation| DispatchCommand::Accept { isolation, offer: id }).await
     }
 
     async fn decline(&self, request: &Request<proto::DeclineOfferRequest>) -> Result<proto::Offer, Refusal> {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "DeclineOffer", &message.request_id)?;
         let id: OfferId = parse_id("offer_id", &message.offer_id)?;
-        let ticket = self.home(&mutation.principal, id).await?;
-        let isolation = self.reads.isolation(&mutation.principal).await?;
         let reason = Some(message.reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-        let command = DispatchCommand::Decline { isolation, offer: id, reason };
-        self.answer_offer(&mutation, ticket, id, command).await
+        self.answer_offer(mutation, id, |isolation| DispatchCommand::Decline { isolation, offer: id, reason })
+            .await
     }
 
     async fn answer_offer(
         &self,
-        mutation: &Mutation,
-        ticket: Uuid,
+        mutation: Mutation,
         id: OfferId,
-        command: DispatchCommand,
+        command: impl FnOnce(Isolation) -> DispatchCommand,
     ) -> Result<proto::Offer, Refusal> {
+        let mutation = mutation.about("offer", id);
+        let prepared = async {
+            let ticket = self.home(&mutation.principal, id).await?;
+            Ok((ticket, self.reads.isolation(&mutation.principal).await?))
+        };
+        let (ticket, isolation) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(refusal) => return mutation.repeated(&self.dispatches, refusal).await,
+        };
         mutation
-            .ask(&self.dispatches, ticket, command, move |state, _, version| {
+            .ask(&self.dispatches, ticket, command(isolation), move |state, _, version| {
                 state.offer(id).map(|offer| convert::offer(ticket, offer, version)).unwrap_or_default()
             })
             .await
@@ -255,6 +305,7 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "MarkSeen", &message.request_id)?;
         let ticket: Uuid = parse_id("ticket_id", &message.ticket_id)?;
+        let mutation = mutation.about("ticket", ticket);
         let isolation = self.reads.isolation(&mutation.principal).await?;
         let own = mutation.principal.employee().map(|employee| employee.id);
         let command = DispatchCommand::MarkSeen { isolation };
@@ -272,16 +323,19 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "RequestEmployee", &message.request_id)?;
         let (ticket, employee) = ticket_and_employee(&message.ticket_id, &message.employee_id)?;
-        let (view, isolation) = self.managed(&mutation, ticket).await?;
-        let candidate = self.candidate(&mutation.principal, employee).await?;
-        let id = ticket.uuid();
-        let command = DispatchCommand::Request { isolation, candidate };
-        let answer = mutation
-            .ask(&self.dispatches, id, command, move |state, _, version| proto::RequestEmployeeResponse {
-                offer: offer_of(state, id, employee, version),
-            })
-            .await?;
-        self.look_again(&mutation, id, employee, &view.ticket).await?;
+        let mutation = mutation.about("ticket", ticket);
+        let mut asked_for = None;
+        let prepared = async {
+            let (view, isolation) = self.managed(&mutation, ticket).await?;
+            let candidate = self.candidate(&mutation.principal, employee).await?;
+            asked_for = Some(view.ticket);
+            Ok((ticket.uuid(), DispatchCommand::Request { isolation, candidate }))
+        };
+        let answer = move |state: &DispatchState, _: &[_], version| proto::RequestEmployeeResponse {
+            offer: offer_of(state, ticket.uuid(), employee, version),
+        };
+        let answer = mutation.carry_out(&self.dispatches, prepared, answer).await?;
+        self.look_again(&mutation, ticket, employee, asked_for).await?;
         Ok(answer)
     }
 
@@ -292,15 +346,19 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "AssignEmployee", &message.request_id)?;
         let (ticket, employee) = ticket_and_employee(&message.ticket_id, &message.employee_id)?;
-        let (view, isolation) = self.managed(&mutation, ticket).await?;
-        let candidate = self.candidate(&mutation.principal, employee).await?;
-        let command = DispatchCommand::Assign { isolation, candidate };
-        let answer = mutation
-            .ask(&self.dispatches, ticket.uuid(), command, move |state, _, _| proto::AssignEmployeeResponse {
-                assignment: state.assignments.get(&employee).map(convert::assignment),
-            })
-            .await?;
-        self.look_again(&mutation, ticket.uuid(), employee, &view.ticket).await?;
+        let mutation = mutation.about("ticket", ticket);
+        let mut asked_for = None;
+        let prepared = async {
+            let (view, isolation) = self.managed(&mutation, ticket).await?;
+            let candidate = self.candidate(&mutation.principal, employee).await?;
+            asked_for = Some(view.ticket);
+            Ok((ticket.uuid(), DispatchCommand::Assign { isolation, candidate }))
+        };
+        let answer = move |state: &DispatchState, _: &[_], _| proto::AssignEmployeeResponse {
+            assignment: state.assignments.get(&employee).map(convert::assignment),
+        };
+        let answer = mutation.carry_out(&self.dispatches, prepared, answer).await?;
+        self.look_again(&mutation, ticket, employee, asked_for).await?;
         Ok(answer)
     }
 
@@ -311,15 +369,32 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "CancelEmployee", &message.request_id)?;
         let (ticket, employee) = ticket_and_employee(&message.ticket_id, &message.employee_id)?;
-        let isolation = self.reads.isolation(&mutation.principal).await?;
+        let mutation = mutation.about("ticket", ticket);
+        let prepared = async {
+            let (view, isolation) = self.managed(&mutation, ticket).await?;
+            // What the aggregate does not know (who is available) is read before, so that the answer can be kept.
+            let may_see =
+                self.who_may_see(&mutation.principal, isolation, &view.ticket, MAX_AVAILABLE + MAX_TAKEN);
+            Ok((isolation, may_see.await?))
+        };
+        let (isolation, may_see) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(refusal) => return mutation.repeated(&self.dispatches, refusal).await,
+        };
         let command = DispatchCommand::Cancel { isolation, employee };
-        // The lists hold what the aggregate does not know (who is available), so they are read, also for a repeat:
-        // its answer is the lists of then, not those of the first call.
-        mutation
-            .ask(&self.dispatches, ticket.uuid(), command, |_, _, _| proto::CancelEmployeeResponse::default())
-            .await?;
-        let dispatch = self.dispatch_of(&mutation.principal, ticket).await?;
-        Ok(proto::CancelEmployeeResponse { dispatch: Some(dispatch) })
+        let principal = Arc::clone(&mutation.principal);
+        let answer = move |state: &DispatchState, _: &[_], version| {
+            // In the order of the lists that are read.
+            let mut offers: Vec<Offer> = state.offers.values().cloned().collect();
+            offers.sort_by_key(|offer| (offer.created_at, offer.id));
+            let mut assignments: Vec<Assignment> = state.assignments.values().cloned().collect();
+            assignments.sort_by_key(|assignment| (assignment.created_at, assignment.employee));
+            let lists =
+                Lists { id: ticket, offers: &offers, assignments: &assignments, may_see: &may_see };
+            let dispatch = lists.message(&principal, convert::int(state.required_workers), version);
+            proto::CancelEmployeeResponse { dispatch: Some(dispatch) }
+        };
+        mutation.ask(&self.dispatches, ticket.uuid(), command, answer).await
     }
 
     async fn rounds(
@@ -376,7 +451,7 @@ impl FleetApi {
         let organisation = principal.organisation;
         let queries = &self.reads.queries;
         let known = self.reads.copies.employees(organisation, &[employee]).await.map_err(refusal)?;
-        let known = known.first().ok_or_else(|| Refusal::not_found("employee"))?;
+        let known = known.first().ok_or_else(|| Refusal::missing("employee", employee))?;
         let offers = queries.offers(organisation, Some(ticket), Some(employee), &[], None, 1).await;
         let offer = offers.map_err(refusal)?.into_iter().next();
         let round = queries.newest_group_round(organisation, ticket).await.map_err(refusal)?;

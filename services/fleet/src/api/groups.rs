@@ -1,6 +1,6 @@
 //! Groups of templates (F-1).
 
-use callboard_fleet_domain::group::{GroupSetCommand, GroupSetState, group_set_id};
+use callboard_fleet_domain::group::{GroupSetCommand, GroupSetEvent, GroupSetState, group_set_id};
 use callboard_fleet_domain::{Group, GroupId};
 use callboard_kernel::{ErrorKind, FieldViolation, Principal, Refusal, TemplateId, Version, derive_uuid};
 use callboard_proto::fleet::v1 as proto;
@@ -41,8 +41,23 @@ impl GroupApi {
         if self.reads.copies.has_template(principal.organisation, template).await.map_err(refusal)? {
             Ok(())
         } else {
-            Err(Refusal::not_found("template"))
+            Err(Refusal::missing("template", template))
         }
+    }
+
+    /// Asks the groups of a template that the caller may edit.
+    async fn change<R: prost::Message + Default>(
+        &self,
+        mutation: &Mutation,
+        template: TemplateId,
+        command: GroupSetCommand,
+        answer: impl Fn(&GroupSetState, &[GroupSetEvent], Version) -> R + Send + Sync + 'static,
+    ) -> Result<R, Refusal> {
+        let prepared = async {
+            self.admit(&mutation.principal, template).await?;
+            Ok((group_set_id(template), command))
+        };
+        mutation.carry_out(&self.group_sets, prepared, answer).await
     }
 
     async fn list(
@@ -65,23 +80,16 @@ impl GroupApi {
         let mutation = Mutation::new(request, "PutGroup", &message.request_id)?;
         let wanted = message.group.as_ref().ok_or_else(|| Refusal::field("group", "is required"))?;
         let (template, group) = read_group(wanted)?;
-        let mutation = mutation.expecting("group.etag", &wanted.etag)?;
-        self.admit(&mutation.principal, template).await?;
         let id = group.id;
-        mutation
-            .ask(
-                &self.group_sets,
-                group_set_id(template),
-                GroupSetCommand::Put(group),
-                move |state, _, version| proto::PutGroupResponse {
-                    group: state
-                        .groups
-                        .iter()
-                        .find(|group| group.id == id)
-                        .map(|group| convert::group(template, group, version)),
-                },
-            )
-            .await
+        let mutation = mutation.about("group", id).expecting("group.etag", &wanted.etag)?;
+        let answer = move |state: &GroupSetState, _: &[_], version| proto::PutGroupResponse {
+            group: state
+                .groups
+                .iter()
+                .find(|group| group.id == id)
+                .map(|group| convert::group(template, group, version)),
+        };
+        self.change(&mutation, template, GroupSetCommand::Put(group), answer).await
     }
 
     async fn delete(
@@ -90,15 +98,11 @@ impl GroupApi {
     ) -> Result<proto::DeleteGroupResponse, Refusal> {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "DeleteGroup", &message.request_id)?;
-        let template = parse_id("template_id", &message.template_id)?;
+        let template: TemplateId = parse_id("template_id", &message.template_id)?;
         let group: GroupId = parse_id("group_id", &message.group_id)?;
-        let mutation = mutation.expecting("etag", &message.etag)?;
-        self.admit(&mutation.principal, template).await?;
-        mutation
-            .ask(&self.group_sets, group_set_id(template), GroupSetCommand::Delete(group), |_, _, _| {
-                proto::DeleteGroupResponse {}
-            })
-            .await
+        let mutation = mutation.about("group", group).expecting("etag", &message.etag)?;
+        let answer = |_: &_, _: &[_], _| proto::DeleteGroupResponse {};
+        self.change(&mutation, template, GroupSetCommand::Delete(group), answer).await
     }
 
     async fn order(
@@ -107,22 +111,17 @@ impl GroupApi {
     ) -> Result<proto::OrderGroupsResponse, Refusal> {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "OrderGroups", &message.request_id)?;
-        let template = parse_id("template_id", &message.template_id)?;
+        let template: TemplateId = parse_id("template_id", &message.template_id)?;
         let mut violations = Vec::new();
         let order = ids("group_ids", &message.group_ids, &mut violations);
         if !violations.is_empty() {
             return Err(Refusal::fields(violations));
         }
-        let mutation = mutation.expecting("etag", &message.etag)?;
-        self.admit(&mutation.principal, template).await?;
-        mutation
-            .ask(
-                &self.group_sets,
-                group_set_id(template),
-                GroupSetCommand::Order(order),
-                move |state, _, version| proto::OrderGroupsResponse { groups: all(template, state, version) },
-            )
-            .await
+        let mutation = mutation.about("template", template).expecting("etag", &message.etag)?;
+        let answer = move |state: &GroupSetState, _: &[_], version| proto::OrderGroupsResponse {
+            groups: all(template, state, version),
+        };
+        self.change(&mutation, template, GroupSetCommand::Order(order), answer).await
     }
 
     async fn copy(
@@ -133,27 +132,27 @@ impl GroupApi {
         let mutation = Mutation::new(request, "CopyGroups", &message.request_id)?;
         let from: TemplateId = parse_id("from_template_id", &message.from_template_id)?;
         let to: TemplateId = parse_id("to_template_id", &message.to_template_id)?;
-        self.admit(&mutation.principal, from).await?;
-        self.admit(&mutation.principal, to).await?;
-        let (source, _) =
-            self.reads.queries.groups(mutation.principal.organisation, from).await.map_err(refusal)?;
-        // New ids, the same for the same request.
-        let copies = source
-            .groups
-            .into_iter()
-            .map(|group| {
-                let id = derive_uuid(mutation.command_id.uuid(), &[group.id.uuid().as_bytes()]).into();
-                Group { id, ..group }
-            })
-            .collect();
-        mutation
-            .ask(
-                &self.group_sets,
-                group_set_id(to),
-                GroupSetCommand::Append(copies),
-                move |state, _, version| proto::CopyGroupsResponse { groups: all(to, state, version) },
-            )
-            .await
+        let mutation = mutation.about("template", to);
+        let prepared = async {
+            self.admit(&mutation.principal, from).await?;
+            self.admit(&mutation.principal, to).await?;
+            let (source, _) =
+                self.reads.queries.groups(mutation.principal.organisation, from).await.map_err(refusal)?;
+            // New ids, the same for the same request.
+            let copies = source
+                .groups
+                .into_iter()
+                .map(|group| {
+                    let id = derive_uuid(mutation.command_id.uuid(), &[group.id.uuid().as_bytes()]).into();
+                    Group { id, ..group }
+                })
+                .collect();
+            Ok((group_set_id(to), GroupSetCommand::Append(copies)))
+        };
+        let answer = move |state: &GroupSetState, _: &[_], version| proto::CopyGroupsResponse {
+            groups: all(to, state, version),
+        };
+        mutation.carry_out(&self.group_sets, prepared, answer).await
     }
 }
 

@@ -44,7 +44,7 @@ impl Reads {
             .await
             .map_err(refusal)?
             .filter(|view| view.ticket.visible_to(principal, isolation))
-            .ok_or_else(|| Refusal::not_found("ticket"))?;
+            .ok_or_else(|| Refusal::missing("ticket", ticket))?;
         employees_only(principal)?;
         Ok((view, isolation))
     }

@@ -6,6 +6,7 @@ use callboard_fleet_domain::dispatch::{DispatchCommand, Standing};
 use callboard_kernel::{Cause, CommandId, EmployeeId, OrganisationId, Principal, derive_uuid};
 use callboard_service::Reaction;
 use callboard_service::reaction::give;
+use callboard_service::telemetry;
 use uuid::Uuid;
 
 use super::Planner;
@@ -30,7 +31,8 @@ impl Because {
             event: Some(event.id),
             event_type: Some(event.kind.clone()),
             correlation: event.correlation,
-            traceparent: event.traceparent.clone(),
+            // The trace of the reaction, which is linked to the event's.
+            traceparent: telemetry::current_traceparent().or_else(|| event.traceparent.clone()),
         };
         Self { organisation: event.organisation, id: reaction.command_id(ticket), cause }
     }

@@ -4,7 +4,8 @@ use callboard_testkit::{PATIENCE, eventually};
 use futures::StreamExt;
 use tonic::Code;
 
-use crate::house::{House, offer_of, reason};
+use crate::house::{House, offer_of};
+use callboard_stage::reason;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f_7_five_hundred_at_once_give_exactly_n_assignments() {
@@ -42,9 +43,9 @@ async fn f_7_five_hundred_at_once_give_exactly_n_assignments() {
     assert_eq!(after.assigned.len(), LIMIT);
     assert_eq!(after.requested.len(), PEOPLE - LIMIT);
     // From the tables and the stream, not from the service's word.
-    let pool = house.pool().await;
+    let pool = house.stage.pool();
     let count =
-        async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(&pool).await.expect("a count") };
+        async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(pool).await.expect("a count") };
     assert_eq!(count("select count(*) from fleet.assignment").await, 7);
     assert_eq!(count("select count(*) from fleet.offer where status = 'ACCEPTED'").await, 7);
     assert_eq!(count("select count(*) from fleet.offer where status = 'RESCINDED'").await, 493);
@@ -62,5 +63,5 @@ async fn f_7_five_hundred_at_once_give_exactly_n_assignments() {
     let offer = offer_of(&dispatch, &winner).id.clone();
     let again = house.accept(&house.member(winner), &offer).await.expect("the same answer");
     assert_eq!(again.id, offer);
-    house.stop().await;
+    house.stage.stop().await;
 }

@@ -6,7 +6,8 @@ use callboard_service::error::report;
 use callboard_testkit::{PATIENCE, eventually};
 use tonic::Code;
 
-use crate::house::{House, id, reason};
+use crate::house::House;
+use callboard_stage::{id, reason, signed};
 
 #[tokio::test]
 async fn f_1_groups_are_put_ordered_copied_and_deleted() {
@@ -24,15 +25,13 @@ async fn f_1_groups_are_put_ordered_copied_and_deleted() {
     };
     let both = vec![two.id.clone(), one.id.clone()];
     // AIP-154: somebody else was faster.
-    let stale = house.group_service().order_groups(house.request(&boss, order(both.clone(), "\"1\""))).await;
+    let stale = house.group_service().order_groups(signed(&boss, order(both.clone(), "\"1\""))).await;
     assert_eq!(stale.expect_err("stale").code(), Code::Aborted);
-    let ordered =
-        house.group_service().order_groups(house.request(&boss, order(both.clone(), "\"2\""))).await;
+    let ordered = house.group_service().order_groups(signed(&boss, order(both.clone(), "\"2\""))).await;
     let ordered: Vec<_> =
         ordered.expect("ordered").into_inner().groups.into_iter().map(|group| group.id).collect();
     assert_eq!(ordered, both);
-    let partial =
-        house.group_service().order_groups(house.request(&boss, order(both[..1].to_vec(), ""))).await;
+    let partial = house.group_service().order_groups(signed(&boss, order(both[..1].to_vec(), ""))).await;
     assert_eq!(partial.expect_err("partial").code(), Code::InvalidArgument);
 
     // Copies get new ids and come last, the same for the same request.
@@ -42,20 +41,20 @@ async fn f_1_groups_are_put_ordered_copied_and_deleted() {
         from_template_id: house.template.to_string(),
         to_template_id: other.to_string(),
     };
-    let unknown = house.group_service().copy_groups(house.request(&boss, copy.clone())).await;
+    let unknown = house.group_service().copy_groups(signed(&boss, copy.clone())).await;
     assert_eq!(unknown.expect_err("no such template").code(), Code::NotFound);
     let template = directory::TemplateChanged {
         template_id: other.to_string(),
         organisation_id: house.organisation.to_string(),
         name: None,
     };
-    house.tell_directory(other, 1, &template).await;
+    house.tell(other, 1, &template).await;
     eventually("the template is known", PATIENCE, || house.groups(boss.clone(), other)).await;
-    let copied = house.group_service().copy_groups(house.request(&boss, copy.clone())).await;
+    let copied = house.group_service().copy_groups(signed(&boss, copy.clone())).await;
     let copied = copied.expect("copied").into_inner().groups;
     assert_eq!(copied.len(), 2);
     assert!(copied.iter().all(|group| !both.contains(&group.id) && group.template_id == other.to_string()));
-    let repeat = house.group_service().copy_groups(house.request(&boss, copy)).await;
+    let repeat = house.group_service().copy_groups(signed(&boss, copy)).await;
     assert_eq!(repeat.expect("a repeat").into_inner().groups, copied);
 
     let delete = fleet::DeleteGroupRequest {
@@ -64,9 +63,9 @@ async fn f_1_groups_are_put_ordered_copied_and_deleted() {
         group_id: one.id.clone(),
         etag: String::new(),
     };
-    house.group_service().delete_group(house.request(&boss, delete.clone())).await.expect("deleted");
+    house.group_service().delete_group(signed(&boss, delete.clone())).await.expect("deleted");
     let again = fleet::DeleteGroupRequest { request_id: id().to_string(), ..delete };
-    let gone = house.group_service().delete_group(house.request(&boss, again)).await;
+    let gone = house.group_service().delete_group(signed(&boss, again)).await;
     assert_eq!(gone.expect_err("gone").code(), Code::NotFound);
     let left: Vec<_> = house.groups(boss.clone(), house.template).await.expect("groups");
     assert_eq!(left.len(), 1);
@@ -76,18 +75,18 @@ async fn f_1_groups_are_put_ordered_copied_and_deleted() {
         template_id: other.to_string(),
         organisation_id: house.organisation.to_string(),
     };
-    house.tell_directory(other, 2, &removed).await;
-    let pool = house.pool().await;
+    house.tell(other, 2, &removed).await;
+    let pool = house.stage.pool();
     eventually("its groups are gone", PATIENCE, || async {
         let left: i64 = sqlx::query_scalar("select count(*) from fleet.offer_group where aggregate_id = $1")
             .bind(other)
-            .fetch_one(&pool)
+            .fetch_one(pool)
             .await
             .expect("a count");
         if left == 0 { Ok(()) } else { Err(left) }
     })
     .await;
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -96,7 +95,7 @@ async fn wrong_groups_name_their_fields_and_unbuilt_strategies_say_so() {
     let boss = house.boss();
     let put = async |group: fleet::Group| {
         let request = fleet::PutGroupRequest { request_id: id().to_string(), group: Some(group) };
-        house.group_service().put_group(house.request(&boss, request)).await.expect_err("refused")
+        house.group_service().put_group(signed(&boss, request)).await.expect_err("refused")
     };
     let mut wrong = house.group(&[]);
     wrong.employee_ids = vec!["x".into()];
@@ -108,5 +107,5 @@ async fn wrong_groups_name_their_fields_and_unbuilt_strategies_say_so() {
     let strategy = fleet::Group { strategy: fleet::Strategy::Skills.into(), ..house.group(&[]) };
     let status = put(strategy).await;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "STRATEGY_UNIMPLEMENTED"));
-    house.stop().await;
+    house.stage.stop().await;
 }

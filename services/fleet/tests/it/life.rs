@@ -7,7 +7,8 @@ use callboard_proto::tickets::v1 as tickets;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::house::{House, id, offer_of, reason};
+use crate::house::{House, offer_of};
+use callboard_stage::{id, reason, signed};
 
 fn with(facts: &tickets::TicketFacts, status: tickets::TicketStatus) -> Option<tickets::TicketFacts> {
     Some(tickets::TicketFacts { status: status.into(), ..facts.clone() })
@@ -25,14 +26,14 @@ async fn f_2_departments_teams_and_the_serving_local_team_are_offered_the_ticket
     for team in [north, south] {
         let message =
             directory::TeamChanged { team_id: team.to_string(), organisation_id: organisation_id.clone() };
-        house.tell_directory(team, 1, &message).await;
+        house.tell(team, 1, &message).await;
     }
     let message = directory::MetaTeamChanged {
         meta_team_id: meta.to_string(),
         organisation_id: organisation_id.clone(),
         team_ids: vec![north.to_string(), south.to_string()],
     };
-    house.tell_directory(meta, 1, &message).await;
+    house.tell(meta, 1, &message).await;
     let facts = directory::CustomerFacts {
         customer_id: customer.to_string(),
         organisation_id: organisation_id.clone(),
@@ -69,7 +70,7 @@ async fn f_2_departments_teams_and_the_serving_local_team_are_offered_the_ticket
             ticket_id: ticket.ticket_id.clone(),
             employee_id: employee.to_string(),
         };
-        house.fleet().explain_employee(house.request(&house.boss(), request)).await.expect("why").into_inner()
+        house.fleet().explain_employee(signed(&house.boss(), request)).await.expect("why").into_inner()
     };
     assert_eq!(why(northerner).await.reason(), fleet::LeftOutReason::OtherLocalTeam);
     let not_in_group = why(bystander).await;
@@ -80,7 +81,7 @@ async fn f_2_departments_teams_and_the_serving_local_team_are_offered_the_ticket
     // Without a customer the meta team means nobody.
     let plain = house.ticket();
     assert_eq!(house.open(&plain).await.requested.len(), 2, "named and by department");
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -94,9 +95,9 @@ async fn f_3_f_5_f_6_seen_accepted_declined_requested_assigned_cancelled() {
     let boss = house.boss();
 
     let see = fleet::MarkSeenRequest { request_id: id().to_string(), ticket_id: ticket.ticket_id.clone() };
-    let seen = house.fleet().mark_seen(house.request(&house.member(people[0]), see.clone())).await;
+    let seen = house.fleet().mark_seen(signed(&house.member(people[0]), see.clone())).await;
     assert_eq!(seen.expect("seen").into_inner().offer.expect("an offer").status(), OfferStatus::Seen);
-    let nothing = house.fleet().mark_seen(house.request(&house.member(people[3]), see)).await;
+    let nothing = house.fleet().mark_seen(signed(&house.member(people[3]), see)).await;
     assert_eq!(nothing.expect("nothing happens").into_inner().offer, None);
 
     let offer = offer_of(&dispatch, &people[0]).id.clone();
@@ -108,12 +109,11 @@ async fn f_3_f_5_f_6_seen_accepted_declined_requested_assigned_cancelled() {
         ticket_id: ticket.ticket_id.clone(),
         employee_id: people[1].to_string(),
     };
-    let again =
-        house.fleet().request_employee(house.request(&boss, request.clone())).await.expect("asked again");
+    let again = house.fleet().request_employee(signed(&boss, request.clone())).await.expect("asked again");
     let again = again.into_inner().offer.expect("an offer");
     assert_eq!((again.status(), again.round), (OfferStatus::Unseen, 2));
     // The same request again is the same answer (AIP-155).
-    let repeat = house.fleet().request_employee(house.request(&boss, request)).await.expect("a repeat");
+    let repeat = house.fleet().request_employee(signed(&boss, request)).await.expect("a repeat");
     assert_eq!(repeat.into_inner().offer.expect("an offer"), again);
 
     let assign = fleet::AssignEmployeeRequest {
@@ -121,7 +121,7 @@ async fn f_3_f_5_f_6_seen_accepted_declined_requested_assigned_cancelled() {
         ticket_id: ticket.ticket_id.clone(),
         employee_id: people[2].to_string(),
     };
-    let assigned = house.fleet().assign_employee(house.request(&boss, assign)).await.expect("assigned");
+    let assigned = house.fleet().assign_employee(signed(&boss, assign)).await.expect("assigned");
     let assignment = assigned.into_inner().assignment.expect("an assignment");
     assert_eq!(assignment.source(), fleet::AssignmentSource::Assigned);
     let cancel = fleet::CancelEmployeeRequest {
@@ -129,7 +129,7 @@ async fn f_3_f_5_f_6_seen_accepted_declined_requested_assigned_cancelled() {
         ticket_id: ticket.ticket_id.clone(),
         employee_id: people[0].to_string(),
     };
-    let after = house.fleet().cancel_employee(house.request(&boss, cancel)).await.expect("cancelled");
+    let after = house.fleet().cancel_employee(signed(&boss, cancel)).await.expect("cancelled");
     let after = after.into_inner().dispatch.expect("a dispatch");
     let assigned: Vec<_> = after.assigned.iter().map(|assignment| assignment.employee_id.clone()).collect();
     assert_eq!(assigned, [people[2].to_string()]);
@@ -150,7 +150,7 @@ async fn f_3_f_5_f_6_seen_accepted_declined_requested_assigned_cancelled() {
             "assignment.cancelled"
         ]
     );
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn f_8_who_leaves_or_sees_less_loses_offer_and_assignment() {
         ..Default::default()
     };
     let message = directory::OrganisationChanged { organisation: Some(organisation), previous: None };
-    house.tell_directory(house.organisation, 1, &message).await;
+    house.tell(house.organisation, 1, &message).await;
     let leaver = house.hire(&[mine], &[]).await;
     let mover = house.hire(&[mine], &[]).await;
     let stayer = house.hire(&[], &[]).await;
@@ -177,15 +177,15 @@ async fn f_8_who_leaves_or_sees_less_loses_offer_and_assignment() {
     assert_eq!(house.rounds(&ticket.ticket_id).await[0].left_out.len(), 1);
     let offer = offer_of(&dispatch, &mover).id.clone();
     house
-        .accept(&house.person(mover, callboard_kernel::Role::Member, &[mine]), &offer)
+        .accept(&house.people.employee(mover, callboard_kernel::Role::Member, &[mine]), &offer)
         .await
         .expect("accepted");
 
-    let facts = house.facts(leaver, &[mine], &[]);
-    house.tell_directory(leaver, 2, &directory::EmployeeRemoved { employee: Some(facts) }).await;
-    let facts = house.facts(mover, &[other], &[]);
+    let facts = house.people.employee_facts(leaver, &[mine], &[]);
+    house.tell(leaver, 2, &directory::EmployeeRemoved { employee: Some(facts) }).await;
+    let facts = house.people.employee_facts(mover, &[other], &[]);
     let moved = directory::EmployeeDepartmentsChanged { employee: Some(facts), previous: None };
-    house.tell_directory(mover, 2, &moved).await;
+    house.tell(mover, 2, &moved).await;
     let boss = house.boss();
     house
         .until("both lost what they had", &ticket.ticket_id, |dispatch| {
@@ -195,7 +195,7 @@ async fn f_8_who_leaves_or_sees_less_loses_offer_and_assignment() {
     let after = house.dispatch(&boss, &ticket.ticket_id).await.expect("a dispatch");
     assert_eq!(status(&after, &stayer), OfferStatus::Unseen);
     assert!(after.available_employee_ids.is_empty(), "one left, one sees nothing of it: {after:?}");
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn f_9_offers_expire_and_the_next_group_is_asked_once() {
     let dispatch = house.dispatch(&house.boss(), &ticket.ticket_id).await.expect("a dispatch");
     assert_eq!(status(&dispatch, &people[0]), OfferStatus::Unseen);
     assert_eq!(status(&dispatch, &people[1]), OfferStatus::Expired);
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn f_11_nobody_eligible_and_all_declined_are_told() {
     house.decline(&house.member(people[0]), &offer_of(&dispatch, &people[0]).id).await.expect("declined");
     let told = house.told(&ticket.ticket_id, "ticket.unserved").await;
     assert_eq!(told, ["offers.made", "offer.declined", "ticket.unserved"]);
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -268,7 +268,7 @@ async fn t_9_t_11_closing_reopening_and_deleting() {
         ..Default::default()
     };
     house.tell_ticket(&ticket.ticket_id, 4, &message).await;
-    let pool = house.pool().await;
+    let pool = house.stage.pool();
     let boss = house.boss();
     callboard_testkit::eventually("all is gone", callboard_testkit::PATIENCE, || async {
         match house.dispatch(&boss, &ticket.ticket_id).await {
@@ -279,8 +279,8 @@ async fn t_9_t_11_closing_reopening_and_deleting() {
     .await;
     for table in ["offer", "assignment", "round"] {
         let sql = format!("select count(*) from fleet.{table}");
-        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.expect("a count");
+        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(pool).await.expect("a count");
         assert_eq!(left, 0, "{table}");
     }
-    house.stop().await;
+    house.stage.stop().await;
 }

@@ -5,7 +5,8 @@ use callboard_proto::fleet::v1 as fleet;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
-use crate::house::{House, id, offer_of};
+use crate::house::{House, offer_of};
+use callboard_stage::{id, signed};
 
 /// The outcomes of every RPC, in the order of the protos; `Ok` where it was carried out.
 async fn codes(
@@ -21,7 +22,7 @@ async fn codes(
     macro_rules! call {
         ($client:expr, $method:ident, $message:expr) => {{
             let request = match who {
-                Some(who) => house.request(who, $message),
+                Some(who) => signed(who, $message),
                 None => Request::new($message),
             };
             (stringify!($method), code($client.$method(request).await))
@@ -127,13 +128,15 @@ async fn everyone_gets_what_the_table_of_actors_says() {
     every(&ask(None).await, Code::Unauthenticated);
     // Another organisation: nothing of this one exists.
     let foreign = Uuid::from_u128(0xF0E);
-    let stranger =
-        Principal { organisation: foreign.into(), ..house.person(people[0], Role::Administrator, &[]) };
+    let stranger = Principal {
+        organisation: foreign.into(),
+        ..house.people.employee(people[0], Role::Administrator, &[])
+    };
     every(&ask(Some(&stranger)).await, Code::NotFound);
     // A code user who sees the ticket is told that fleet is not for outsiders; one who does not, that there is none.
-    let insider = house.code_user(ticket.device_id.parse().expect("an id"));
+    let insider = house.people.code_user(ticket.device_id.parse().expect("an id"));
     every(&ask(Some(&insider)).await, Code::PermissionDenied);
-    for (method, code) in ask(Some(&house.code_user(id()))).await {
+    for (method, code) in ask(Some(&house.people.code_user(id()))).await {
         let groups = matches!(method, "list_groups" | "put_group" | "copy_groups");
         assert_eq!(code, if groups { Code::PermissionDenied } else { Code::NotFound }, "{method}");
     }
@@ -156,7 +159,7 @@ async fn everyone_gets_what_the_table_of_actors_says() {
         };
         assert_eq!(code, wanted, "{method}");
     }
-    house.stop().await;
+    house.stage.stop().await;
 }
 
 #[tokio::test]
@@ -178,7 +181,7 @@ async fn own_offers_are_listed_page_by_page() {
             page_token: page_token.clone(),
             ..Default::default()
         };
-        let page = house.fleet().list_offers(house.request(&me, request)).await.expect("a page").into_inner();
+        let page = house.fleet().list_offers(signed(&me, request)).await.expect("a page").into_inner();
         found.extend(page.offers.into_iter().map(|offer| offer.ticket_id));
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -186,11 +189,11 @@ async fn own_offers_are_listed_page_by_page() {
         }
         // A token belongs to its query.
         let other = fleet::ListOffersRequest { page_token: page_token.clone(), ..Default::default() };
-        let refused = house.fleet().list_offers(house.request(&me, other)).await.expect_err("another query");
+        let refused = house.fleet().list_offers(signed(&me, other)).await.expect_err("another query");
         assert_eq!(refused.code(), Code::InvalidArgument);
     }
     assert_eq!(found.len(), 3);
     found.dedup();
     assert_eq!(found.len(), 3);
-    house.stop().await;
+    house.stage.stop().await;
 }

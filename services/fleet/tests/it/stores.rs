@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use callboard_actor::{Step, StepMeta, Store};
+use callboard_actor::{Step, StepMeta};
 use callboard_fleet::store::DispatchMapping;
 use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, Plan};
 use callboard_fleet_domain::{Dispatch, Expansion, LeftOut, LeftOutReason, Ticket, TicketStatus, Visibility};
-use callboard_journal::{JournalOptions, MemJournal, PgJournal, RowChange};
+use callboard_journal::{JournalOptions, MemJournal, RowChange};
 use callboard_kernel::{
     Aggregate, Cause, Clock, CommandId, DecisionContext, Employee, EmployeeId, Isolation, Language,
     Principal, Role, SystemClock, Version,
 };
-use callboard_testkit::{SeededIds, Servers};
+use callboard_stage::{comes_back, fresh_journal, id};
+use callboard_testkit::SeededIds;
 use chrono::TimeDelta;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
-
-use crate::house::id;
 
 fn employee(number: u128) -> EmployeeId {
     Uuid::from_u128(number).into()
@@ -77,72 +75,21 @@ fn commands() -> Vec<(Principal, DispatchCommand)> {
     ]
 }
 
-/// Writes a life through a store and reads it back after each step.
-async fn comes_back(store: &impl Store<Dispatch>) {
-    let ids = SeededIds::new(1);
-    let aggregate_id = id();
-    let mut state = DispatchState::default();
-    for (number, (principal, command)) in (1..).zip(commands()) {
-        let command_id = CommandId(id());
-        let now = SystemClock.now();
-        let cause = Cause::default();
-        let context = DecisionContext { now, principal: &principal, cause: &cause, command_id, ids: &ids };
-        let events = Dispatch::decide(&state, &command, &context).expect("decided");
-        assert!(!events.is_empty(), "{command:?}");
-        let mut after = state.clone();
-        events.iter().for_each(|event| Dispatch::evolve(&mut after, event));
-        let meta = StepMeta {
-            aggregate_id,
-            version: Version(number),
-            command_id,
-            principal: Arc::new(principal.clone()),
-            cause: Arc::new(cause.clone()),
-            at: now,
-        };
-        let step = Step { before: &state, after: &after, events: &events, meta: &meta };
-        let record = store.record(&step).expect("a record");
-        let unit = callboard_actor::Unit {
-            aggregate_id,
-            organisation: principal.organisation,
-            expected: Version(number - 1),
-            version: Version(number),
-            records: vec![record],
-            receipts: vec![],
-        };
-        store.commit(unit).await.expect("written");
-        let loaded = store.load(aggregate_id).await.expect("read");
-        let sorted = |mut state: DispatchState| {
-            state.replaced.sort_by_key(|offer| offer.id);
-            state
-        };
-        assert_eq!(sorted(loaded.state), sorted(after.clone()), "after {number}");
-        assert_eq!(loaded.version, Version(number));
-        state = after;
-    }
-    assert!(state.deleted);
+fn in_order(mut state: DispatchState) -> DispatchState {
+    state.replaced.sort_by_key(|offer| offer.id);
+    state
 }
 
 #[tokio::test]
 async fn a_dispatch_comes_back_from_memory() {
     let journal = MemJournal::new(JournalOptions::new("fleet"));
-    comes_back(&journal.store(DispatchMapping)).await;
+    assert!(comes_back(&journal.store(DispatchMapping), commands(), in_order).await.deleted);
 }
 
 #[tokio::test]
 async fn a_dispatch_comes_back_from_postgres() {
-    let house = Servers::shared().await.fresh_database().await;
-    let sources = callboard_service::config::Sources {
-        service: "fleet",
-        defaults: callboard_fleet::definition().default_config,
-        overrides: vec![("database.url".into(), house.url().into())],
-        ..Default::default()
-    };
-    let config = callboard_service::config::Config::load(&sources).expect("settings");
-    let migrations = callboard_fleet::definition().migrations.expect("migrations");
-    callboard_service::database::migrate(&config.database, "fleet", migrations).await.expect("migrated");
-    let pool = callboard_service::database::pool(&config.database, "fleet").expect("a pool");
-    let journal = PgJournal::new(pool, JournalOptions::new("fleet"), TaskTracker::new());
-    comes_back(&journal.store(DispatchMapping)).await;
+    let (journal, _database) = fresh_journal(callboard_fleet::definition()).await;
+    assert!(comes_back(&journal.store(DispatchMapping), commands(), in_order).await.deleted);
 }
 
 #[test]

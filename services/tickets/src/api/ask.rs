@@ -1,29 +1,18 @@
 //! What every handler goes through: who is asking, may they see it, ask the actor, answer.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use bytes::Bytes;
-use callboard_actor::{Ask, AskError, Lane};
-use callboard_kernel::{Cause, Clock, CommandId, ErrorKind, Principal, Refusal, TicketId, Version};
-use callboard_service::request;
-use callboard_service::telemetry::current_traceparent;
-use callboard_tickets_domain::{Command, Event, FlowSetAggregate, State, TicketAggregate};
+use callboard_kernel::{Clock, Principal, Refusal, TicketId, Version};
+use callboard_service::Mutation;
+use callboard_tickets_domain::{Command, Event, State};
 use prost::Message;
-use sqlx::PgPool;
 
 use crate::events::inbound::{Flows, Tickets};
-use crate::store::{Copies, Found, Numbers, ReadError, Reads, Viewer};
-
-/// The answer given before. Of a deleted ticket none is left (T-11), but that of the deletion itself.
-const REPEATED: &str =
-    "select fingerprint, answer from command_receipt where command_id = $1 and outcome = 'applied'";
+use crate::store::{Copies, Found, Numbers, Reads, Viewer};
 
 /// What the handlers share.
 #[derive(Debug)]
 pub struct Api {
-    /// For receipts.
-    pub pool: PgPool,
     /// The tickets.
     pub tickets: Tickets,
     /// The creation flows.
@@ -36,120 +25,6 @@ pub struct Api {
     pub numbers: Numbers,
     /// Now.
     pub clock: Arc<dyn Clock>,
-}
-
-/// A mutating call.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) principal: Arc<Principal>,
-    pub(super) command_id: CommandId,
-    fingerprint: i64,
-    deadline: Instant,
-}
-
-impl Call {
-    /// The call that a request is.
-    ///
-    /// # Errors
-    /// Unauthenticated, or names `request_id`.
-    pub(super) fn new<T: Message>(
-        request: &tonic::Request<T>,
-        rpc: &str,
-        request_id: &str,
-    ) -> Result<Self, Refusal> {
-        let principal = request::principal(request)?;
-        Ok(Self {
-            command_id: request::command_id(&principal, rpc, request_id)?,
-            fingerprint: request::fingerprint(request.get_ref()),
-            deadline: request::deadline(request).0,
-            principal,
-        })
-    }
-
-    fn cause() -> Arc<Cause> {
-        Arc::new(Cause { traceparent: current_traceparent(), ..Cause::default() })
-    }
-
-    /// The command for a ticket; the answer is the whole response.
-    pub(super) fn ask<R: Message>(
-        &self,
-        command: Command,
-        expected: Option<Version>,
-        creates: bool,
-        answer: impl Fn(&State, &[Event], Version) -> R + Send + Sync + 'static,
-    ) -> Ask<TicketAggregate> {
-        Ask {
-            command,
-            command_id: self.command_id,
-            fingerprint: self.fingerprint,
-            principal: Arc::clone(&self.principal),
-            cause: Self::cause(),
-            lane: Lane::User,
-            deadline: self.deadline,
-            expected,
-            creates,
-            answer: Box::new(move |state, events, version| {
-                Bytes::from(answer(state, events, version).encode_to_vec())
-            }),
-        }
-    }
-
-    /// The command for a template's flows.
-    #[expect(clippy::type_complexity, reason = "as in `Ask`")]
-    pub(super) fn ask_flows(
-        &self,
-        command: <FlowSetAggregate as callboard_kernel::Aggregate>::Command,
-        expected: Option<Version>,
-        answer: Box<
-            dyn Fn(
-                    &<FlowSetAggregate as callboard_kernel::Aggregate>::State,
-                    &[<FlowSetAggregate as callboard_kernel::Aggregate>::Event],
-                    Version,
-                ) -> Bytes
-                + Send
-                + Sync,
-        >,
-    ) -> Ask<FlowSetAggregate> {
-        Ask {
-            command,
-            command_id: self.command_id,
-            fingerprint: self.fingerprint,
-            principal: Arc::clone(&self.principal),
-            cause: Self::cause(),
-            lane: Lane::User,
-            deadline: self.deadline,
-            expected,
-            creates: false,
-            answer,
-        }
-    }
-}
-
-/// The version that the caller saw.
-///
-/// # Errors
-/// Names `field` when it is none of ours.
-pub(super) fn etag(field: &str, etag: &str) -> Result<Option<Version>, Refusal> {
-    if etag.is_empty() {
-        return Ok(None);
-    }
-    Version::from_etag(etag).map(Some).ok_or_else(|| Refusal::field(field, "an etag as it was answered"))
-}
-
-/// Reads the response out of a receipt.
-///
-/// # Errors
-/// A receipt that does not decode: our fault.
-pub(super) fn response<R: Message + Default>(bytes: &Bytes) -> Result<R, Refusal> {
-    R::decode(bytes.as_ref())
-        .map_err(|error| Refusal::new(ErrorKind::Internal, "INTERNAL", format!("a receipt: {error}")))
-}
-
-fn of_ask(error: AskError) -> Refusal {
-    match error {
-        AskError::NotFound => Refusal::not_found("ticket"),
-        other => other.into(),
-    }
 }
 
 impl Api {
@@ -174,59 +49,28 @@ impl Api {
     /// `NOT_FOUND`, whether it is not there or not to be seen.
     pub(super) async fn visible(&self, principal: &Principal, id: TicketId) -> Result<Found, Refusal> {
         let viewer = self.viewer(principal).await?;
-        self.reads.ticket(&viewer, id).await?.ok_or_else(|| Refusal::not_found("ticket"))
+        self.reads.ticket(&viewer, id).await?.ok_or_else(|| Refusal::missing("ticket", id))
     }
 
     /// Asks a ticket that the caller may see. What the caller may do with it is decided by the ticket itself.
-    ///
-    /// A repeat is answered by its receipt, even where the first call deleted the ticket or hid it from the caller.
     ///
     /// # Errors
     /// `NOT_FOUND`, or what the ticket says.
     pub(super) async fn change<R: Message + Default>(
         &self,
-        call: &Call,
+        call: &Mutation,
         id: TicketId,
-        ask: Ask<TicketAggregate>,
+        command: Command,
+        answer: impl Fn(&State, &[Event], Version) -> R + Send + Sync + 'static,
     ) -> Result<R, Refusal> {
-        let viewer = self.viewer(&call.principal).await?;
-        if self.reads.visible(&viewer, &[id.uuid()]).await?.is_empty() {
-            return self.repeated(call, Refusal::not_found("ticket")).await;
-        }
-        self.ask(id, ask).await
-    }
-
-    /// Asks a ticket.
-    ///
-    /// # Errors
-    /// What the ticket says.
-    pub(super) async fn ask<R: Message + Default>(
-        &self,
-        id: TicketId,
-        ask: Ask<TicketAggregate>,
-    ) -> Result<R, Refusal> {
-        let answer = self.tickets.ask(id.uuid(), ask).await.map_err(of_ask)?;
-        response(&answer.bytes)
-    }
-
-    /// The answer of a call that was carried out before, whatever has changed since (AIP-155); else `otherwise`.
-    ///
-    /// # Errors
-    /// `otherwise`, or that the id was used for another request.
-    pub(super) async fn repeated<R: Message + Default>(
-        &self,
-        call: &Call,
-        otherwise: Refusal,
-    ) -> Result<R, Refusal> {
-        let receipt: Option<(i64, Vec<u8>)> = sqlx::query_as(REPEATED)
-            .bind(call.command_id.uuid())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(ReadError::from)?;
-        match receipt {
-            None => Err(otherwise),
-            Some((fingerprint, answer)) if fingerprint == call.fingerprint => response(&answer.into()),
-            Some(_) => Err(AskError::RequestIdReused.into()),
-        }
+        let prepared = async {
+            let viewer = self.viewer(&call.principal).await?;
+            if self.reads.visible(&viewer, &[id.uuid()]).await?.is_empty() {
+                Err(Refusal::missing("ticket", id))
+            } else {
+                Ok((id.uuid(), command))
+            }
+        };
+        call.carry_out(&self.tickets, prepared, answer).await
     }
 }

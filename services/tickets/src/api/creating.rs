@@ -6,11 +6,11 @@ use callboard_kernel::{
     DeviceId, ErrorKind, FieldViolation, Isolation, Principal, Refusal, Subject, TicketId, derive_uuid,
 };
 use callboard_proto::tickets::v1 as proto;
+use callboard_service::Mutation;
 use callboard_service::request::{parse_id, parse_optional_id};
-use callboard_tickets_domain::{Answer, Command, Flow, FlowId, MAX_STEPS, NewTicket, Place};
+use callboard_tickets_domain::{Answer, Command, Event, Flow, FlowId, MAX_STEPS, NewTicket, Place, State};
 use tonic::Request;
 
-use super::ask::Call;
 use super::ticket_service::{Reply, TicketApi, shown};
 use crate::convert::{from_proto_answer, from_proto_priority, from_proto_visibility, optional_word};
 
@@ -24,14 +24,14 @@ impl TicketApi {
             Subject::CodeUser(user) => match parse_optional_id("device_id", device_id)? {
                 None => user.device,
                 Some(id) if id == user.device => id,
-                Some(_) => return Err(Refusal::not_found("device")),
+                Some(id) => return Err(Refusal::missing("device", id)),
             },
             Subject::Employee(_) | Subject::CustomerUser(_) | Subject::System => {
                 parse_id("device_id", device_id)?
             }
         };
         let device = self.0.copies.device(caller.organisation, id).await?;
-        let device = device.filter(|device| !device.removed).ok_or_else(|| Refusal::not_found("device"))?;
+        let device = device.filter(|device| !device.removed).ok_or_else(|| Refusal::missing("device", id))?;
         let sees = match &caller.subject {
             Subject::CodeUser(_) | Subject::System => true,
             Subject::CustomerUser(user) => device.place.customer == Some(user.customer),
@@ -44,13 +44,13 @@ impl TicketApi {
                 isolation.admits(&employee.departments, &device.place.departments)
             }
         };
-        if sees { Ok((id, device.place.clone())) } else { Err(Refusal::not_found("device")) }
+        if sees { Ok((id, device.place.clone())) } else { Err(Refusal::missing("device", id)) }
     }
 
     async fn flow(&self, caller: &Principal, place: &Place, id: &str) -> Reply<Option<Arc<Flow>>> {
         let Some(id) = parse_optional_id::<FlowId>("flow_id", id)? else { return Ok(None) };
         let flows = self.0.copies.flows(caller.organisation, place.template).await?;
-        let flow = flows.0.flow(id).ok_or_else(|| Refusal::not_found("flow"))?;
+        let flow = flows.0.flow(id).ok_or_else(|| Refusal::missing("flow", id))?;
         if !flow.active {
             return Err(Refusal::new(
                 ErrorKind::FailedPrecondition,
@@ -110,18 +110,18 @@ impl TicketApi {
         &self,
         request: Request<proto::CreateTicketRequest>,
     ) -> Reply<proto::CreateTicketResponse> {
-        let call = Call::new(&request, "CreateTicket", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "CreateTicket", &request.get_ref().request_id)?.creating();
         // Derived, so that a repeat comes to the same ticket and finds its receipt there.
         let id = TicketId(derive_uuid(call.command_id.uuid(), &[b"ticket"]));
-        let new = match self.new_ticket(&call.principal, id, request.into_inner()).await {
-            Ok(new) => new,
-            // The device or the flow may have gone since the first call.
-            Err(refusal) => return self.0.repeated(&call, refusal).await,
+        let call = call.about("ticket", id);
+        // The device or the flow may have gone since the first call.
+        let prepared = async {
+            let new = self.new_ticket(&call.principal, id, request.into_inner()).await?;
+            Ok((id.uuid(), Command::Create(Box::new(new))))
         };
-        let command = Command::Create(Box::new(new));
-        let ask = call.ask(command, None, true, |state, _, version| proto::CreateTicketResponse {
+        let answer = |state: &State, _: &[Event], version| proto::CreateTicketResponse {
             ticket: shown(state, version),
-        });
-        self.0.ask(id, ask).await
+        };
+        call.carry_out(&self.0.tickets, prepared, answer).await
     }
 }

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use callboard_kernel::{Principal, Refusal, Subject, TemplateId};
 use callboard_proto::tickets::v1 as proto;
+use callboard_service::Mutation;
 use callboard_service::error::IntoStatus;
 use callboard_service::request::{parse_id, principal};
-use callboard_tickets_domain::{FlowId, FlowSetCommand, FlowSetRejection, may_edit_flows};
-use prost::Message;
+use callboard_tickets_domain::{FlowId, FlowSet, FlowSetCommand, FlowSetRejection, may_edit_flows};
 use tonic::{Request, Response, Status};
 
 use super::SERVICE;
-use super::ask::{Api, Call, etag, response};
+use super::ask::Api;
 use crate::convert::{from_proto_flow, to_proto_flow};
 
 /// Answers `FlowService`.
@@ -41,7 +40,7 @@ impl FlowApi {
                     api.copies.owns_device_of(organisation, user.customer, template).await?
                 }
             };
-        if sees { Ok(()) } else { Err(Refusal::not_found("template")) }
+        if sees { Ok(()) } else { Err(Refusal::missing("template", template)) }
     }
 
     async fn list(
@@ -70,7 +69,7 @@ impl FlowApi {
         self.readable(&caller, template).await?;
         let flows = self.0.copies.flows(caller.organisation, template).await?;
         let (set, version) = &*flows;
-        let flow = set.flow(flow).ok_or_else(|| Refusal::not_found("flow"))?;
+        let flow = set.flow(flow).ok_or_else(|| Refusal::missing("flow", flow))?;
         Ok(proto::GetFlowResponse { flow: Some(to_proto_flow(template.uuid(), flow, *version)) })
     }
 
@@ -81,38 +80,41 @@ impl FlowApi {
     }
 
     async fn put(&self, request: Request<proto::PutFlowRequest>) -> Result<proto::PutFlowResponse, Refusal> {
-        let call = Call::new(&request, "PutFlow", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "PutFlow", &request.get_ref().request_id)?;
         let flow = request.into_inner().flow.ok_or_else(|| Refusal::field("flow", "is required"))?;
         let template: TemplateId = parse_id("flow.template_id", &flow.template_id)?;
-        let expected = etag("flow.etag", &flow.etag)?;
-        self.editable(&call.principal, template).await?;
-        let flow = from_proto_flow(flow).map_err(Refusal::fields)?;
-        let id = flow.id;
-        let answer = Box::new(move |set: &callboard_tickets_domain::FlowSet, _: &[_], version| {
-            let flow = set.flow(id).map(|flow| to_proto_flow(template.uuid(), flow, version));
-            Bytes::from(proto::PutFlowResponse { flow }.encode_to_vec())
-        });
-        let ask = call.ask_flows(FlowSetCommand::Put(flow), expected, answer);
-        let answer = self.0.flows.ask(template.uuid(), ask).await?;
+        let call = call.about("template", template).expecting("flow.etag", &flow.etag)?;
+        let id = flow.id.parse().ok().map(FlowId);
+        let prepared = async {
+            self.editable(&call.principal, template).await?;
+            let flow = from_proto_flow(flow).map_err(Refusal::fields)?;
+            Ok((template.uuid(), FlowSetCommand::Put(flow)))
+        };
+        let answer = move |set: &FlowSet, _: &[_], version| proto::PutFlowResponse {
+            flow: id.and_then(|id| set.flow(id)).map(|flow| to_proto_flow(template.uuid(), flow, version)),
+        };
+        let answer = call.carry_out(&self.0.flows, prepared, answer).await?;
         self.0.copies.forget_flows(template).await;
-        response(&answer.bytes)
+        Ok(answer)
     }
 
     async fn delete(
         &self,
         request: Request<proto::DeleteFlowRequest>,
     ) -> Result<proto::DeleteFlowResponse, Refusal> {
-        let call = Call::new(&request, "DeleteFlow", &request.get_ref().request_id)?;
+        let call = Mutation::new(&request, "DeleteFlow", &request.get_ref().request_id)?;
         let message = request.into_inner();
         let template: TemplateId = parse_id("template_id", &message.template_id)?;
         let flow: FlowId = parse_id("flow_id", &message.flow_id)?;
-        let expected = etag("etag", &message.etag)?;
-        self.editable(&call.principal, template).await?;
-        let answer = Box::new(|_: &_, _: &[_], _| Bytes::new());
-        let ask = call.ask_flows(FlowSetCommand::Delete(flow), expected, answer);
-        let answer = self.0.flows.ask(template.uuid(), ask).await?;
+        let call = call.about("flow", flow).expecting("etag", &message.etag)?;
+        let prepared = async {
+            self.editable(&call.principal, template).await?;
+            Ok((template.uuid(), FlowSetCommand::Delete(flow)))
+        };
+        let answer = |_: &_, _: &[_], _| proto::DeleteFlowResponse {};
+        let answer = call.carry_out(&self.0.flows, prepared, answer).await?;
         self.0.copies.forget_flows(template).await;
-        response(&answer.bytes)
+        Ok(answer)
     }
 }
 

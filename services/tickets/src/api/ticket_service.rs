@@ -77,12 +77,12 @@ impl TicketApi {
             from_proto_answer("answer", answer).map_err(|violation| Refusal::fields(vec![violation]))?;
         self.0
             .change(&call, id, Command::Answer { step, value }, |state, _, version| {
-            let missing = state.live().map(|ticket| ticket.missing()).unwrap_or_default();
-            proto::AnswerStepResponse {
-                ticket: shown(state, version),
-                missing_steps: missing.into_iter().map(str::to_owned).collect(),
-            }
-        })
+                let missing = state.live().map(|ticket| ticket.missing()).unwrap_or_default();
+                proto::AnswerStepResponse {
+                    ticket: shown(state, version),
+                    missing_steps: missing.into_iter().map(str::to_owned).collect(),
+                }
+            })
             .await
     }
 
@@ -175,8 +175,8 @@ impl TicketApi {
             .map_err(|violation| Refusal::fields(vec![violation]))?;
         self.0
             .change(&call, id, Command::SetStatus(status), |state, _, version| {
-            proto::SetTicketStatusResponse { ticket: shown(state, version) }
-        })
+                proto::SetTicketStatusResponse { ticket: shown(state, version) }
+            })
             .await
     }
 
@@ -189,9 +189,9 @@ impl TicketApi {
         let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
         let call = call.about("ticket", id).expecting("etag", &message.etag)?;
         self.0
-            .change(&call, id, Command::Reopen, |state, _, version| {
-            proto::ReopenTicketResponse { ticket: shown(state, version) }
-        })
+            .change(&call, id, Command::Reopen, |state, _, version| proto::ReopenTicketResponse {
+                ticket: shown(state, version),
+            })
             .await
     }
 
@@ -206,9 +206,9 @@ impl TicketApi {
         let caller = call.principal.clone();
         self.0
             .change(&call, id, Command::Cancel, move |state, _, version| {
-            let shown = |ticket| to_proto_ticket_for(&caller, ticket, version);
-            proto::CancelTicketResponse { ticket: state.live().map(shown) }
-        })
+                let shown = |ticket| to_proto_ticket_for(&caller, ticket, version);
+                proto::CancelTicketResponse { ticket: state.live().map(shown) }
+            })
             .await
     }
 
@@ -220,9 +220,7 @@ impl TicketApi {
         let message = request.into_inner();
         let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
         let call = call.about("ticket", id).expecting("etag", &message.etag)?;
-        self.0
-            .change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {})
-            .await
+        self.0.change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {}).await
     }
 
     async fn post_update(
