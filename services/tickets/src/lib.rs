@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use callboard_bus::HandleError;
 use callboard_journal::DueTimer;
-use callboard_kernel::{Cause, Principal};
+use callboard_kernel::{Cause, Principal, Timestamp};
 use callboard_proto::tickets::v1::flow_service_server::FlowServiceServer;
 use callboard_proto::tickets::v1::ticket_service_server::TicketServiceServer;
 use callboard_service::{BoxError, BuildContext, Built, Context, Definition, Operation, reaction};
@@ -21,7 +21,7 @@ use tonic::service::Routes;
 use crate::api::{Api, FlowApi, TicketApi};
 use crate::config::TicketsConfig;
 use crate::events::inbound::{Flows, FromDirectory, FromFleet, FromRatings, Tickets};
-use crate::store::{CLOSE_UNRATED, Copies, FlowSetMapping, Numbers, Reads, TicketMapping};
+use crate::store::{CLOSE_UNRATED, Copies, DISCARD_DRAFT, FlowSetMapping, Numbers, Reads, TicketMapping};
 
 /// The service's own migrations.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -49,8 +49,7 @@ struct Parts {
 fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     let config: TicketsConfig = build.config.section()?;
     let mut context = Context::new(build)?;
-    let limit = Some(config.close_unrated_after).filter(|limit| !limit.is_zero());
-    let tickets = context.registry(TicketMapping { close_unrated_after: limit });
+    let tickets = context.registry(TicketMapping { limits: config.limits() });
     let flows = context.registry(FlowSetMapping);
     let copies = Copies::new(context.pool().clone());
     let from_fleet = FromFleet { tickets: tickets.clone(), copies: copies.clone() };
@@ -66,13 +65,20 @@ fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     Ok(Parts { context, tickets, flows, copies })
 }
 
-/// The time limit of a DONE passed (extension of T-8).
+/// A time limit passed: of a DONE (extension of T-8), or of a draft.
 async fn fire(tickets: &Tickets, timer: &DueTimer) -> Result<(), HandleError> {
-    let round = std::str::from_utf8(&timer.payload).ok().and_then(|round| round.parse().ok());
-    let (CLOSE_UNRATED, Some(done_round)) = (timer.name.as_str(), round) else {
-        return Err(HandleError::Poison(format!("a timer {} that is none of ours", timer.name)));
+    let said = std::str::from_utf8(&timer.payload).unwrap_or_default();
+    let command = match timer.name.as_str() {
+        CLOSE_UNRATED => said.parse().ok().map(|done_round| Command::CloseUnrated { done_round }),
+        DISCARD_DRAFT => said
+            .parse()
+            .ok()
+            .and_then(Timestamp::from_timestamp_micros)
+            .map(|untouched_since| Command::DiscardDraft { untouched_since }),
+        _ => None,
     };
-    let command = Command::CloseUnrated { done_round };
+    let command =
+        command.ok_or_else(|| HandleError::Poison(format!("a timer {} that is none of ours", timer.name)))?;
     let principal = Principal::system(timer.organisation);
     reaction::give(tickets, timer.aggregate_id, command, timer.command_id(), principal, Cause::default())
         .await
@@ -84,8 +90,7 @@ async fn build_service(build: BuildContext) -> Result<Built, BoxError> {
     let pool = context.pool().clone();
     let api = Arc::new(Api {
         numbers: Numbers::new(&pool, &build.tracker, build.stop.fetch.clone()),
-        reads: Reads::new(pool.clone()),
-        pool,
+        reads: Reads::new(pool),
         tickets,
         flows,
         copies,

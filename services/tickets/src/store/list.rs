@@ -46,16 +46,6 @@ pub struct Filter {
 #[derive(Debug, Clone)]
 pub struct Text(pub String);
 
-impl Text {
-    /// True when some words must be absent. An update is then not looked at: that one update lacks a word says nothing
-    /// about the ticket.
-    fn excludes(&self) -> bool {
-        // Where a word could begin, since Postgres passes over marks such as `(-leak`. One too many does no harm.
-        let before = std::iter::once(' ').chain(self.0.chars());
-        self.0.chars().zip(before).any(|(mark, before)| mark == '-' && !before.is_alphanumeric())
-    }
-}
-
 /// How a list is sorted. Ties are broken by create time, then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -245,35 +235,24 @@ fn matches(query: &mut QueryBuilder<Postgres>, column: &str, text: &Text, viewer
         .push("::text::tsquery)");
 }
 
-/// What matches a text among the updates that the viewer may see: what is internal must not be guessed by searching.
-fn update_matches(query: &mut QueryBuilder<Postgres>, text: &Text, viewer: &Viewer) {
-    matches(query, "u.search", text, viewer);
-    if !viewer.sees_internal() {
-        query.push(" and u.visibility = 'PUBLIC'");
-    }
-}
-
-/// A ticket is found by its own words, or by those of one of its updates. Two ways to say it, for Postgres cannot know
-/// which is the faster one: where few match, they are looked up first; where many do, the list is walked in its order
-/// until the page is full.
+/// A ticket is found by its words and those of its updates taken together; by people from outside, without internal
+/// updates: what is internal must not be guessed by searching, nor by excluding a word.
+///
+/// Two ways to say it, for Postgres cannot know which is the faster one: where few match, they are looked up first;
+/// where many do, and for people from outside, who see few tickets, the list is walked in its order until the page is
+/// full.
 fn search(query: &mut QueryBuilder<Postgres>, text: &Text, many: bool, viewer: &Viewer) {
     // A text without a word in it (`!?`) finds nothing.
     query.push(" and numnode(websearch_to_tsquery('simple', ").push_bind(text.0.clone()).push(")) > 0 and ");
-    if many {
-        query.push("(");
-        matches(query, "t.search", text, viewer);
-        if !text.excludes() {
-            query.push(" or exists (select from ticket_update u where u.aggregate_id = t.id and ");
-            update_matches(query, text, viewer);
-            query.push(")");
-        }
+    if !viewer.sees_internal() {
+        query.push("exists (select from ticket_words w where w.ticket_id = t.id and ");
+        matches(query, "coalesce(w.public, w.everything)", text, viewer);
+    } else if many {
+        query.push("exists (select from ticket_words w where w.ticket_id = t.id and ");
+        matches(query, "w.everything", text, viewer);
     } else {
-        query.push("t.id in (select s.id from ticket s where ");
-        matches(query, "s.search", text, viewer);
-        if !text.excludes() {
-            query.push(" union all select u.aggregate_id from ticket_update u where ");
-            update_matches(query, text, viewer);
-        }
+        query.push("t.id in (select w.ticket_id from ticket_words w where ");
+        matches(query, "w.everything", text, viewer);
     }
     query.push(")");
 }
@@ -302,14 +281,12 @@ impl Reads {
         rows.iter().filter_map(|row| found(row).transpose()).collect()
     }
 
-    /// Whether a text matches many tickets or updates. Counts no further than it has to.
+    /// Whether a text matches many tickets. Counts no further than it has to.
     async fn many_match(&self, viewer: &Viewer, filter: &Filter) -> Result<bool, ReadError> {
-        let Some(text) = &filter.text else { return Ok(false) };
-        let mut query = QueryBuilder::new("select count(*) from ((select from ticket s where ");
-        matches(&mut query, "s.search", text, viewer);
-        query.push(" limit ").push_bind(MANY).push(") union all (select from ticket_update u where ");
-        matches(&mut query, "u.search", text, viewer);
-        query.push(" limit ").push_bind(MANY).push(")) as found");
+        let Some(text) = filter.text.as_ref().filter(|_| viewer.sees_internal()) else { return Ok(false) };
+        let mut query = QueryBuilder::new("select count(*) from (select from ticket_words w where ");
+        matches(&mut query, "w.everything", text, viewer);
+        query.push(" limit ").push_bind(MANY).push(") as found");
         let found: i64 = query.build_query_scalar().persistent(false).fetch_one(&self.pool).await?;
         Ok(found >= MANY)
     }

@@ -14,7 +14,7 @@ pub use flow_set::FlowSetMapping;
 pub use list::{Cursor, Filter, Order, Text};
 pub use numbers::Numbers;
 pub use read::{Found, Reads, StoredUpdate, TimelineEntry};
-pub use ticket::{CLOSE_UNRATED, TicketMapping};
+pub use ticket::{CLOSE_UNRATED, DISCARD_DRAFT, Limits, TicketMapping};
 pub use visible::Viewer;
 
 use callboard_journal::Corrupt;

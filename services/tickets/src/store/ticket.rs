@@ -8,7 +8,7 @@ use callboard_actor::Step;
 use callboard_journal::{
     Cells, Corrupt, Mapping, Record, Row, RowChange, Rows, Schema, Table, TimerChange, Value,
 };
-use callboard_kernel::{EmployeeId, OrganisationId};
+use callboard_kernel::{Actor, EmployeeId, OrganisationId, Timestamp};
 use callboard_tickets_domain::{Fact, Place, State, Status, Ticket, TicketAggregate, Update};
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -19,12 +19,26 @@ use crate::events::outbound;
 
 /// The timer of the extension of T-8. Its payload is the round, as text.
 pub const CLOSE_UNRATED: &str = "close-unrated";
+/// The timer of a draft that waits for its author. Its payload is when it was last touched, in microseconds since the
+/// epoch, as text.
+pub const DISCARD_DRAFT: &str = "discard-draft";
+
+/// How long things wait before they go on without people; `None`: for ever.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Extension of T-8: DONE closes unrated after this long.
+    pub close_unrated: Option<Duration>,
+    /// Drafts of code users that nobody touches for this long go.
+    pub drafts_of_code_users: Option<Duration>,
+    /// The same for people who log in: they find their drafts again.
+    pub drafts_of_people: Option<Duration>,
+}
 
 /// How tickets are stored and what others hear of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TicketMapping {
-    /// Extension of T-8: DONE closes unrated after this long; `None`: never.
-    pub close_unrated_after: Option<Duration>,
+    /// Sets and cancels timers.
+    pub limits: Limits,
 }
 
 impl Mapping for TicketMapping {
@@ -69,22 +83,49 @@ impl Mapping for TicketMapping {
 
 impl TicketMapping {
     fn timers(&self, step: &Step<'_, TicketAggregate>) -> Vec<TimerChange> {
-        let Some(limit) = self.close_unrated_after.and_then(|limit| TimeDelta::from_std(limit).ok()) else {
-            return Vec::new();
-        };
         let done = |state: &State| {
             state.live().filter(|ticket| ticket.status == Status::Done).map(|ticket| ticket.done_round)
         };
-        let name = CLOSE_UNRATED.to_owned();
-        match (done(step.before), done(step.after)) {
-            (before, Some(round)) if before != Some(round) => vec![TimerChange::Set {
-                name,
-                due: step.meta.at + limit,
-                payload: Bytes::from(round.to_string()),
-            }],
-            (Some(_), None) => vec![TimerChange::Cancel { name }],
-            (_, Some(_)) | (None, None) => Vec::new(),
+        let draft = |state: &State| {
+            state.live().filter(|ticket| ticket.status == Status::Draft).map(|ticket| {
+                let limit = match ticket.creator {
+                    Actor::CodeUser(_) => self.limits.drafts_of_code_users,
+                    Actor::Employee(_) | Actor::CustomerUser(_) | Actor::System => {
+                        self.limits.drafts_of_people
+                    }
+                };
+                (limit, ticket.update_time)
+            })
+        };
+        let mut timers = Vec::new();
+        let rounds = (done(step.before), done(step.after));
+        timers.extend(self.limits.close_unrated.and_then(|limit| timer(step, CLOSE_UNRATED, limit, rounds)));
+        let (before, after) = (draft(step.before), draft(step.after));
+        if let Some(limit) = before.or(after).and_then(|(limit, _)| limit) {
+            let touched =
+                |draft: Option<(Option<Duration>, Timestamp)>| draft.map(|(_, at)| at.timestamp_micros());
+            timers.extend(timer(step, DISCARD_DRAFT, limit, (touched(before), touched(after))));
         }
+        timers
+    }
+}
+
+/// The timer of something that a ticket may wait for: set when it begins or begins anew, cancelled when it ends.
+fn timer<T: PartialEq + ToString>(
+    step: &Step<'_, TicketAggregate>,
+    name: &str,
+    limit: Duration,
+    (before, after): (Option<T>, Option<T>),
+) -> Option<TimerChange> {
+    let name = name.to_owned();
+    match (before, after) {
+        (before, Some(now)) if before.as_ref() != Some(&now) => Some(TimerChange::Set {
+            name,
+            due: step.meta.at + TimeDelta::from_std(limit).ok()?,
+            payload: Bytes::from(now.to_string()),
+        }),
+        (Some(_), None) => Some(TimerChange::Cancel { name }),
+        (_, Some(_)) | (None, None) => None,
     }
 }
 

@@ -170,6 +170,40 @@ fn devices_that_one_does_not_see_are_not_found() {
 }
 
 #[test]
+fn t_1_a_draft_on_a_removed_device_is_not_submitted() {
+    run(|world| async move {
+        let tenant = Tenant::new(world).await;
+        let author = tenant.member();
+        let draft = author.create(tenant.plain("It leaks", false)).await.unwrap();
+        let done_before = author.create(tenant.plain("It leaks", false)).await.unwrap();
+        let message = proto::SubmitTicketRequest {
+            request_id: id().to_string(),
+            ticket_id: done_before.id,
+            ..Default::default()
+        };
+        let submit_it = async || {
+            done(author.tickets().submit_ticket(author.request(message.clone())).await)
+                .map(|answer| answer.ticket)
+        };
+        let open = submit_it().await.unwrap();
+        let facts = callboard_proto::directory::v1::DeviceFacts {
+            device_id: tenant.device.to_string(),
+            template_id: tenant.template.to_string(),
+            ..Default::default()
+        };
+        let removed = callboard_proto::directory::v1::DeviceRemoved { device: Some(facts) };
+        world.publish(tenant.organisation, tenant.device, 9, &removed).await;
+        tenant.known("device", tenant.device, 9).await;
+        let report = submit(&author, &draft.id).await.unwrap_err();
+        assert_eq!(report.kind, callboard_kernel::ErrorKind::FailedPrecondition);
+        assert_eq!(report.reason, "DEVICE_REMOVED");
+        assert_eq!(author.get(&draft.id).await.unwrap().status(), TicketStatus::Draft);
+        assert_eq!(submit_it().await.unwrap(), open, "AIP-155: a repeat");
+        author.delete(id(), &draft.id).await.unwrap();
+    });
+}
+
+#[test]
 fn how_to_reach_a_person_is_for_employees_and_that_person() {
     run(|world| async move {
         let tenant = Tenant::new(world).await;

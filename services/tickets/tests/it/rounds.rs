@@ -137,7 +137,7 @@ async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
     let life = [
         (&moderator, Command::Create(Box::new(new))),
         (&moderator, Command::Answer { step: "yes_no".into(), value: Some(AnswerValue::YesNo(true)) }),
-        (&moderator, Command::Submit { number, visibility: None, place: place() }),
+        (&moderator, Command::Submit { number, visibility: None, place: Some(place()) }),
         (&system, Command::Involve(one)),
         (&system, Command::Involve(two)),
         (&moderator, update("first")),

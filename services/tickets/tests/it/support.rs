@@ -67,17 +67,24 @@ impl World {
     pub async fn new(settings: &[(&str, &str)]) -> Self {
         let database = Servers::shared().await.fresh_database().await;
         let url = database.url().to_owned();
-        Self::on(database, &url, settings).await
+        Self::on(database, &url, settings, Arc::new(SystemClock)).await
+    }
+
+    /// A world whose service goes by this clock. Tokens of callers go by the real one.
+    pub async fn timed(clock: impl Clock + 'static) -> Self {
+        let database = Servers::shared().await.fresh_database().await;
+        let url = database.url().to_owned();
+        Self::on(database, &url, &[], Arc::new(clock)).await
     }
 
     /// A world whose service talks to its database through a listener.
     pub async fn listened() -> (Self, Statements) {
         let database = Servers::shared().await.fresh_database().await;
         let (statements, url) = Statements::before(database.url()).await;
-        (Self::on(database, &url, &[]).await, statements)
+        (Self::on(database, &url, &[], Arc::new(SystemClock)).await, statements)
     }
 
-    async fn on(database: Database, url: &str, settings: &[(&str, &str)]) -> Self {
+    async fn on(database: Database, url: &str, settings: &[(&str, &str)], clock: Arc<dyn Clock>) -> Self {
         let nats = fresh_nats().await;
         let options = NatsOptions::new(nats.url(), "tests");
         let bus: Bus = Nats::connect(options).await.unwrap().into();
@@ -97,6 +104,7 @@ impl World {
             .with("database.url", url)
             .with("database.migrate_on_start", true)
             .with("nats.url", nats.url());
+        options.clock = clock;
         for (path, value) in settings {
             options = options.with(*path, *value);
         }
@@ -329,6 +337,7 @@ impl Tenant {
             template_id: self.template.to_string(),
             customer_id: customer.map(|id| id.to_string()).unwrap_or_default(),
             department_ids: departments.iter().map(ToString::to_string).collect(),
+            ..directory::DeviceFacts::default()
         };
         let message = directory::DeviceChanged { device: Some(facts), previous: None };
         self.world.publish(self.organisation, device, version, &message).await;

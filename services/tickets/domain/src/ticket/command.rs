@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_kernel::{DeviceId, EmployeeId, TicketId};
+use callboard_kernel::{DeviceId, EmployeeId, TicketId, Timestamp};
 
 use crate::{Answer, AnswerValue, Flow, Place, Priority, Status, UpdateId, Visibility};
 
@@ -62,8 +62,8 @@ pub enum Command {
         number: i64,
         /// Employees choose (T-3); `None`: what the draft says.
         visibility: Option<Visibility>,
-        /// The device as it is now.
-        place: Place,
+        /// The device as it is now; `None`: it was removed.
+        place: Option<Place>,
     },
     /// Edits title, description, priority, visibility.
     Edit(Edit),
@@ -106,5 +106,10 @@ pub enum Command {
     CloseUnrated {
         /// Which DONE.
         done_round: i32,
+    },
+    /// T-2: nobody has touched the draft for as long as drafts are kept.
+    DiscardDraft {
+        /// When it was last touched, as far as the timer knows.
+        untouched_since: Timestamp,
     },
 }

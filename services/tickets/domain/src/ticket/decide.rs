@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_kernel::{DecisionContext, FieldViolation, Principal, Subject};
+use callboard_kernel::{DecisionContext, FieldViolation, Principal, Subject, Timestamp};
 
 use super::command::{Command, Edit, NewTicket};
 use super::event::{Fact, Opening, Update};
@@ -30,7 +30,7 @@ pub(super) fn decide(state: &State, command: &Command, context: &DecisionContext
         Command::Create(_) => Err(Rejection::Exists),
         Command::Answer { step, value } => answer(ticket, step, value.as_ref(), principal),
         Command::Submit { number, visibility, place } => {
-            submit(ticket, *number, *visibility, place, principal)
+            submit(ticket, *number, *visibility, place.as_ref(), principal)
         }
         Command::Edit(edit) => edit_ticket(ticket, edit, principal),
         // Cancelling by setting the status is cancelling: one rule, whichever way it is asked (T-7, T-10).
@@ -55,7 +55,18 @@ pub(super) fn decide(state: &State, command: &Command, context: &DecisionContext
         | Command::Rate { .. }
         | Command::Waive { .. }
         | Command::CloseUnrated { .. } => react(ticket, command, principal),
+        Command::DiscardDraft { untouched_since } => discard(ticket, *untouched_since, principal),
     }
+}
+
+/// A draft that was left for good goes, and nobody hears of it (T-2, T-11). One that was touched meanwhile stays: its
+/// timer was set anew. One that was opened is no draft any more.
+fn discard(ticket: &Ticket, untouched_since: Timestamp, principal: &Principal) -> Decision {
+    if principal.subject != Subject::System {
+        return Err(Rejection::Denied("only by a timer"));
+    }
+    let left = ticket.status == Status::Draft && ticket.update_time <= untouched_since;
+    Ok(if left { vec![Fact::Deleted] } else { Vec::new() })
 }
 
 /// Reactions to events and timers: Callboard's own, never a person's. A draft takes part in nothing (T-2).
@@ -109,6 +120,7 @@ fn react(ticket: &Ticket, command: &Command, principal: &Principal) -> Decision 
         | Command::Reopen
         | Command::Cancel
         | Command::Delete
+        | Command::DiscardDraft { .. }
         | Command::PostUpdate { .. } => Ok(Vec::new()),
     }
 }
@@ -244,10 +256,12 @@ fn submit(
     ticket: &Ticket,
     number: i64,
     visibility: Option<Visibility>,
-    place: &Place,
+    place: Option<&Place>,
     principal: &Principal,
 ) -> Decision {
     can(principal, Action::FillDraft, ticket)?;
+    // T-1: a ticket hangs on a device. Nobody could be sent to one that is gone.
+    let place = place.ok_or(Rejection::DeviceRemoved)?;
     let mut violations = Vec::new();
     let visibility =
         chosen_visibility(visibility, principal, Some(ticket.visibility), "visibility", &mut violations);

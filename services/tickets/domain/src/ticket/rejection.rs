@@ -26,6 +26,9 @@ pub enum Rejection {
     /// T-2: only a draft is answered and submitted.
     #[error("the ticket is not a draft any more")]
     NotDraft,
+    /// T-1: the device of the draft was removed.
+    #[error("the device was removed: the draft can only be deleted")]
+    DeviceRemoved,
     /// T-7: nothing goes back to DRAFT.
     #[error("nothing goes back to DRAFT")]
     NoWayBack,
@@ -68,6 +71,7 @@ impl Refuses for Rejection {
             Self::Missing(_)
             | Self::IsDraft
             | Self::NotDraft
+            | Self::DeviceRemoved
             | Self::NoWayBack
             | Self::Locked
             | Self::NotOpen
@@ -85,6 +89,7 @@ impl Refuses for Rejection {
             Self::Missing(_) => "STEPS_MISSING",
             Self::IsDraft => "TICKET_IS_DRAFT",
             Self::NotDraft => "TICKET_NOT_DRAFT",
+            Self::DeviceRemoved => "DEVICE_REMOVED",
             Self::NoWayBack => "NO_WAY_BACK_TO_DRAFT",
             Self::Locked => "TICKET_LOCKED",
             Self::NotOpen => "TICKET_NOT_OPEN",
@@ -102,6 +107,7 @@ impl Refuses for Rejection {
             | Self::Missing(_)
             | Self::IsDraft
             | Self::NotDraft
+            | Self::DeviceRemoved
             | Self::NoWayBack
             | Self::Locked
             | Self::NotOpen

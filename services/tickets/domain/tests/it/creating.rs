@@ -166,7 +166,7 @@ fn t_3_the_draft_of_an_employee_asks_once_more_at_submitting() {
     let mut world = World::default();
     world.must(&author, create(by_flow(all_answers(), None)));
     let public = Some(Visibility::Public);
-    world.must(&author, Command::Submit { number: 3, visibility: public, place: place() });
+    world.must(&author, Command::Submit { number: 3, visibility: public, place: Some(place()) });
     assert_eq!(world.ticket().visibility, Visibility::Public);
 }
 
@@ -183,6 +183,37 @@ fn t_4_a_draft_opens_when_submitted_with_every_required_step_answered() {
     assert_eq!((ticket.status, ticket.number, ticket.draft_flow.is_none()), (Status::Open, Some(3), true));
     assert_eq!(ticket.title, "It leaks badly");
     assert_eq!(ticket.answers[0].step, "what", "answers stand in the order of the steps");
+}
+
+#[test]
+fn t_1_a_draft_whose_device_was_removed_does_not_open() {
+    let author = member(100);
+    let mut world = World::default();
+    world.must(&author, create(by_flow(all_answers(), None)));
+    let gone = Command::Submit { number: 0, visibility: None, place: None };
+    assert_eq!(
+        world.ask(&moderator(), gone.clone()),
+        Err(Rejection::Denied("a draft is filled in by its author"))
+    );
+    assert_eq!(world.ask(&author, gone), Err(Rejection::DeviceRemoved));
+    assert_eq!(world.must(&author, Command::Delete), [Fact::Deleted], "it can be deleted");
+}
+
+#[test]
+fn t_2_a_draft_that_nobody_touches_goes_and_one_that_was_touched_or_opened_stays() {
+    let discard = |world: &World, later: i64| Command::DiscardDraft {
+        untouched_since: world.ticket().update_time + chrono::TimeDelta::seconds(later),
+    };
+    let mut world = World::draft(&code_user());
+    let before = discard(&world, 0);
+    world.must(&code_user(), answer("colour", AnswerValue::Choice("red".into())));
+    assert_eq!(world.must(&system(), before), [], "touched since");
+    let now = discard(&world, 0);
+    assert_eq!(world.ask(&code_user(), now.clone()), Err(Rejection::Denied("only by a timer")));
+    assert_eq!(world.must(&system(), now), [Fact::Deleted]);
+    let mut open = World::open();
+    let late = discard(&open, 9);
+    assert_eq!(open.must(&system(), late), []);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn anything() -> impl Strategy<Value = Command> {
         }),
         1 => Just(Command::Answer { step: "what".into(), value: None }),
         2 => proptest::option::of(visibility())
-            .prop_map(|visibility| Command::Submit { number: 9, visibility, place: place() }),
+            .prop_map(|visibility| Command::Submit { number: 9, visibility, place: Some(place()) }),
         2 => visibility().prop_map(|to| Command::Edit(Edit { visibility: Some(to), ..Edit::default() })),
         1 => Just(Command::Edit(Edit { priority: Some(Priority::High), ..Edit::default() })),
         6 => proptest::sample::select(Status::ALL).prop_map(Command::SetStatus),
@@ -46,6 +46,7 @@ fn anything() -> impl Strategy<Value = Command> {
         3 => (0..3_i32, 1..=5_i32).prop_map(|(done_round, score)| Command::Rate { done_round, score }),
         2 => (0..3_i32).prop_map(|done_round| Command::Waive { done_round }),
         1 => Just(Command::Delete),
+        1 => (0..80_i64).prop_map(|touched| Command::DiscardDraft { untouched_since: at(touched) }),
     ]
 }
 
@@ -57,7 +58,8 @@ proptest! {
         for (principal, command) in commands {
             // Reactions are the system's; people's commands are tried by everybody.
             let principal = match command {
-                Command::Involve(_) | Command::Uninvolve(_) | Command::Rate { .. } | Command::Waive { .. } => system(),
+                Command::Involve(_) | Command::Uninvolve(_) | Command::Rate { .. } | Command::Waive { .. }
+                | Command::DiscardDraft { .. } => system(),
                 _ => principal,
             };
             let before = world.state.clone();
@@ -72,6 +74,10 @@ proptest! {
                 }
                 continue;
             };
+            // T-2: only a draft that nobody touched since goes by itself.
+            if let Command::DiscardDraft { untouched_since } = command {
+                prop_assert!(facts.is_empty() || old.status == Status::Draft && old.update_time <= untouched_since);
+            }
             // Nobody changes what they do not see.
             prop_assert!(facts.is_empty() || is_visible(&principal, old));
             let Some(new) = world.state.live() else { continue };

@@ -234,7 +234,7 @@ impl World {
 }
 
 pub(crate) fn submit(number: i64) -> Command {
-    Command::Submit { number, visibility: None, place: place() }
+    Command::Submit { number, visibility: None, place: Some(place()) }
 }
 
 pub(crate) fn update(visibility: Option<Visibility>) -> Command {
