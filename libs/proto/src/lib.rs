@@ -45,6 +45,20 @@ pub mod ratings {
     }
 }
 
+/// What partner and account systems tell the support desk.
+pub mod partners {
+    pub mod v1 {
+        include!("gen/callboard.partners.v1.rs");
+    }
+}
+
+/// Tickets of the support desk.
+pub mod support {
+    pub mod v1 {
+        include!("gen/callboard.support.v1.rs");
+    }
+}
+
 /// Definitions, device events, tasks, the calendar.
 pub mod tasks {
     pub mod v1 {

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use callboard_directory_domain::{Action, Command, Email, Employee, Facts, Name, Organisation, Record};
-use callboard_kernel::{Isolation, Language, OrganisationId, Principal, Refusal, Role, derive_uuid};
+use callboard_directory_domain::{Action, Command, Email, Employee, Facts, Name, Organisation};
+use callboard_kernel::{Isolation, Language, OrganisationId, Refusal, Role, derive_uuid};
 use uuid::Uuid;
 
 use crate::api::of_create;
-use crate::directory::{Call, Directory};
+use crate::directory::Directory;
 use crate::store::read;
 
 /// How long it may take.
@@ -47,6 +47,7 @@ pub async fn bootstrap(directory: &Directory, new: &NewOrganisation) -> Result<U
         name: Name::parse(&new.name).map_err(field("name"))?,
         isolation: new.isolation,
         language: new.language,
+        time_zone: String::new(),
     };
     let administrator = Employee {
         name: Name::parse(&new.admin_name).map_err(field("admin_name"))?,
@@ -56,16 +57,11 @@ pub async fn bootstrap(directory: &Directory, new: &NewOrganisation) -> Result<U
         ..Employee::default()
     };
     let (pool, id, admin) = (&directory.pool, new.id, administrator_id(new.id));
-    let call = || Call::once(Principal::system(id), &*directory.ids, Instant::now() + PATIENCE);
+    let call = || directory.once(id, Instant::now() + PATIENCE).creating().telling(of_create);
     if read::get::<Organisation>(pool, id, id.uuid()).await?.is_none() {
         let command =
             Command { id: id.uuid(), action: Action::Create(organisation), facts: Facts::default() };
-        let ask = call().ask::<Record<Organisation>>(command, None, true, Box::new(|_, _, _| Bytes::new()));
-        directory
-            .organisations
-            .ask(id.uuid(), ask)
-            .await
-            .map_err(|error| of_create(error, "organisation"))?;
+        call().ask_bytes(&directory.organisations, id.uuid(), command, |_, _, _| Bytes::new()).await?;
     }
     // Whoever was made once and removed since stays removed.
     let known: bool = sqlx::query_scalar("select exists (select from employee where id = $1)")
@@ -75,8 +71,7 @@ pub async fn bootstrap(directory: &Directory, new: &NewOrganisation) -> Result<U
         .map_err(crate::store::ReadError::from)?;
     if !known {
         let command = Command { id: admin, action: Action::Create(administrator), facts: Facts::default() };
-        let ask = call().ask::<Record<Employee>>(command, None, true, Box::new(|_, _, _| Bytes::new()));
-        directory.employees.ask(admin, ask).await.map_err(|error| of_create(error, "employee"))?;
+        call().ask_bytes(&directory.employees, admin, command, |_, _, _| Bytes::new()).await?;
     }
     Ok(admin)
 }

@@ -51,6 +51,9 @@ pub struct Employee {
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(string, tag = "10")]
     pub etag: ::prost::alloc::string::String,
+    /// Each once; none: no support agent. Given by administrators.
+    #[prost(enumeration = "SupportRole", repeated, tag = "11")]
+    pub support_roles: ::prost::alloc::vec::Vec<i32>,
 }
 /// Part of an organisation, for isolation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -279,6 +282,42 @@ impl CustomerKind {
             "CUSTOMER_KIND_UNSPECIFIED" => Some(Self::Unspecified),
             "CUSTOMER_KIND_PRIVATE" => Some(Self::Private),
             "CUSTOMER_KIND_CORPORATE" => Some(Self::Corporate),
+            _ => None,
+        }
+    }
+}
+/// A field of work at the support desk. An employee with any of them is a support agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SupportRole {
+    Unspecified = 0,
+    /// Service requests, care coordination among them.
+    Care = 1,
+    /// Domain approvals and permission requests.
+    Access = 2,
+    /// Accounts, purchases and seats.
+    Sales = 3,
+}
+impl SupportRole {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SUPPORT_ROLE_UNSPECIFIED",
+            Self::Care => "SUPPORT_ROLE_CARE",
+            Self::Access => "SUPPORT_ROLE_ACCESS",
+            Self::Sales => "SUPPORT_ROLE_SALES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SUPPORT_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SUPPORT_ROLE_CARE" => Some(Self::Care),
+            "SUPPORT_ROLE_ACCESS" => Some(Self::Access),
+            "SUPPORT_ROLE_SALES" => Some(Self::Sales),
             _ => None,
         }
     }
@@ -6714,6 +6753,9 @@ pub struct EmployeeFacts {
     pub department_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "6")]
     pub team_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// None: no support agent.
+    #[prost(enumeration = "SupportRole", repeated, tag = "7")]
+    pub support_roles: ::prost::alloc::vec::Vec<i32>,
 }
 /// What others may know of a customer.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -311,6 +311,28 @@ pub struct ConversationUnlocked {
     #[prost(message, optional, tag = "1")]
     pub conversation: ::core::option::Option<ConversationFacts>,
 }
+/// Others are involved, or the ticket is known anew: its visibility, its customer, its departments (T-13).
+///
+/// Subject: conversation.changed
+/// Reactions: none yet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConversationChanged {
+    #[prost(message, optional, tag = "1")]
+    pub conversation: ::core::option::Option<ConversationFacts>,
+}
+/// The ticket was deleted, and the conversation with it (T-11).
+///
+/// Subject: conversation.deleted
+/// Reactions: none yet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConversationDeleted {
+    #[prost(string, tag = "1")]
+    pub conversation_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub ticket_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub organisation_id: ::prost::alloc::string::String,
+}
 /// Somebody said something.
 ///
 /// Subject: message.sent
@@ -582,14 +604,14 @@ pub struct WatchResponse {
     /// Resume behind it; 0: nothing new to resume behind.
     #[prost(int64, tag = "1")]
     pub position: i64,
-    #[prost(oneof = "watch_response::Event", tags = "2, 3, 4, 5, 6")]
+    #[prost(oneof = "watch_response::Event", tags = "2, 3, 4, 5, 6, 7")]
     pub event: ::core::option::Option<watch_response::Event>,
 }
 /// Nested message and enum types in `WatchResponse`.
 pub mod watch_response {
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Event {
-        /// The conversation as it is. First of all, and whenever something but its messages changed.
+        /// The conversation as it is. First of all, and whenever something but messages and read markers changed.
         #[prost(message, tag = "2")]
         Conversation(super::Conversation),
         /// A message that is new or has changed: replaces what was known under its sequence.
@@ -604,6 +626,9 @@ pub mod watch_response {
         /// Somebody watches, or has gone. Not a fact: it may be missed.
         #[prost(message, tag = "6")]
         Presence(super::Presence),
+        /// Somebody has read further. Whoever writes has read what is before it, which is not told again.
+        #[prost(message, tag = "7")]
+        ReadMarker(super::ReadMarker),
     }
 }
 /// The watcher knows all there is.

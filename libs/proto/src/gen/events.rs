@@ -222,6 +222,18 @@ impl crate::Event for crate::messenger::v1::ConversationUnlocked {
     const TYPE: &'static str = "callboard.messenger.v1.ConversationUnlocked";
 }
 
+impl crate::Event for crate::messenger::v1::ConversationChanged {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "conversation.changed";
+    const TYPE: &'static str = "callboard.messenger.v1.ConversationChanged";
+}
+
+impl crate::Event for crate::messenger::v1::ConversationDeleted {
+    const CONTEXT: &'static str = "messenger";
+    const SUBJECT: &'static str = "conversation.deleted";
+    const TYPE: &'static str = "callboard.messenger.v1.ConversationDeleted";
+}
+
 impl crate::Event for crate::messenger::v1::MessageSent {
     const CONTEXT: &'static str = "messenger";
     const SUBJECT: &'static str = "message.sent";
@@ -244,6 +256,42 @@ impl crate::Event for crate::messenger::v1::ConversationRead {
     const CONTEXT: &'static str = "messenger";
     const SUBJECT: &'static str = "conversation.read";
     const TYPE: &'static str = "callboard.messenger.v1.ConversationRead";
+}
+
+impl crate::Event for crate::partners::v1::ServiceRequested {
+    const CONTEXT: &'static str = "partners";
+    const SUBJECT: &'static str = "service.requested";
+    const TYPE: &'static str = "callboard.partners.v1.ServiceRequested";
+}
+
+impl crate::Event for crate::partners::v1::DomainSubmitted {
+    const CONTEXT: &'static str = "partners";
+    const SUBJECT: &'static str = "domain.submitted";
+    const TYPE: &'static str = "callboard.partners.v1.DomainSubmitted";
+}
+
+impl crate::Event for crate::partners::v1::PermissionRequested {
+    const CONTEXT: &'static str = "partners";
+    const SUBJECT: &'static str = "permission.requested";
+    const TYPE: &'static str = "callboard.partners.v1.PermissionRequested";
+}
+
+impl crate::Event for crate::partners::v1::AccountCreated {
+    const CONTEXT: &'static str = "partners";
+    const SUBJECT: &'static str = "account.created";
+    const TYPE: &'static str = "callboard.partners.v1.AccountCreated";
+}
+
+impl crate::Event for crate::partners::v1::PurchaseMade {
+    const CONTEXT: &'static str = "partners";
+    const SUBJECT: &'static str = "purchase.made";
+    const TYPE: &'static str = "callboard.partners.v1.PurchaseMade";
+}
+
+impl crate::Event for crate::partners::v1::SeatAdded {
+    const CONTEXT: &'static str = "partners";
+    const SUBJECT: &'static str = "seat.added";
+    const TYPE: &'static str = "callboard.partners.v1.SeatAdded";
 }
 
 impl crate::Event for crate::ratings::v1::RatingRequested {
@@ -274,6 +322,48 @@ impl crate::Event for crate::ratings::v1::SwitchesChanged {
     const CONTEXT: &'static str = "ratings";
     const SUBJECT: &'static str = "switches.changed";
     const TYPE: &'static str = "callboard.ratings.v1.SwitchesChanged";
+}
+
+impl crate::Event for crate::support::v1::TicketOpened {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "ticket.opened";
+    const TYPE: &'static str = "callboard.support.v1.TicketOpened";
+}
+
+impl crate::Event for crate::support::v1::TicketStatusChanged {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "ticket.status_changed";
+    const TYPE: &'static str = "callboard.support.v1.TicketStatusChanged";
+}
+
+impl crate::Event for crate::support::v1::TicketPriorityChanged {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "ticket.priority_changed";
+    const TYPE: &'static str = "callboard.support.v1.TicketPriorityChanged";
+}
+
+impl crate::Event for crate::support::v1::TicketAssigned {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "ticket.assigned";
+    const TYPE: &'static str = "callboard.support.v1.TicketAssigned";
+}
+
+impl crate::Event for crate::support::v1::TicketCommented {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "ticket.commented";
+    const TYPE: &'static str = "callboard.support.v1.TicketCommented";
+}
+
+impl crate::Event for crate::support::v1::DomainRequestedAgain {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "domain.requested_again";
+    const TYPE: &'static str = "callboard.support.v1.DomainRequestedAgain";
+}
+
+impl crate::Event for crate::support::v1::DomainDecided {
+    const CONTEXT: &'static str = "support";
+    const SUBJECT: &'static str = "domain.decided";
+    const TYPE: &'static str = "callboard.support.v1.DomainDecided";
 }
 
 impl crate::Event for crate::tasks::v1::TaskCreated {
@@ -701,6 +791,20 @@ pub const EVENTS: &[crate::EventDescription] = &[
     },
     crate::EventDescription {
         context: "messenger",
+        subject: "conversation.changed",
+        kind: "callboard.messenger.v1.ConversationChanged",
+        when: "Others are involved, or the ticket is known anew: its visibility, its customer, its departments (T-13).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "messenger",
+        subject: "conversation.deleted",
+        kind: "callboard.messenger.v1.ConversationDeleted",
+        when: "The ticket was deleted, and the conversation with it (T-11).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "messenger",
         subject: "message.sent",
         kind: "callboard.messenger.v1.MessageSent",
         when: "Somebody said something.",
@@ -726,6 +830,48 @@ pub const EVENTS: &[crate::EventDescription] = &[
         kind: "callboard.messenger.v1.ConversationRead",
         when: "Somebody has read up to a message (M-6).",
         reactions: "notifications mark as read.",
+    },
+    crate::EventDescription {
+        context: "partners",
+        subject: "service.requested",
+        kind: "callboard.partners.v1.ServiceRequested",
+        when: "A service is asked for.",
+        reactions: "support opens a ticket that needs an action (S-1).",
+    },
+    crate::EventDescription {
+        context: "partners",
+        subject: "domain.submitted",
+        kind: "callboard.partners.v1.DomainSubmitted",
+        when: "A partner wants to register with a domain.",
+        reactions: "support asks for approval, or approves by itself (S-4).",
+    },
+    crate::EventDescription {
+        context: "partners",
+        subject: "permission.requested",
+        kind: "callboard.partners.v1.PermissionRequested",
+        when: "A permission is asked for.",
+        reactions: "support opens a ticket that needs an action (S-1).",
+    },
+    crate::EventDescription {
+        context: "partners",
+        subject: "account.created",
+        kind: "callboard.partners.v1.AccountCreated",
+        when: "An account was created.",
+        reactions: "support opens a ticket that informs (S-1).",
+    },
+    crate::EventDescription {
+        context: "partners",
+        subject: "purchase.made",
+        kind: "callboard.partners.v1.PurchaseMade",
+        when: "Something was bought.",
+        reactions: "support opens a ticket that informs (S-1).",
+    },
+    crate::EventDescription {
+        context: "partners",
+        subject: "seat.added",
+        kind: "callboard.partners.v1.SeatAdded",
+        when: "A seat was added to an account.",
+        reactions: "support opens a ticket that informs (S-1).",
     },
     crate::EventDescription {
         context: "ratings",
@@ -761,6 +907,55 @@ pub const EVENTS: &[crate::EventDescription] = &[
         kind: "callboard.ratings.v1.SwitchesChanged",
         when: "A template's switches changed (R-2).",
         reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "ticket.opened",
+        kind: "callboard.support.v1.TicketOpened",
+        when: "A ticket arose (S-1).",
+        reactions: "notifications tells the support role whose field it is, while nobody is assigned (S-5).",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "ticket.status_changed",
+        kind: "callboard.support.v1.TicketStatusChanged",
+        when: "Its status changed.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "ticket.priority_changed",
+        kind: "callboard.support.v1.TicketPriorityChanged",
+        when: "Its priority changed.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "ticket.assigned",
+        kind: "callboard.support.v1.TicketAssigned",
+        when: "Somebody is its assignee now, or nobody (S-3).",
+        reactions: "notifications sends the assignee an e-mail at once where `mail_at_once`.",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "ticket.commented",
+        kind: "callboard.support.v1.TicketCommented",
+        when: "A comment was written (S-2). Its text stays home.",
+        reactions: "notifications tells the support role, and the requester of what staff wrote (S-5).",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "domain.requested_again",
+        kind: "callboard.support.v1.DomainRequestedAgain",
+        when: "A domain that is pending was asked for once more: one decision settles all (S-4).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "support",
+        subject: "domain.decided",
+        kind: "callboard.support.v1.DomainDecided",
+        when: "A domain was decided about, or decided otherwise (S-4).",
+        reactions: "partner systems let the partner register, or not; notifications (S-5).",
     },
     crate::EventDescription {
         context: "tasks",

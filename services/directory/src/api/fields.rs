@@ -113,6 +113,17 @@ impl Fields {
         })
     }
 
+    /// An IANA time zone, or none.
+    pub fn time_zone(&mut self, field: &str, name: &str) -> String {
+        self.read(field, || match name {
+            "" => Ok(String::new()),
+            name => match name.parse::<chrono_tz::Tz>() {
+                Ok(zone) => Ok(zone.name().to_owned()),
+                Err(_) => Err("an IANA name such as Europe/Berlin"),
+            },
+        })
+    }
+
     /// An id that must be there.
     pub fn id(&mut self, field: &str, text: &str) -> Uuid {
         self.read(field, || text.parse().map_err(|_| "must be a UUID"))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callboard_directory_domain::{
     Customer, CustomerKind, CustomerUser, Department, Device, Employee, Facts, Kept, MAX_NAMES,
-    MAX_REFERENCES, MetaTeam, Name, Names, Organisation, Team, Template,
+    MAX_REFERENCES, MetaTeam, Name, Names, Organisation, SupportRole, Team, Template,
 };
 use callboard_kernel::{Isolation, Language, Principal, Refusal, Role, Version};
 use callboard_proto::common::v1::LocalizedText;
@@ -13,10 +13,12 @@ use callboard_service::convert::{from_proto_role, to_proto_role, to_proto_time};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::directory_service::seen_templates;
 use super::exposed::{Exposed, Readers};
 use super::fields::Fields;
 use super::refusal;
 use crate::directory::{Directory, Records};
+use crate::store::read::Filter;
 use crate::store::{ReadError, lookups};
 
 fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
@@ -50,6 +52,7 @@ pub fn organisation_message(id: Uuid, organisation: &Organisation) -> proto::Org
         name: organisation.name.as_str().to_owned(),
         isolation: isolation.into(),
         language: organisation.language.as_str().to_owned(),
+        time_zone: organisation.time_zone.clone(),
         ..proto::Organisation::default()
     }
 }
@@ -67,22 +70,23 @@ macro_rules! message {
     };
 }
 
-/// Refuses entries of a list that name nothing in this table.
+/// What a field names must be there. Nothing tells what is of another organisation from what never was.
 async fn named(
     directory: &Directory,
     principal: &Principal,
-    table: &'static str,
+    kind: &'static str,
     field: &str,
     ids: &[Uuid],
-    fields: &mut Fields,
+    fields: &Fields,
 ) -> Result<(), Refusal> {
     if !fields.wants(field) {
         return Ok(());
     }
-    for missing in lookups::missing(&directory.pool, table, principal.organisation, ids).await? {
-        fields.refuse(field, format!("{missing} names nothing in the organisation"));
+    // The tables are named as the kinds are.
+    match lookups::missing(&directory.pool, kind, principal.organisation, ids).await?.first() {
+        Some(missing) => Err(Refusal::missing(kind, missing)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn uuids<T: Copy + Into<Uuid>>(ids: &[T]) -> Vec<Uuid> {
@@ -129,6 +133,7 @@ impl Exposed for Organisation {
             name: fields.name("name", &message.name),
             isolation,
             language: fields.language("language", &message.language),
+            time_zone: fields.time_zone("time_zone", &message.time_zone),
         }
     }
 
@@ -139,6 +144,35 @@ impl Exposed for Organisation {
             etag: version.etag(),
             ..organisation_message(kept.id, &kept.value)
         }
+    }
+}
+
+fn support_roles(message: &proto::Employee, fields: &mut Fields) -> Vec<SupportRole> {
+    let mut roles = Vec::new();
+    for role in message.support_roles() {
+        match role {
+            proto::SupportRole::Care => roles.push(SupportRole::Care),
+            proto::SupportRole::Access => roles.push(SupportRole::Access),
+            proto::SupportRole::Sales => roles.push(SupportRole::Sales),
+            proto::SupportRole::Unspecified => {
+                if fields.wants("support_roles") {
+                    fields.refuse("support_roles", "care, access or sales");
+                }
+                return Vec::new();
+            }
+        }
+    }
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+/// A field of work, as protobuf has it.
+pub const fn to_proto_support_role(role: SupportRole) -> proto::SupportRole {
+    match role {
+        SupportRole::Care => proto::SupportRole::Care,
+        SupportRole::Access => proto::SupportRole::Access,
+        SupportRole::Sales => proto::SupportRole::Sales,
     }
 }
 
@@ -168,6 +202,7 @@ impl Exposed for Employee {
             language: fields.language("language", &message.language),
             departments: fields.ids("department_ids", &message.department_ids),
             teams: fields.ids("team_ids", &message.team_ids),
+            support_roles: support_roles(message, fields),
             auth_epoch: 0,
         }
     }
@@ -181,6 +216,7 @@ impl Exposed for Employee {
             language: value.language.as_str().to_owned(),
             department_ids: texts(&value.departments),
             team_ids: texts(&value.teams),
+            support_roles: value.support_roles.iter().map(|&role| to_proto_support_role(role).into()).collect(),
         })
     }
 
@@ -356,11 +392,15 @@ impl Exposed for Customer {
         fields: &'a mut Fields,
     ) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
+            let (metas, teams): (Vec<Uuid>, Vec<Uuid>) =
+                value.serving.iter().map(|(meta, team)| (meta.uuid(), team.uuid())).unzip();
+            named(directory, principal, "meta_team", "serving_team_ids", &metas, fields).await?;
+            named(directory, principal, "team", "serving_team_ids", &teams, fields).await?;
             let pairs: Vec<(Uuid, Uuid)> =
                 value.serving.iter().map(|(meta, team)| (meta.uuid(), team.uuid())).collect();
             for meta in lookups::not_in_meta_team(&directory.pool, principal.organisation, &pairs).await? {
                 let field = format!("serving_team_ids[{meta}]");
-                fields.refuse(&field, "must name a meta team of the organisation and one of its teams");
+                fields.refuse(&field, "must be one of the meta team's teams");
             }
             Ok(())
         })
@@ -427,7 +467,7 @@ impl Exposed for CustomerUser {
                     Some(CustomerKind::Private) => {
                         fields.refuse("customer_id", "must name a corporate customer");
                     }
-                    None => fields.refuse("customer_id", "names nothing in the organisation"),
+                    None => return Err(Refusal::missing("customer", customer)),
                 }
             }
             email_free(directory, principal, id, &value.email, fields).await
@@ -455,6 +495,7 @@ impl Exposed for Device {
             serial_number: fields.text("serial_number", &message.serial_number, MAX_NAMES),
             customer: fields.optional_id("customer_id", &message.customer_id).map(Into::into),
             departments: fields.ids("department_ids", &message.department_ids),
+            time_zone: fields.time_zone("time_zone", &message.time_zone),
         }
     }
 
@@ -466,6 +507,7 @@ impl Exposed for Device {
             serial_number: value.serial_number.clone(),
             customer_id: value.customer.map(|id| id.to_string()).unwrap_or_default(),
             department_ids: texts(&value.departments),
+            time_zone: value.time_zone.clone(),
         })
     }
 
@@ -514,6 +556,10 @@ impl Exposed for Template {
             }
         }
         Self { name: Names(names) }
+    }
+
+    fn seen(principal: &Principal) -> Option<Filter> {
+        seen_templates(principal)
     }
 
     fn message(kept: &Kept<Self>, version: Version) -> proto::Template {

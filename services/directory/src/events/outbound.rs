@@ -12,7 +12,7 @@ use callboard_service::convert::{to_proto_role, to_proto_time};
 use callboard_service::outbound;
 use uuid::Uuid;
 
-use crate::api::{localized_text, organisation_message, to_proto_customer_kind};
+use crate::api::{localized_text, organisation_message, to_proto_customer_kind, to_proto_support_role};
 
 /// A kind of record that others hear of.
 pub trait Announced: Entity {
@@ -57,6 +57,7 @@ impl Announced for Employee {
             language: value.language.as_str().to_owned(),
             department_ids: ids(&value.departments),
             team_ids: ids(&value.teams),
+            support_roles: value.support_roles.iter().map(|&role| to_proto_support_role(role).into()).collect(),
         };
         let (employee, previous) = (after.map(facts), before.map(facts));
         match (before, after) {
@@ -170,6 +171,7 @@ impl Announced for Device {
             template_id: value.template.to_string(),
             customer_id: value.customer.map(|id| id.to_string()).unwrap_or_default(),
             department_ids: ids(&value.departments),
+            time_zone: value.time_zone.clone(),
         };
         let (device, previous) = (after.map(facts), before.map(facts));
         if device.is_some() {

@@ -26,7 +26,9 @@ macro_rules! record_table {
 }
 pub(super) use record_table;
 
-record_table!(ORGANISATION, ORGANISATIONS, "organisation", ["name": Text, "isolation": Text, "language": Text]);
+record_table!(ORGANISATION, ORGANISATIONS, "organisation", [
+    "name": Text, "isolation": Text, "language": Text, "time_zone": Text,
+]);
 
 impl Stored for Organisation {
     const SCHEMA: &'static Schema = &ORGANISATIONS;
@@ -36,11 +38,21 @@ impl Stored for Organisation {
     }
 
     fn write(&self) -> Vec<Value> {
-        vec![self.name.as_str().into(), self.isolation.as_str().into(), self.language.as_str().into()]
+        vec![
+            self.name.as_str().into(),
+            self.isolation.as_str().into(),
+            self.language.as_str().into(),
+            self.time_zone.as_str().into(),
+        ]
     }
 
     fn read(cells: &mut Cells<'_>) -> Result<Self, Corrupt> {
-        Ok(Self { name: Name::stored(cells.text()?), isolation: cells.word()?, language: cells.word()? })
+        Ok(Self {
+            name: Name::stored(cells.text()?),
+            isolation: cells.word()?,
+            language: cells.word()?,
+            time_zone: cells.text()?,
+        })
     }
 }
 

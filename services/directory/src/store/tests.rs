@@ -67,7 +67,12 @@ fn record<E: Stored>(value: E) {
 
 #[test]
 fn records_survive_their_rows() {
-    record(Organisation { name: name("N"), isolation: Isolation::Strict, language: Language::De });
+    record(Organisation {
+        name: name("N"),
+        isolation: Isolation::Strict,
+        language: Language::De,
+        time_zone: "Europe/Berlin".into(),
+    });
     record(Employee {
         name: name("Änne"),
         email: Email::parse("a@example.org").unwrap(),
@@ -95,6 +100,7 @@ fn records_survive_their_rows() {
         serial_number: "SN".into(),
         customer: Some(id(6).into()),
         departments: vec![id(1).into()],
+        time_zone: "America/New_York".into(),
     });
     record(Template { name: Names([(Language::En, name("Lift")), (Language::De, name("Aufzug"))].into()) });
 }

@@ -11,6 +11,7 @@ record_table!(TEAM, TEAMS, "team", ["name": Text]);
 record_table!(META_TEAM, META_TEAMS, "meta_team", ["name": Text, "team_ids": Json]);
 record_table!(DEVICE, DEVICES, "device", [
     "template_id": Uuid, "name": Text, "serial_number": Text, "customer_id": Uuid, "department_ids": Json,
+    "time_zone": Text,
 ]);
 record_table!(TEMPLATE, TEMPLATES, "template", ["name": Json]);
 
@@ -76,6 +77,7 @@ impl Stored for Device {
             self.serial_number.as_str().into(),
             self.customer.map(callboard_kernel::CustomerId::uuid).into(),
             json(&self.departments),
+            self.time_zone.as_str().into(),
         ]
     }
 
@@ -86,6 +88,7 @@ impl Stored for Device {
             serial_number: cells.text()?,
             customer: cells.optional_uuid()?.map(Into::into),
             departments: cells.json()?,
+            time_zone: cells.text()?,
         })
     }
 }

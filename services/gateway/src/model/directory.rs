@@ -22,6 +22,8 @@ words! {
 
     /// Private or corporate.
     CustomerKind of proto::CustomerKind { Private, Corporate }
+    /// A field of work at the support desk.
+    SupportRole of proto::SupportRole { Care, Access, Sales }
 }
 
 mirror! {
@@ -35,6 +37,8 @@ mirror! {
         isolation: Option<Isolation>,
         /// `en` or `de`: the language where a person's own is not known.
         language: Option<String>,
+        /// IANA name such as `Europe/Berlin`: where a device's own is not known. Not set: UTC.
+        time_zone: Option<String>,
         /// Output only.
         create_time: Option<Time>,
         /// Output only.
@@ -59,6 +63,8 @@ mirror! {
         department_ids: Vec<String>,
         /// Local teams.
         team_ids: Vec<String>,
+        /// Fields of work at the support desk, each once; none: no support agent.
+        support_roles: Vec<SupportRole>,
         /// Output only.
         create_time: Option<Time>,
         /// Output only.
@@ -163,6 +169,8 @@ mirror! {
         customer_id: Option<String>,
         /// Departments, for isolation.
         department_ids: Vec<String>,
+        /// IANA name such as `Europe/Berlin`. Not set: that of the organisation.
+        time_zone: Option<String>,
         /// Output only.
         create_time: Option<Time>,
         /// Output only.
@@ -203,6 +211,10 @@ mirror! {
         update_time: Option<Time>,
         /// Strong entity tag, also in the header `ETag`.
         etag: Option<String>,
+    } + {
+        /// What the QR image holds: a page that lets whoever scans it ask for help; `?flow=` starts a flow at once.
+        /// Output only.
+        url: Option<String>,
     }
 
     /// A page of employees, by name.

@@ -20,6 +20,8 @@ pub struct Device {
     pub customer: Option<CustomerId>,
     /// For isolation. Each once.
     pub departments: Vec<DepartmentId>,
+    /// IANA name; empty: that of the organisation.
+    pub time_zone: String,
 }
 
 impl Default for Device {
@@ -30,6 +32,7 @@ impl Default for Device {
             serial_number: String::new(),
             customer: None,
             departments: Vec::new(),
+            time_zone: String::new(),
         }
     }
 }
@@ -37,7 +40,7 @@ impl Default for Device {
 impl Entity for Device {
     const KIND: &'static str = "device";
     const NOUN: &'static str = "device";
-    const FIELDS: &'static [&'static str] = &["name", "serial_number", "customer_id", "department_ids"];
+    const FIELDS: &'static [&'static str] = &["name", "serial_number", "customer_id", "department_ids", "time_zone"];
     const WRITERS: Role = Role::Moderator;
 
     fn take(&mut self, field: &str, from: &Self) {
@@ -46,6 +49,7 @@ impl Entity for Device {
             "serial_number" => self.serial_number.clone_from(&from.serial_number),
             "customer_id" => self.customer = from.customer,
             "department_ids" => self.departments.clone_from(&from.departments),
+            "time_zone" => self.time_zone.clone_from(&from.time_zone),
             _ => {}
         }
     }

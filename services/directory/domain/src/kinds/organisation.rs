@@ -15,12 +15,14 @@ pub struct Organisation {
     pub isolation: Isolation,
     /// Where a person's own is not known.
     pub language: Language,
+    /// IANA name: where a device's own is not known; empty: UTC.
+    pub time_zone: String,
 }
 
 impl Entity for Organisation {
     const KIND: &'static str = "organisation";
     const NOUN: &'static str = "organisation";
-    const FIELDS: &'static [&'static str] = &["name", "isolation", "language"];
+    const FIELDS: &'static [&'static str] = &["name", "isolation", "language", "time_zone"];
     const WRITERS: Role = Role::Administrator;
 
     fn take(&mut self, field: &str, from: &Self) {
@@ -28,6 +30,7 @@ impl Entity for Organisation {
             "name" => self.name = from.name.clone(),
             "isolation" => self.isolation = from.isolation,
             "language" => self.language = from.language,
+            "time_zone" => self.time_zone.clone_from(&from.time_zone),
             _ => {}
         }
     }

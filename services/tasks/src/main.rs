@@ -1,0 +1,2 @@
+//! `callboard-tasks`.
+fn main() {}
