@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard_attachments::AttachmentsConfig;
 use callboard_service::config::duration;
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ pub struct TicketsConfig {
     /// T-2; zero: never.
     #[serde(deserialize_with = "duration::deserialize")]
     pub delete_drafts_after: Duration,
+    /// Files of updates and answers.
+    pub attachments: AttachmentsConfig,
 }
 
 impl TicketsConfig {

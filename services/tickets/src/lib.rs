@@ -6,11 +6,13 @@ mod convert;
 pub mod events;
 pub mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use callboard_attachments::Attachments;
 use callboard_bus::HandleError;
 use callboard_journal::DueTimer;
 use callboard_kernel::{Cause, Principal, Timestamp};
+use callboard_proto::tickets::v1::attachment_service_server::AttachmentServiceServer;
 use callboard_proto::tickets::v1::flow_service_server::FlowServiceServer;
 use callboard_proto::tickets::v1::ticket_service_server::TicketServiceServer;
 use callboard_service::{BoxError, BuildContext, Built, Context, Definition, Operation, reaction};
@@ -18,19 +20,24 @@ use callboard_tickets_domain::Command;
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 
-use crate::api::{Api, FlowApi, TicketApi};
+use crate::api::{Api, AttachmentApi, FlowApi, TicketApi, TicketOwners};
 use crate::config::TicketsConfig;
 use crate::events::inbound::{Flows, FromDirectory, FromFleet, FromRatings, Tickets};
 use crate::store::{CLOSE_UNRATED, Copies, DISCARD_DRAFT, FlowSetMapping, Numbers, Reads, TicketMapping};
 
-/// The service's own migrations.
-pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The service's own migrations, those of attachments among them.
+pub static MIGRATIONS: LazyLock<Migrator> =
+    LazyLock::new(|| callboard_attachments::with_migrations(sqlx::migrate!("./migrations")));
 
 /// The service, for its binary and for `standalone`.
 pub fn definition() -> Definition {
     Definition {
         name: "tickets",
-        default_config: include_str!("../config.default.toml"),
+        default_config: concat!(
+            include_str!("../config.default.toml"),
+            callboard_attachments::default_config!("tickets")
+        ),
+        check: |config| config.section::<TicketsConfig>()?.attachments.check(),
         migrations: Some(&MIGRATIONS),
         uses_bus: true,
         build: |build| Box::pin(build_service(build)),
@@ -88,9 +95,14 @@ async fn fire(tickets: &Tickets, timer: &DueTimer) -> Result<(), HandleError> {
 async fn build_service(build: BuildContext) -> Result<Built, BoxError> {
     let Parts { context, tickets, flows, copies } = parts(&build)?;
     let pool = context.pool().clone();
+    let reads = Reads::new(pool.clone());
+    let owners = TicketOwners { copies: copies.clone(), reads: reads.clone() };
+    let config: TicketsConfig = build.config.section()?;
+    let attachments = Attachments::open(&build, config.attachments, Arc::new(owners)).await?;
     let api = Arc::new(Api {
         numbers: Numbers::new(&pool, &build.tracker, build.stop.fetch.clone()),
-        reads: Reads::new(pool),
+        attachments: attachments.clone(),
+        reads,
         tickets,
         flows,
         copies,
@@ -99,9 +111,20 @@ async fn build_service(build: BuildContext) -> Result<Built, BoxError> {
     let limit = build.config.grpc.max_message_bytes;
     let routes =
         Routes::new(TicketServiceServer::new(TicketApi(Arc::clone(&api))).max_decoding_message_size(limit))
-            .add_service(FlowServiceServer::new(FlowApi(api)).max_decoding_message_size(limit));
-    let names = vec!["callboard.tickets.v1.TicketService", "callboard.tickets.v1.FlowService"];
+            .add_service(FlowServiceServer::new(FlowApi(api)).max_decoding_message_size(limit))
+            .add_service(
+                AttachmentServiceServer::new(AttachmentApi(attachments.clone()))
+                    .max_decoding_message_size(limit),
+            );
+    let names = vec![
+        "callboard.tickets.v1.TicketService",
+        "callboard.tickets.v1.FlowService",
+        "callboard.tickets.v1.AttachmentService",
+    ];
     let mut built = Built::new(routes, names);
+    built.public_rpcs = &["callboard.tickets.v1.AttachmentService/DownloadAttachment"];
+    built.unhurried_rpcs = &["callboard.tickets.v1.AttachmentService/UploadAttachment"];
+    attachments.furnish(&mut built);
     context.furnish(&mut built).await?;
     Ok(built)
 }

@@ -8,9 +8,12 @@ use callboard_kernel::{
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::request::{parse_id, parse_optional_id};
-use callboard_tickets_domain::{Answer, Command, Event, Flow, FlowId, MAX_STEPS, NewTicket, Place, State};
+use callboard_tickets_domain::{
+    Answer, AnswerValue, Command, Event, Flow, FlowId, MAX_STEPS, NewTicket, Place, State,
+};
 use tonic::Request;
 
+use super::attachments::of_answers;
 use super::ticket_service::{Reply, TicketApi, shown};
 use crate::convert::{from_proto_answer, from_proto_priority, from_proto_visibility, optional_word};
 
@@ -117,6 +120,12 @@ impl TicketApi {
         // The device or the flow may have gone since the first call.
         let prepared = async {
             let new = self.new_ticket(&call.principal, id, request.into_inner()).await?;
+            for (index, answer) in new.answers.iter().enumerate() {
+                if let AnswerValue::Attachments(ids) = &answer.value {
+                    let field = format!("answers[{index}].attachments");
+                    self.0.attachable(&call.principal, &of_answers(id), &field, ids).await?;
+                }
+            }
             Ok((id.uuid(), Command::Create(Box::new(new))))
         };
         let answer = |state: &State, _: &[Event], version| proto::CreateTicketResponse {

@@ -1,12 +1,14 @@
 //! The gRPC API: requests become commands and questions, states become messages.
 
 mod ask;
+mod attachments;
 mod creating;
 mod flow_service;
 mod lists;
 mod ticket_service;
 
 pub use ask::Api;
+pub use attachments::{AttachmentApi, TicketOwners};
 pub use flow_service::FlowApi;
 pub use ticket_service::TicketApi;
 

@@ -1,6 +1,6 @@
 //! `TicketService`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use callboard_kernel::{FieldViolation, Refusal, TicketId, Version, derive_uuid};
 use callboard_proto::tickets::v1 as proto;
@@ -10,7 +10,7 @@ use callboard_service::request::{
     decode_page_token, encode_page_token, fingerprint, page_size, parse_id, principal,
 };
 use callboard_tickets_domain::{
-    Action, Command, Edit, Event, Fact, State, Status as Stands, Visibility, can, moves,
+    Action, AnswerValue, Command, Edit, Event, Fact, State, Status as Stands, Visibility, can, moves,
 };
 use futures::stream::BoxStream;
 use prost::Message;
@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::ask::Api;
+use super::attachments::{of_answers, of_update};
 use super::{SERVICE, lists};
 use crate::convert::{
     from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word,
@@ -75,8 +76,16 @@ impl TicketApi {
         let answer = message.answer.ok_or_else(|| Refusal::field("answer", "is required"))?;
         let (step, value) =
             from_proto_answer("answer", answer).map_err(|violation| Refusal::fields(vec![violation]))?;
+        let files = match &value {
+            Some(AnswerValue::Attachments(ids)) => ids.clone(),
+            _ => Vec::new(),
+        };
+        let attachable = async {
+            let owner = of_answers(id);
+            self.0.attachable(&call.principal, &owner, "answer.attachments", &files).await.map(drop)
+        };
         self.0
-            .change(&call, id, Command::Answer { step, value }, |state, _, version| {
+            .change_with(&call, id, Command::Answer { step, value }, attachable, |state, _, version| {
                 let missing = state.live().map(|ticket| ticket.missing()).unwrap_or_default();
                 proto::AnswerStepResponse {
                     ticket: shown(state, version),
@@ -220,7 +229,9 @@ impl TicketApi {
         let message = request.into_inner();
         let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
         let call = call.about("ticket", id).expecting("etag", &message.etag)?;
-        self.0.change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {}).await
+        let gone = self.0.change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {}).await?;
+        self.0.attachments.wake();
+        Ok(gone)
     }
 
     async fn post_update(
@@ -233,15 +244,31 @@ impl TicketApi {
         let call = call.about("ticket", id);
         let visibility = optional_word("visibility", message.visibility, from_proto_visibility)
             .map_err(|violation| Refusal::fields(vec![violation]))?;
+        let update = derive_uuid(call.command_id.uuid(), &[b"update"]);
+        let files = message.attachment_ids.clone();
         let command = Command::PostUpdate {
-            id: derive_uuid(call.command_id.uuid(), &[b"update"]).into(),
+            id: update.into(),
             text: message.text,
             visibility,
             attachments: message.attachment_ids,
         };
+        // Looked up before the ticket is asked, shown in its answer.
+        let shown = Arc::new(OnceLock::new());
+        let found = Arc::clone(&shown);
+        let attachable = async {
+            let owner = of_update(id, update);
+            let files = self.0.attachable(&call.principal, &owner, "attachment_ids", &files).await?;
+            // Set once: this is the only place.
+            let _ = found.set(files);
+            Ok(())
+        };
         self.0
-            .change(&call, id, command, move |_, events, _| proto::PostUpdateResponse {
-                update: posted(id, events).as_ref().map(to_proto_update),
+            .change_with(&call, id, command, attachable, move |_, events, _| {
+                let update = posted(id, events).as_ref().map(|update| proto::Update {
+                    attachments: shown.get().cloned().unwrap_or_default(),
+                    ..to_proto_update(update)
+                });
+                proto::PostUpdateResponse { update }
             })
             .await
     }
@@ -256,7 +283,8 @@ impl TicketApi {
         let now = self.0.clock.now();
         let after: Option<i64> = decode_page_token(token, bound, now)?;
         let found = self.0.reads.updates(ticket, visibility, after.unwrap_or(0), size + 1).await?;
-        let (updates, more) = page(&found, size, to_proto_update);
+        let (mut updates, more) = page(&found, size, to_proto_update);
+        self.0.with_attachments(&mut updates).await?;
         let next = match found.get(updates.len().wrapping_sub(1)) {
             Some(last) if more => encode_page_token(&last.sequence, bound, now),
             Some(_) | None => String::new(),

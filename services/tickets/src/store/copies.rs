@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callboard_journal::{Mapping as _, Rows, selected};
 use callboard_kernel::{
-    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId, TicketId, Version,
+    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, Principal, TemplateId, TicketId, Version,
 };
 use callboard_tickets_domain::{FlowSet, Place};
 use moka::future::Cache;
@@ -14,7 +14,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::tables::FLOW;
-use super::{FlowSetMapping, ReadError};
+use super::{FlowSetMapping, ReadError, Viewer};
 
 /// How long a record may be looked at without asking the database: what another replica learnt is seen here by then.
 const FRESH: Duration = Duration::from_secs(2);
@@ -141,6 +141,19 @@ impl Copies {
         .bind(template.uuid())
         .fetch_one(&self.pool)
         .await?)
+    }
+
+    /// The caller as one who looks at tickets.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn viewer(&self, principal: &Principal) -> Result<Viewer, ReadError> {
+        // Departments separate employees; nobody else's sight depends on the organisation's setting.
+        let isolation = match principal.employee() {
+            Some(employee) if !employee.departments.is_empty() => self.isolation(principal.organisation).await?,
+            Some(_) | None => Isolation::Off,
+        };
+        Ok(Viewer::new(principal, isolation))
     }
 
     /// How far departments separate employees; `Off` for an organisation not heard of yet.

@@ -171,6 +171,23 @@ impl Reads {
         rows.iter().map(update).collect()
     }
 
+    /// Who sees an update, if it is there.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn update_visibility(
+        &self,
+        ticket: TicketId,
+        update: Uuid,
+    ) -> Result<Option<Visibility>, ReadError> {
+        let row = sqlx::query("select visibility from ticket_update where aggregate_id = $1 and id = $2")
+            .bind(ticket.uuid())
+            .bind(update)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| word(&row, "visibility")).transpose()
+    }
+
     /// The timeline of a ticket after a sequence, oldest first, at most `limit`. The caller has made sure that it may
     /// be seen.
     ///

@@ -59,6 +59,7 @@ fn libs_depend_only_downwards() {
         ("auth", &["kernel"]),
         ("journal", &["kernel", "actor", "bus"]),
         ("service", &["kernel", "proto", "actor", "journal", "bus", "auth"]),
+        ("attachments", &["kernel", "proto", "auth", "service"]),
         ("backing", &[]),
         ("testkit", &["kernel", "backing"]),
     ]);
@@ -72,7 +73,7 @@ fn libs_depend_only_downwards() {
 
 #[test]
 fn services_never_depend_on_each_other() {
-    let libs = ["kernel", "proto", "actor", "journal", "bus", "auth", "service"];
+    let libs = ["kernel", "proto", "actor", "journal", "bus", "auth", "service", "attachments"];
     let crates = dependencies();
     for context in CONTEXTS {
         let own = format!("{context}-domain");

@@ -1,0 +1,259 @@
+//! What happens to files by itself: scanning, thumbnails, removing what nobody has any more.
+//!
+//! Any number of replicas do this at once: each file is claimed for a while by whoever works on it, removing is safe to
+//! repeat, and what a process leaves undone another finds in Postgres.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callboard_kernel::{ErrorKind, Refusal, Timestamp};
+use callboard_service::database::refusal;
+use chrono::TimeDelta;
+use futures::TryStreamExt;
+use sqlx::Row as _;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::attachments::Attachments;
+use crate::rows::thumbnail_key;
+use crate::scan::Verdict;
+use crate::thumbnail;
+
+/// How many files are removed in one go.
+const BATCH: i64 = 100;
+/// How long a file is one worker's.
+const CLAIM: TimeDelta = TimeDelta::minutes(5);
+/// An upload that sent nothing for so long broke off with its process.
+const BROKEN_OFF: TimeDelta = TimeDelta::hours(1);
+/// How often all objects are compared with what is known.
+const COMPARE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// An object younger than this may be about to be known.
+const YOUNG: TimeDelta = TimeDelta::hours(24);
+/// After so many failures there is no thumbnail.
+const MOST_ATTEMPTS: i32 = 5;
+
+/// A file that waits for something.
+struct Waiting {
+    id: Uuid,
+    object_key: String,
+    size: i64,
+    scan: bool,
+    thumbnail: bool,
+    attempts: i32,
+}
+
+impl Attachments {
+    /// Works until `stop`.
+    pub(crate) async fn keep(self, stop: CancellationToken) {
+        let mut compared = tokio::time::Instant::now();
+        loop {
+            if let Err(error) = self.round().await {
+                tracing::warn!(%error, "files are not looked after now");
+            }
+            if compared.elapsed() >= COMPARE_EVERY {
+                compared = tokio::time::Instant::now();
+                match self.remove_strays(self.clock.now() - YOUNG).await {
+                    Ok(0) => {}
+                    Ok(strays) => tracing::info!(strays, "objects that nobody knew were removed"),
+                    Err(error) => tracing::warn!(%error, "objects could not be compared"),
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.woken.notified() => {}
+                () = tokio::time::sleep(self.config.sweep_every) => {}
+            }
+        }
+    }
+
+    /// Everything that is to be done now.
+    pub(crate) async fn round(&self) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        self.expire(now).await?;
+        while self.remove(now).await? {}
+        while let Some(waiting) = self.claim(now).await? {
+            if let Err(error) = self.care(&waiting).await {
+                tracing::debug!(id = %waiting.id, %error, "tried again later");
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that stayed pending too long, and uploads that broke off with their process, are to be removed.
+    async fn expire(&self, now: Timestamp) -> Result<(), Refusal> {
+        let pending_for = TimeDelta::from_std(self.config.pending_for).unwrap_or(TimeDelta::days(1));
+        sqlx::query(
+            "update attachment set state = 'PURGED', aggregate_id = null, name = '', uploader = 'system', \
+             sha256 = '', change_time = $3 \
+             where (state = 'PENDING' and change_time < $1) or (state = 'UPLOADING' and change_time < $2)",
+        )
+        .bind(now - pending_for)
+        .bind(now - BROKEN_OFF)
+        .bind(now)
+        .execute(&self.rows.pool)
+        .await
+        .map_err(refusal)?;
+        Ok(())
+    }
+
+    /// Removes what is to be removed: the bytes first, so that nothing is forgotten that is still there. True when
+    /// there may be more.
+    async fn remove(&self, now: Timestamp) -> Result<bool, Refusal> {
+        let purged: Vec<(Uuid, String)> = sqlx::query_as(
+            "update attachment set claimed_until = $1 where id in (select id from attachment \
+               where state = 'PURGED' and (claimed_until is null or claimed_until < $2) \
+               order by change_time limit $3 for update skip locked) returning id, object_key",
+        )
+        .bind(now + CLAIM)
+        .bind(now)
+        .bind(BATCH)
+        .fetch_all(&self.rows.pool)
+        .await
+        .map_err(refusal)?;
+        for (id, key) in &purged {
+            self.objects.remove(&thumbnail_key(key)).await?;
+            self.objects.remove(key).await?;
+            self.rows.forget(*id, key, "PURGED").await?;
+        }
+        Ok(i64::try_from(purged.len()).unwrap_or(BATCH) == BATCH)
+    }
+
+    async fn claim(&self, now: Timestamp) -> Result<Option<Waiting>, Refusal> {
+        let row = sqlx::query(
+            "update attachment set claimed_until = $1 where id = (select id from attachment \
+               where (thumbnail = 'WAITING' or scan = 'WAITING') and state in ('PENDING', 'LINKED') \
+                 and (claimed_until is null or claimed_until < $2) \
+               order by create_time limit 1 for update skip locked) \
+             returning id, object_key, size, scan = 'WAITING' as scan, thumbnail = 'WAITING' as thumbnail, attempts",
+        )
+        .bind(now + CLAIM)
+        .bind(now)
+        .fetch_optional(&self.rows.pool)
+        .await
+        .map_err(refusal)?;
+        let waiting = |row: sqlx::postgres::PgRow| -> Result<Waiting, sqlx::Error> {
+            Ok(Waiting {
+                id: row.try_get("id")?,
+                object_key: row.try_get("object_key")?,
+                size: row.try_get("size")?,
+                scan: row.try_get("scan")?,
+                thumbnail: row.try_get("thumbnail")?,
+                attempts: row.try_get("attempts")?,
+            })
+        };
+        row.map(waiting).transpose().map_err(refusal)
+    }
+
+    async fn care(&self, waiting: &Waiting) -> Result<(), Refusal> {
+        let mut scan = if waiting.scan { "OFF" } else { "" };
+        if waiting.scan
+            && let Some(scanner) = &self.scanner
+        {
+            match scanner.scan(self.bytes(waiting).await?).await {
+                Ok(Verdict::Clean) => scan = "CLEAN",
+                Ok(Verdict::Infected) => {
+                    tracing::warn!(id = %waiting.id, "an attachment is infected");
+                    scan = "INFECTED";
+                }
+                Err(refusal) => {
+                    // It stays locked away until it can be judged; the claim ends by itself.
+                    self.failed(waiting).await?;
+                    return Err(refusal);
+                }
+            }
+        }
+        let mut small = "NONE";
+        if waiting.thumbnail && scan != "INFECTED" {
+            match self.thumbnail(waiting).await {
+                Ok(true) => small = "MADE",
+                Ok(false) => {}
+                Err(refusal) if waiting.attempts + 1 < MOST_ATTEMPTS => {
+                    self.failed(waiting).await?;
+                    return Err(refusal);
+                }
+                Err(_) => {}
+            }
+        }
+        sqlx::query(
+            "update attachment set scan = case when $2 = '' then scan else $2 end, \
+             thumbnail = case when thumbnail = 'WAITING' then $3 else thumbnail end, claimed_until = null \
+             where id = $1 and state in ('PENDING', 'LINKED')",
+        )
+        .bind(waiting.id)
+        .bind(scan)
+        .bind(small)
+        .execute(&self.rows.pool)
+        .await
+        .map_err(refusal)?;
+        Ok(())
+    }
+
+    async fn failed(&self, waiting: &Waiting) -> Result<(), Refusal> {
+        sqlx::query("update attachment set attempts = attempts + 1 where id = $1")
+            .bind(waiting.id)
+            .execute(&self.rows.pool)
+            .await
+            .map_err(refusal)?;
+        Ok(())
+    }
+
+    async fn bytes(
+        &self,
+        waiting: &Waiting,
+    ) -> Result<futures::stream::BoxStream<'static, Result<Bytes, Refusal>>, Refusal> {
+        let size = u64::try_from(waiting.size).unwrap_or_default();
+        self.objects.stream(&waiting.object_key, 0..size).await
+    }
+
+    /// True when one was made; false when the picture gives none.
+    async fn thumbnail(&self, waiting: &Waiting) -> Result<bool, Refusal> {
+        let whole = self.bytes(waiting).await?;
+        let all = whole.try_fold(BytesMut::new(), |mut all, part| async move {
+            all.extend_from_slice(&part);
+            Ok(all)
+        });
+        let bytes = all.await?.freeze();
+        let made = tokio::task::spawn_blocking(move || thumbnail::of(&bytes)).await;
+        match made {
+            Ok(Ok(small)) => {
+                self.objects.put(&thumbnail_key(&waiting.object_key), small).await?;
+                Ok(true)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(id = %waiting.id, %error, "no thumbnail");
+                Ok(false)
+            }
+            Err(error) => Err(Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string())),
+        }
+    }
+
+    /// Removes objects older than this that no file names, such as after a database was restored from a backup.
+    /// Answers how many.
+    ///
+    /// # Errors
+    /// When store or database do not answer.
+    pub async fn remove_strays(&self, before: Timestamp) -> Result<usize, Refusal> {
+        let listed = self.objects.list().await?;
+        let mut pieces = listed.try_chunks(500);
+        let mut removed = 0;
+        while let Some(piece) = pieces.try_next().await.map_err(|error| error.1)? {
+            let old = piece.into_iter().filter(|object| object.last_modified < before);
+            let keys: Vec<String> = old.map(|object| object.location.to_string()).collect();
+            let owners: Vec<String> =
+                keys.iter().map(|key| key.trim_end_matches(".thumbnail").to_owned()).collect();
+            let known: Vec<String> =
+                sqlx::query_scalar("select object_key from attachment where object_key = any($1)")
+                    .bind(&owners)
+                    .fetch_all(&self.rows.pool)
+                    .await
+                    .map_err(refusal)?;
+            let known: HashSet<String> = known.into_iter().collect();
+            for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| !known.contains(*owner)) {
+                self.objects.remove(key).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
