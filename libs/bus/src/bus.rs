@@ -1,6 +1,8 @@
 //! The bus as services hold it.
 
+use bytes::Bytes;
 use callboard_kernel::EventId;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use crate::jetstream::{Durable, PullSubscription, tail_one};
@@ -49,6 +51,40 @@ impl Bus {
         crate::tail::tail(self, from)
     }
 
+    /// Tells all who listen to a topic now, in any process, and keeps nothing: for what is worthless a moment later,
+    /// such as who is typing. Whoever is not connected misses it; while there is no connection it is lost.
+    ///
+    /// `topic` is `<context>.<what>`, lower-case letters, digits and dots.
+    pub async fn whisper(&self, topic: &str, payload: Bytes) {
+        match self {
+            Self::Nats(nats) => {
+                let sent = nats.client().publish(whispered(topic), payload).await;
+                if let Err(error) = sent {
+                    tracing::debug!(%error, topic, "a whisper was lost");
+                }
+            }
+            Self::Memory(memory) => memory.whisper(topic, payload),
+        }
+    }
+
+    /// What is whispered about a topic from now on, by any process, this one included. Survives lost connections;
+    /// what was whispered meanwhile is missed.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when the connection was closed for good.
+    pub async fn listen(&self, topic: &str) -> Result<BoxStream<'static, Bytes>, SubscribeError> {
+        Ok(match self {
+            Self::Nats(nats) => nats
+                .client()
+                .subscribe(whispered(topic))
+                .await
+                .map_err(|error| SubscribeError::Unavailable(error.to_string()))?
+                .map(|message| message.payload)
+                .boxed(),
+            Self::Memory(memory) => memory.listen(topic.to_owned()),
+        })
+    }
+
     /// The last sequence of a context's stream; 0 when the stream is not there (it is not made): where a reader who
     /// begins with what is new stands.
     ///
@@ -90,6 +126,11 @@ impl Bus {
             Self::Memory(memory) => Box::new(memory.open(durable)?),
         })
     }
+}
+
+/// The subject of a topic: none that a stream takes, whose subjects all begin with `callboard.`.
+fn whispered(topic: &str) -> String {
+    format!("callboard-whisper.{topic}")
 }
 
 impl From<Nats> for Bus {

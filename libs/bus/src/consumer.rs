@@ -215,11 +215,19 @@ impl Consumer {
                     return false;
                 }
                 () = stop.cancelled() => return true,
-                _ = ticks.tick() => match subscription.lag().await {
-                    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-                    Ok(lag) => gauge.set(lag as f64),
-                    Err(error) => tracing::debug!(%error, consumer = self.name, "lag unknown"),
-                },
+                _ = ticks.tick() => {
+                    let lag = tokio::select! {
+                        biased;
+                        () = lost.cancelled() => continue,
+                        () = stop.cancelled() => continue,
+                        lag = subscription.lag() => lag,
+                    };
+                    match lag {
+                        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+                        Ok(lag) => gauge.set(lag as f64),
+                        Err(error) => tracing::debug!(%error, consumer = self.name, "lag unknown"),
+                    }
+                }
                 next = subscription.next() => match next {
                     Ok(delivery) => lanes.push(delivery).await,
                     Err(error) => {

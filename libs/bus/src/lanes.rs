@@ -118,7 +118,11 @@ async fn keep_alive(held: Arc<Held>, every: Duration, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => held.progress().await,
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = held.progress() => {}
         }
     }
 }

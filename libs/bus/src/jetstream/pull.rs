@@ -10,10 +10,14 @@ use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{AckKind, ErrorCode};
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use tokio::time::timeout;
 
 use super::Nats;
 use super::difference::Comparison;
 use crate::{ConfigDifference, Delivery, Settle, SubscribeError, Subscription, cloudevents, stream_name};
+
+/// How long it may take to hand something to the client.
+const SEND_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a durable is made of.
 #[derive(Debug, Clone)]
@@ -167,7 +171,8 @@ impl Subscription for PullSubscription {
                 message.payload,
                 (&self.stream_name, sequence),
             );
-            Ok(Delivery { sequence, event, settle: Arc::new(AckSubject(acker)) })
+            let settle = AckSubject { acker, nats: self.nats.clone() };
+            Ok(Delivery { sequence, event, settle: Arc::new(settle) })
         })
     }
 
@@ -180,19 +185,31 @@ impl Subscription for PullSubscription {
 
     fn flush(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Err(error) = self.nats.client().flush().await {
-                tracing::debug!(%error, "acknowledgements may be lost; the messages come again");
+            // Without a server the client would wait for one, and with it whoever stops this process.
+            match timeout(SEND_LIMIT, self.nats.client().flush()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "acknowledgements may be lost; the messages come again");
+                }
+                Err(_) => tracing::debug!("acknowledgements may be lost; the messages come again"),
             }
         })
     }
 }
 
-struct AckSubject(Acker);
+struct AckSubject {
+    acker: Acker,
+    nats: Nats,
+}
 
 impl AckSubject {
+    /// What is sent without a connection waits in the client, which holds a limited number of such things and then
+    /// keeps everybody waiting: so not for ever.
     async fn send(&self, kind: AckKind) {
-        if let Err(error) = self.0.ack_with(kind).await {
-            tracing::debug!(%error, "a lost acknowledgement: the message comes again");
+        match timeout(SEND_LIMIT, self.acker.ack_with(kind)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a lost acknowledgement: the message comes again"),
+            Err(_) => tracing::debug!("a lost acknowledgement: the message comes again"),
         }
     }
 }
@@ -203,6 +220,11 @@ impl Settle for AckSubject {
     }
 
     fn progress(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.send(AckKind::Progress))
+        Box::pin(async {
+            // Told later it would mean nothing, and would take the place of what does.
+            if self.nats.is_connected() {
+                self.send(AckKind::Progress).await;
+            }
+        })
     }
 }

@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::BoxStream;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{BoxStream, unfold};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 pub use log::MemLog;
@@ -20,6 +22,9 @@ pub use parking::MemParking;
 use crate::jetstream::Durable;
 use crate::tail::OneItem;
 use crate::{Event, SubscribeError, TailFrom};
+
+/// So many whispers wait for a slow listener before it misses some.
+const WHISPERS: usize = 1_024;
 
 /// What goes wrong next. Each number counts down as it happens.
 #[derive(Debug, Clone, Default)]
@@ -46,11 +51,16 @@ pub struct MemBus {
 struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
+    whispers: broadcast::Sender<(String, Bytes)>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { state: Mutex::default(), changed: watch::Sender::new(0) }
+        Self {
+            state: Mutex::default(),
+            changed: watch::Sender::new(0),
+            whispers: broadcast::Sender::new(WHISPERS),
+        }
     }
 }
 
@@ -110,6 +120,25 @@ impl MemBus {
     pub fn log(&self, context: &str) -> MemLog {
         self.ensure(context);
         MemLog::new(Arc::clone(&self.shared), context.to_owned())
+    }
+
+    pub(crate) fn whisper(&self, topic: &str, payload: Bytes) {
+        // Nobody listening is no failure.
+        let _ = self.shared.whispers.send((topic.to_owned(), payload));
+    }
+
+    pub(crate) fn listen(&self, topic: String) -> BoxStream<'static, Bytes> {
+        let heard = self.shared.whispers.subscribe();
+        unfold((heard, topic), |(mut heard, topic)| async move {
+            loop {
+                match heard.recv().await {
+                    Ok((of, payload)) if of == topic => return Some((payload, (heard, topic))),
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed()
     }
 
     pub(crate) fn ensure(&self, context: &str) {

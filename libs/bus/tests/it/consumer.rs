@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_bus::{Bus, Consumer, Faults, HandleError, Handled, MemBus, MemParking, StreamLog, StreamSpec};
+use callboard_bus::{
+    Bus, Consumer, ConsumerOptions, Faults, HandleError, Handled, MemBus, MemParking, StreamLog, StreamSpec,
+};
 use callboard_testkit::{PATIENCE, eventually};
 use uuid::Uuid;
 
@@ -295,4 +297,31 @@ async fn the_lag_counts_what_is_not_handled_and_ends_at_nothing() {
     }
     // No subject with an organisation in it.
     assert!(text.contains("messaging_destination_template=\"callboard.*.tickets.>\""), "{text}");
+}
+
+/// The client holds a limited number of things to send and then keeps everybody waiting. Nothing may hang on that.
+#[tokio::test]
+async fn a_stop_while_the_server_is_away_ends_in_time() {
+    let mut server = callboard_testkit::fresh_nats().await;
+    let bus = connect(&server).await;
+    // Held for as long as this lasts, with a word of progress every few milliseconds.
+    let recorder = Recorder::new(|_, _| Err(HandleError::Retry("not now".into())));
+    let quick = ConsumerOptions { ack_wait: Duration::from_millis(30), ..options() };
+    let consumer = Consumer::new("fleet-reacts", CONTEXT, recorder.clone(), Arc::new(MemParking::default()))
+        .options(quick);
+    publish(&bus, &(1..=250).map(|key| event(key, 1)).collect::<Vec<_>>()).await;
+    let running = Running::of(&bus, consumer);
+    eventually("everything is held", PATIENCE, || async {
+        let kinds = recorder.tried();
+        if kinds >= 60 { Ok(()) } else { Err(kinds) }
+    })
+    .await;
+    server.kill().await.unwrap();
+    let before = recorder.tried();
+    eventually("some seconds of trying", PATIENCE, || async {
+        let more = recorder.tried() - before;
+        if more >= 2_000 { Ok(()) } else { Err(more) }
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(10), running.stop()).await.expect("in time");
 }

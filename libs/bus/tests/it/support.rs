@@ -81,6 +81,11 @@ impl Recorder {
         self.done.lock().clone()
     }
 
+    /// How often something was tried.
+    pub fn tried(&self) -> usize {
+        self.seen.lock().len()
+    }
+
     pub fn done_of(&self, key: u128) -> Vec<i64> {
         self.done().into_iter().filter(|(of, _)| *of == key).map(|(_, version)| version).collect()
     }
