@@ -14,6 +14,7 @@ mod mapping;
 mod memory;
 pub mod metric_names;
 mod outbox;
+mod place;
 mod postgres;
 mod prepared;
 mod relay;

@@ -6,6 +6,8 @@
 //! - Each publish says what the stream's last sequence must be. A relay that is not the relay any more (its
 //!   connection was cut and it did not notice) is refused by the stream; and it cannot read on, since all its SQL
 //!   goes over the connection that held the lock.
+//! - Whoever rebuilds a stream by hand claims the relay's place ([`republish`](crate::republish())): the relay gives
+//!   way at its next look, and none comes back before the claim is over.
 //! - Whenever the stream is not where the marks say, [healing](crate::healing) looks before anything is published.
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::outbox::{self, OutboxRow};
+use crate::place::{is_claimed, try_lock};
 
 /// Gauge, label `context`: committed events that are not published.
 const UNPUBLISHED: &str = "callboard_outbox_unpublished";
@@ -70,6 +73,15 @@ pub enum RelayError {
     /// Another process is the relay.
     #[error("another process is the relay of this context")]
     NotLeader,
+    /// The relay does not give way to whoever claims its place.
+    #[error(
+        "the relay does not give way; its lock is held by {0}. Stop that replica, or end its connection with \
+         pg_terminate_backend, and call again"
+    )]
+    Held(String),
+    /// Somebody else claims the relay's place.
+    #[error("the stream is being rebuilt already")]
+    Claimed,
 }
 
 impl From<PublishError> for RelayError {
@@ -91,6 +103,13 @@ pub enum Flushed {
     Elsewhere,
     /// Not within the time given. It is published after the next start.
     TimedOut,
+}
+
+/// How a relay stopped being the one that works.
+enum Ended {
+    Stopped,
+    /// Somebody claimed its place.
+    GaveWay,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -209,7 +228,11 @@ impl<L: StreamLog> Relay<L> {
             self.progress.send_modify(|now| now.leads = false);
             metrics::gauge!(LEADS, "context" => self.context.clone()).set(0.0);
             match outcome {
-                Ok(()) => break,
+                Ok(Ended::Stopped) => break,
+                Ok(Ended::GaveWay) => {
+                    tracing::info!(context = self.context, "gives way to whoever rebuilds the stream");
+                    pause = first;
+                }
                 Err(error) => tracing::warn!(%error, context = self.context, "the relay begins again"),
             }
             if started.elapsed() > Duration::from_secs(10) {
@@ -222,11 +245,11 @@ impl<L: StreamLog> Relay<L> {
         }
     }
 
-    /// From connecting to losing the connection (an error) or to the stop.
-    async fn lead(&mut self, stop: &CancellationToken) -> Result<(), RelayError> {
+    /// From connecting to losing the connection (an error), to the stop or to giving way.
+    async fn lead(&mut self, stop: &CancellationToken) -> Result<Ended, RelayError> {
         let log = &self.log;
         let Some(connection) = acquire(&self.database, &self.context, self.options.poll, stop).await? else {
-            return Ok(());
+            return Ok(Ended::Stopped);
         };
         let mut session = Session::new(connection, &self.context, log, self.options.batch);
         // Before the bus is asked: while it is away the outbox grows, and that is when somebody looks.
@@ -236,11 +259,21 @@ impl<L: StreamLog> Relay<L> {
         metrics::gauge!(LEADS, "context" => self.context.clone()).set(1.0);
         self.progress.send_modify(|now| now.leads = true);
         let mut measured = None::<Instant>;
-        let mut verified = Instant::now();
+        let (mut verified, mut looked) = (Instant::now(), Instant::now());
         while !stop.is_cancelled() {
-            let published = session.settle(|session| session.drain_boxed()).await?;
-            self.progress.send_modify(|now| now.drained += 1);
-            if published > 0 {
+            let slice = self.options.poll;
+            let drained = session.settle(move |session| session.drain_boxed(slice)).await?;
+            if drained.all {
+                self.progress.send_modify(|now| now.drained += 1);
+            }
+            if looked.elapsed() >= self.options.poll {
+                if answered(is_claimed(&mut session.connection, &self.context)).await? {
+                    session.close().await;
+                    return Ok(Ended::GaveWay);
+                }
+                looked = Instant::now();
+            }
+            if drained.published > 0 {
                 verified = Instant::now();
             } else if verified.elapsed() >= self.options.verify {
                 // Nothing was published, so nothing would tell that the server lost what it had.
@@ -250,6 +283,9 @@ impl<L: StreamLog> Relay<L> {
             if measured.is_none_or(|at| at.elapsed() >= self.options.measure) {
                 session.measure().await?;
                 measured = Some(Instant::now());
+            }
+            if !drained.all {
+                continue;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -264,7 +300,7 @@ impl<L: StreamLog> Relay<L> {
             }
         }
         session.close().await;
-        Ok(())
+        Ok(Ended::Stopped)
     }
 }
 
@@ -275,9 +311,13 @@ async fn acquire(
     poll: Duration,
     stop: &CancellationToken,
 ) -> Result<Option<PgConnection>, RelayError> {
-    let mut connection = database.clone().application_name(&format!("{context}-relay")).connect().await?;
+    let options = database.clone().application_name(&format!("{context}-relay"));
+    let mut connection = tokio::select! {
+        () = stop.cancelled() => return Ok(None),
+        connection = answered(options.connect()) => connection?,
+    };
     loop {
-        if try_lock(&mut connection, context).await? {
+        if answered(try_lock(&mut connection, context)).await? {
             return Ok(Some(connection));
         }
         // Another process leads and measures; what was measured here would stay as it is.
@@ -291,20 +331,12 @@ async fn acquire(
     }
 }
 
-/// Takes the relay's lock for this connection. It lasts as long as the connection does.
-pub(crate) async fn try_lock(connection: &mut PgConnection, context: &str) -> Result<bool, sqlx::Error> {
-    let held: bool = sqlx::query_scalar(
-        "select pg_try_advisory_lock(hashtextextended(current_schema() || ':relay:' || $1, 0))",
-    )
-    .bind(context)
-    .fetch_one(&mut *connection)
-    .await?;
-    if held {
-        // Marks need not be on disk before the next batch: one that is lost with the server is found again by its
-        // event id in the stream.
-        sqlx::query("set synchronous_commit = off").execute(connection).await?;
-    }
-    Ok(held)
+/// What one look at the outbox brought.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drained {
+    pub(crate) published: u64,
+    /// Nothing was left.
+    pub(crate) all: bool,
 }
 
 impl<'a, L: StreamLog> Session<'a, L> {
@@ -333,20 +365,28 @@ impl<'a, L: StreamLog> Session<'a, L> {
         Err(RelayError::Diverged)
     }
 
-    fn drain_boxed(&mut self) -> futures::future::BoxFuture<'_, Result<u64, RelayError>> {
-        Box::pin(self.drain())
+    fn drain_boxed(
+        &mut self,
+        slice: Duration,
+    ) -> futures::future::BoxFuture<'_, Result<Drained, RelayError>> {
+        Box::pin(self.drain(slice))
     }
 
-    /// Publishes until nothing is left. Answers how many events.
-    pub(crate) async fn drain(&mut self) -> Result<u64, RelayError> {
+    /// Publishes until nothing is left, or for about as long as `slice`: whoever calls has more to look at than the
+    /// outbox, also when it never gets empty.
+    pub(crate) async fn drain(&mut self, slice: Duration) -> Result<Drained, RelayError> {
+        let began = Instant::now();
         let mut published = 0;
         self.blocked = answered(outbox::blocked(&mut self.connection)).await?;
         loop {
             let rows = answered(outbox::unpublished(&mut self.connection, &self.blocked, self.batch)).await?;
             if rows.is_empty() {
-                return Ok(published);
+                return Ok(Drained { published, all: true });
             }
             published += self.publish(&rows).await?;
+            if began.elapsed() >= slice {
+                return Ok(Drained { published, all: false });
+            }
         }
     }
 

@@ -3,24 +3,29 @@
 //! Consumers lose their durables with the stream, make them anew and see everything again; their receipts know what
 //! they had. Whoever remembers sequences (live streams) is told that the stream was rebuilt.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callboard_bus::StreamLog;
 use sqlx::{ConnectOptions, PgPool};
 
 use crate::outbox;
-use crate::relay::{RelayError, Session, answered, mark, try_lock};
+use crate::place::{holder, try_claim, try_lock};
+use crate::relay::{RelayError, Session, answered, mark};
 
 /// Counter, label `context`: streams built anew. Alert on any that nobody asked for.
 const REBUILDS: &str = "callboard_relay_rebuilds_total";
 
-/// Builds a context's stream anew, from a process of its own (`<service> republish`). Waits at most `patience` for
-/// the relay of a running service to give up its lock; beside a running one use
-/// [`RelayHandle::republish`](crate::RelayHandle::republish) instead. Answers how many events it published.
+/// How often it is asked whether the relay has given way. A relay looks every half second.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Builds a context's stream anew, from a process of its own (`<service> republish`), beside running replicas or
+/// without them: it claims the relay's place, the relay of the replicas gives way at its next look, and none comes
+/// back before this is over. Commands go on meanwhile; their events are published at the end, or by the relay that
+/// comes after. Waits at most `patience` for the relay to give way. Answers how many events it published.
 ///
 /// # Errors
-/// [`RelayError::NotLeader`] when a relay is at work, or what stopped it. Safe to run again: what is missing then is
-/// published by the next run or the next relay.
+/// [`RelayError::Claimed`] when another does the same, [`RelayError::Held`] when the relay does not give way, or what
+/// stopped it. Safe to run again: what is missing then is published by the next run or the next relay.
 pub async fn republish<L: StreamLog>(
     pool: &PgPool,
     context: &str,
@@ -30,16 +35,24 @@ pub async fn republish<L: StreamLog>(
     let options = pool.connect_options();
     let mut connection =
         options.as_ref().clone().application_name(&format!("{context}-republish")).connect().await?;
-    let waiting = async {
-        while !try_lock(&mut connection, context).await? {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+    let until = Instant::now() + patience;
+    while !answered(try_claim(&mut connection, context)).await? {
+        if Instant::now() >= until {
+            return Err(RelayError::Claimed);
         }
-        Ok::<(), sqlx::Error>(())
-    };
-    tokio::time::timeout(patience, waiting).await.map_err(|_| RelayError::NotLeader)??;
+        tokio::time::sleep(LOOK).await;
+    }
+    while !answered(try_lock(&mut connection, context)).await? {
+        if Instant::now() >= until {
+            let by = answered(holder(pool, context)).await?;
+            return Err(RelayError::Held(by.unwrap_or_else(|| "somebody who has just let go".to_owned())));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
     let mut session = Session::new(connection, context, log, 512);
     let mut count = session.rebuild("asked for").await?;
-    count += session.drain().await?;
+    // Not for ever: what is committed all the time is the next relay's.
+    count += session.drain(patience).await?.published;
     session.close().await;
     Ok(count)
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callboard_bus::{Event, MAX_EVENT_BYTES};
-use callboard_journal::{Flushed, refused_events, release_refused};
+use callboard_journal::{Flushed, RelayError, refused_events, release_refused};
 use callboard_testkit::{PATIENCE, eventually, fresh_nats};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::delivery::{Outbox, Running, connect, event, event_id, insert, stream};
@@ -128,4 +129,69 @@ async fn republish_builds_the_stream_anew_with_the_same_ids() {
         callboard_journal::republish(&outbox.pool, "tickets", &log, Duration::from_secs(5)).await.unwrap();
     assert_eq!((count, stream(&bus).await), (601, wanted));
     assert_eq!(outbox.marks().await[0], (Uuid::from(event_id(1, 101)), Some(1)));
+}
+
+#[tokio::test]
+async fn republish_takes_the_place_of_a_working_relay_and_gives_it_back() {
+    let (outbox, server) = (Outbox::new().await, fresh_nats().await);
+    let bus = connect(&server).await;
+    // Two replicas that go on working, and commands that go on coming.
+    let replicas = [Running::start(&outbox, &bus), Running::start(&outbox, &bus)];
+    outbox.commit(&(1..=500).map(|version| event(1, version)).collect::<Vec<_>>()).await;
+    outbox.until_published().await;
+    let log = crate::delivery::log(&bus);
+    for round in 0..3 {
+        let rebuild = callboard_journal::republish(&outbox.pool, "tickets", &log, PATIENCE);
+        let commands = async {
+            for version in 1..=100 {
+                outbox.commit(&[event(1, 500 + round * 100 + version)]).await;
+                replicas[0].wake.notify_one();
+            }
+        };
+        let (count, ()) = tokio::join!(rebuild, commands);
+        let count = count.unwrap();
+        assert!(count >= 500 + round as u64 * 100, "{count}");
+        outbox.until_published().await;
+    }
+    eventually("a replica's relay works again", PATIENCE, || async {
+        let leads = replicas.iter().filter(|replica| replica.handle.leads()).count();
+        if leads == 1 { Ok(()) } else { Err(leads) }
+    })
+    .await;
+    for replica in replicas {
+        replica.stop().await;
+    }
+    let wanted: Vec<_> = (1..=800).map(|version| (version as u64, event_id(1, version))).collect();
+    assert_eq!(stream(&bus).await, wanted);
+    let marks: Vec<_> = outbox.marks().await.into_iter().map(|(_, mark)| mark).collect();
+    assert_eq!(marks, (1..=800).map(Some).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_relay_that_does_not_give_way_and_a_second_republish_are_named() {
+    let (outbox, server) = (Outbox::new().await, fresh_nats().await);
+    let bus = connect(&server).await;
+    let log = crate::delivery::log(&bus);
+    let lock = |name: &str| {
+        format!("select pg_advisory_lock(hashtextextended(current_schema() || ':{name}:tickets', 0))")
+    };
+    let short = Duration::from_millis(300);
+    // A replica of an older release, or one that hangs.
+    let mut deaf = outbox.pool.acquire().await.unwrap();
+    sqlx::query(AssertSqlSafe(lock("relay"))).execute(&mut *deaf).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *deaf).await.unwrap();
+    let held = callboard_journal::republish(&outbox.pool, "tickets", &log, short).await.unwrap_err();
+    assert!(held.to_string().contains(&format!("pid {pid})")), "{held}");
+    deaf.close().await.unwrap();
+    let mut other = outbox.pool.acquire().await.unwrap();
+    sqlx::query(AssertSqlSafe(lock("relay-claim"))).execute(&mut *other).await.unwrap();
+    let claimed = callboard_journal::republish(&outbox.pool, "tickets", &log, short).await.unwrap_err();
+    assert!(matches!(claimed, RelayError::Claimed), "{claimed}");
+    // No relay begins meanwhile.
+    let relay = Running::start(&outbox, &bus);
+    outbox.commit(&[event(1, 1)]).await;
+    assert!(tokio::time::timeout(short, relay.until_it_leads()).await.is_err());
+    other.close().await.unwrap();
+    outbox.until_published().await;
+    relay.stop().await;
 }
