@@ -6,3 +6,4 @@ mod consumer;
 mod log;
 mod support;
 mod tail;
+mod whisper;

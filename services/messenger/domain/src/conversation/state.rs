@@ -14,7 +14,7 @@ use crate::words;
 
 /// So many of the latest client ids are remembered in memory (M-4). Older ones are found in the table before a command
 /// is given; these cover what was sent since.
-pub const RECENT_CLIENTS: usize = 64;
+pub const RECENT_CLIENTS: usize = 32;
 /// How many people's read markers are kept; beyond it the one that has read least is forgotten.
 pub const MAX_MARKERS: usize = 1_000;
 /// How many outsiders are named as having written; more may write and are not named.

@@ -414,7 +414,6 @@ proptest! {
     }
 }
 
-
 fn pick(world: &World, at: u8) -> Option<(Actor, i64)> {
     let count = world.messages.len();
     if count == 0 {

@@ -1,0 +1,218 @@
+//! Conversations and messages, read and watched.
+
+use std::sync::Arc;
+
+use callboard_kernel::{ErrorKind, Principal, Refusal};
+use callboard_messenger_domain::conversation::ConversationState;
+use callboard_proto::messenger::v1 as proto;
+use callboard_service::database::refusal;
+use callboard_service::request::{
+    self, decode_page_token, encode_page_token, fingerprint, page_size, parse_id,
+};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+use super::MessengerApi;
+use crate::convert::{self, Eyes};
+use crate::live::{Watching, watch};
+use crate::store::{ListCursor, StoredMessage, Viewer, Wanted};
+
+impl MessengerApi {
+    fn eyes<'a>(&self, principal: &'a Principal, state: &ConversationState) -> Eyes<'a> {
+        let may_write = state.may_write(principal);
+        Eyes { principal, may_write, window: self.window, now: self.clock.now() }
+    }
+
+    fn to_proto(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        state: &ConversationState,
+        stored: &StoredMessage,
+    ) -> proto::Message {
+        let shown = convert::message(id, &stored.message, stored.position);
+        self.eyes(principal, state).on(shown, &stored.message)
+    }
+
+    pub(super) async fn conversation(
+        &self,
+        request: &Request<proto::GetConversationRequest>,
+    ) -> Result<proto::Conversation, Refusal> {
+        let principal = request::principal(request)?;
+        let id: Uuid = parse_id("conversation_id", &request.get_ref().conversation_id)?;
+        let isolation = self.isolation(&principal).await?;
+        let found = self.queries.whole(principal.organisation, id).await.map_err(refusal)?;
+        let found = found
+            .filter(|found| found.state.visible_to(&principal, isolation).is_some())
+            .ok_or_else(|| Refusal::missing("conversation", id))?;
+        let read = found.state.read_by(principal.actor());
+        let unread = self
+            .queries
+            .unread(principal.organisation, id, principal.actor(), read)
+            .await
+            .map_err(refusal)?;
+        Ok(convert::conversation(id, &found.state, found.version, unread, &principal))
+    }
+
+    pub(super) async fn list(
+        &self,
+        request: &Request<proto::ListConversationsRequest>,
+    ) -> Result<proto::ListConversationsResponse, Refusal> {
+        let principal = request::principal(request)?;
+        let message = request.get_ref();
+        let size = page_size(message.page_size, 25, 100)?;
+        let query = fingerprint(&proto::ListConversationsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..message.clone()
+        });
+        let now = self.clock.now();
+        let after: Option<ListCursor> = decode_page_token(&message.page_token, query, now)?;
+        let viewer =
+            Viewer { principal: Principal::clone(&principal), isolation: self.isolation(&principal).await? };
+        let wanted = Wanted { unread_only: message.unread_only, mine: message.mine };
+        let mut found =
+            self.queries.list(&viewer, wanted, after, i64::from(size) + 1).await.map_err(refusal)?;
+        let more = found.len() > size as usize;
+        found.truncate(size as usize);
+        let last = found.last().filter(|_| more);
+        let next = last.and_then(|last| Some((last.stored.id, last.stored.state.last_message_at?)));
+        let next_page_token =
+            next.map(|(id, at)| encode_page_token(&ListCursor { at, id }, query, now)).unwrap_or_default();
+        let conversations = found
+            .iter()
+            .map(|one| {
+                let stored = &one.stored;
+                convert::conversation(stored.id, &stored.state, stored.version, one.unread, &principal)
+            })
+            .collect();
+        Ok(proto::ListConversationsResponse { conversations, next_page_token })
+    }
+
+    pub(super) async fn messages(
+        &self,
+        request: &Request<proto::ListMessagesRequest>,
+    ) -> Result<proto::ListMessagesResponse, Refusal> {
+        let principal = request::principal(request)?;
+        let message = request.get_ref();
+        let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
+        let size = page_size(message.page_size, 50, 200)?;
+        let query = fingerprint(&proto::ListMessagesRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..message.clone()
+        });
+        let now = self.clock.now();
+        let before: Option<i64> = decode_page_token(&message.page_token, query, now)?;
+        let (seen, _) = self.visible(&principal, id).await?;
+        let mut found = self
+            .queries
+            .messages_before(principal.organisation, id, before.unwrap_or(i64::MAX), i64::from(size) + 1)
+            .await
+            .map_err(refusal)?;
+        let more = found.len() > size as usize;
+        found.truncate(size as usize);
+        let last = found.last().filter(|_| more);
+        let next_page_token =
+            last.map(|last| encode_page_token(&last.message.sequence, query, now)).unwrap_or_default();
+        let messages = found.iter().map(|one| self.to_proto(&principal, id, &seen.state, one)).collect();
+        Ok(proto::ListMessagesResponse { messages, next_page_token })
+    }
+
+    pub(super) async fn message(
+        &self,
+        request: &Request<proto::GetMessageRequest>,
+    ) -> Result<proto::Message, Refusal> {
+        let principal = request::principal(request)?;
+        let message = request.get_ref();
+        let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
+        let (seen, _) = self.visible(&principal, id).await?;
+        let found =
+            self.queries.message(principal.organisation, id, message.sequence).await.map_err(refusal)?;
+        let found = found.ok_or_else(|| Refusal::missing("message", message.sequence))?;
+        Ok(self.to_proto(&principal, id, &seen.state, &found))
+    }
+
+    pub(super) async fn revisions(
+        &self,
+        request: &Request<proto::ListMessageRevisionsRequest>,
+    ) -> Result<proto::ListMessageRevisionsResponse, Refusal> {
+        let principal = request::principal(request)?;
+        let message = request.get_ref();
+        let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
+        let size = page_size(message.page_size, 50, 200)?;
+        let query = fingerprint(&proto::ListMessageRevisionsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..message.clone()
+        });
+        let now = self.clock.now();
+        let after: Option<i32> = decode_page_token(&message.page_token, query, now)?;
+        self.visible(&principal, id).await?;
+        if principal.employee().is_none() {
+            return Err(Refusal::denied("what a message said before is for employees (M-6)"));
+        }
+        let found =
+            self.queries.message(principal.organisation, id, message.sequence).await.map_err(refusal)?;
+        found.ok_or_else(|| Refusal::missing("message", message.sequence))?;
+        let mut found = self
+            .queries
+            .revisions(
+                principal.organisation,
+                id,
+                message.sequence,
+                after.unwrap_or_default(),
+                i64::from(size) + 1,
+            )
+            .await
+            .map_err(refusal)?;
+        let more = found.len() > size as usize;
+        found.truncate(size as usize);
+        let last = found.last().filter(|_| more);
+        let next_page_token =
+            last.map(|last| encode_page_token(&last.revision, query, now)).unwrap_or_default();
+        let revisions = found.into_iter().map(convert::revision).collect();
+        Ok(proto::ListMessageRevisionsResponse { revisions, next_page_token })
+    }
+
+    pub(super) async fn open_watch(
+        &self,
+        request: &Request<proto::WatchRequest>,
+    ) -> Result<BoxStream<'static, Result<proto::WatchResponse, Status>>, Refusal> {
+        let principal = request::principal(request)?;
+        let message = request.get_ref();
+        let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
+        let history = match message.history {
+            0 => 50,
+            asked if asked < 0 => return Err(Refusal::field("history", "must not be negative")),
+            asked => i64::from(asked.min(200)),
+        };
+        let (seen, _) = self.visible(&principal, id).await?;
+        if !(0..=seen.version.0).contains(&message.after_position) {
+            return Err(Refusal::field("after_position", "is no position of this conversation"));
+        }
+        let seat = self.hub.join(principal.organisation, id, principal.actor()).await.map_err(refusal)?;
+        let seat = seat.ok_or_else(|| {
+            Refusal::new(ErrorKind::ResourceExhausted, "TOO_MANY_STREAMS", "too many open streams")
+        })?;
+        let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        let token =
+            header.and_then(|header| header.split_once(' ')).map(|(_, token)| token.trim().to_owned());
+        let watching = Watching {
+            seat,
+            principal: Arc::clone(&principal),
+            token,
+            verifier: Arc::clone(&self.verifier),
+            queries: self.queries.clone(),
+            copies: self.copies.clone(),
+            clock: Arc::clone(&self.clock),
+            window: self.window,
+            stop: self.hub.stop().clone(),
+            after: message.after_position,
+            history,
+        };
+        Ok(watch(watching).map(|next| next.map_err(|refusal| super::service::status(refusal))).boxed())
+    }
+}

@@ -1,0 +1,5 @@
+//! `callboard-messenger`: conversations of tickets.
+
+fn main() -> std::process::ExitCode {
+    callboard_service::run_main(callboard_messenger::definition())
+}

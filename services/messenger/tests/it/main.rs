@@ -1,0 +1,7 @@
+//! The messenger as a service: real Postgres, real NATS, real gRPC.
+
+mod house;
+mod life;
+mod live;
+mod permissions;
+mod stores;

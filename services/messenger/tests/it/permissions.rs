@@ -1,0 +1,153 @@
+//! Who may see and write: the table of actors, over gRPC.
+
+use callboard_kernel::{Principal, Role};
+use callboard_proto::directory::v1 as directory;
+use callboard_proto::messenger::v1 as proto;
+use callboard_stage::{Organisation, id, signed};
+use callboard_testkit::{PATIENCE, eventually};
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::house::House;
+
+async fn codes(house: &House, who: &Principal, ticket: &str) -> (Code, Code, Code) {
+    let code =
+        |outcome: Result<(), tonic::Status>| outcome.map_or_else(|status| status.code(), |()| Code::Ok);
+    (
+        code(house.conversation(who, ticket).await.map(drop)),
+        code(house.send(who, ticket, "Hello").await.map(drop)),
+        code(house.watch(who, ticket, 0).await.map(drop)),
+    )
+}
+
+#[tokio::test]
+async fn m_3_who_may_read_and_write() {
+    use Code::{NotFound, Ok, PermissionDenied};
+    let house = House::new().await;
+    let mut ticket = house.ticket().await;
+    let customer = id();
+    ticket.facts.customer_id = customer.to_string();
+    house.turn(&mut ticket, callboard_proto::tickets::v1::TicketStatus::Open, false).await;
+    let involved = house.people.member();
+    house.involve(&ticket, 1, &[&involved]).await;
+    let elsewhere = Organisation::new();
+    let table = [
+        (house.people.code_user(ticket.device()), (Ok, Ok, Ok)),
+        (house.people.code_user(id()), (NotFound, NotFound, NotFound)),
+        (house.people.customer_user(customer), (Ok, Ok, Ok)),
+        (house.people.customer_user(id()), (NotFound, NotFound, NotFound)),
+        (house.people.member(), (Ok, PermissionDenied, Ok)),
+        (involved, (Ok, Ok, Ok)),
+        (house.people.moderator(), (Ok, Ok, Ok)),
+        (house.people.administrator(), (Ok, Ok, Ok)),
+        (elsewhere.administrator(), (NotFound, NotFound, NotFound)),
+        (elsewhere.code_user(ticket.device()), (NotFound, NotFound, NotFound)),
+    ];
+    for (who, expected) in table {
+        assert_eq!(codes(&house, &who, &ticket.id()).await, expected, "{who:?}");
+    }
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn department_isolation_hides_conversations() {
+    let house = House::new().await;
+    let mut ticket = house.ticket().await;
+    let (north, south) = (id(), id());
+    ticket.facts.department_ids = vec![north.to_string()];
+    house.turn(&mut ticket, callboard_proto::tickets::v1::TicketStatus::Open, false).await;
+    let (insider, outsider) = (
+        house.people.employee(id(), Role::Moderator, &[north]),
+        house.people.employee(id(), Role::Moderator, &[south]),
+    );
+    house.send(&insider, &ticket.id(), "Hello").await.expect("sent");
+    let organisation = directory::Organisation {
+        id: house.people.id.to_string(),
+        isolation: directory::Isolation::Basic.into(),
+        ..Default::default()
+    };
+    let message = directory::OrganisationChanged { organisation: Some(organisation), ..Default::default() };
+    house.stage.publish(house.people.id, house.people.id, 1, &message).await;
+    eventually("isolation is known", PATIENCE, || async {
+        let found = codes(&house, &outsider, &ticket.id()).await;
+        if found == (Code::NotFound, Code::NotFound, Code::NotFound) { Ok(()) } else { Err(found) }
+    })
+    .await;
+    house.send(&insider, &ticket.id(), "Hello").await.expect("sent");
+    let list = |who: &Principal| signed(who, proto::ListConversationsRequest::default());
+    let seen =
+        |page: tonic::Response<proto::ListConversationsResponse>| page.into_inner().conversations.len();
+    assert_eq!(seen(house.service().list_conversations(list(&insider)).await.expect("a page")), 1);
+    assert_eq!(seen(house.service().list_conversations(list(&outsider)).await.expect("a page")), 0);
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn lists_show_what_one_may_see_page_by_page() {
+    let house = House::new().await;
+    let mut tickets = Vec::new();
+    let boss = house.people.moderator();
+    for _ in 0..5 {
+        let ticket = house.ticket().await;
+        house.send(&boss, &ticket.id(), "Hello").await.expect("sent");
+        tickets.push(ticket);
+    }
+    let silent = house.ticket().await;
+    let mut found: Vec<String> = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = proto::ListConversationsRequest { page_size: 2, page_token, ..Default::default() };
+        let page = house.service().list_conversations(signed(&boss, request)).await.expect("a page");
+        let page = page.into_inner();
+        found.extend(page.conversations.into_iter().map(|one| one.id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let latest_first: Vec<String> = tickets.iter().rev().map(|ticket| ticket.id()).collect();
+    assert_eq!(found, latest_first);
+    assert!(!found.contains(&silent.id()), "nothing was said there");
+    // "mine": where one has written or is involved.
+    let other = house.people.member();
+    let mine =
+        |who: &Principal| signed(who, proto::ListConversationsRequest { mine: true, ..Default::default() });
+    let count = house.service().list_conversations(mine(&other)).await.expect("a page").into_inner();
+    assert_eq!(count.conversations.len(), 0);
+    house.involve(&tickets[0], 1, &[&other]).await;
+    let count = house.service().list_conversations(mine(&other)).await.expect("a page").into_inner();
+    assert_eq!(count.conversations.len(), 1);
+    let count = house.service().list_conversations(mine(&boss)).await.expect("a page").into_inner();
+    assert_eq!(count.conversations.len(), 5);
+    // A visitor sees the own device's.
+    let visitor = house.people.code_user(tickets[2].device());
+    let request = signed(&visitor, proto::ListConversationsRequest::default());
+    let page = house.service().list_conversations(request).await.expect("a page").into_inner();
+    assert_eq!(page.conversations.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), [tickets[2].id()]);
+    assert!(page.conversations[0].involved_employee_ids.is_empty());
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_fields_are_named() {
+    let house = House::new().await;
+    let ticket = house.ticket().await;
+    let boss = house.people.moderator();
+    let ghost = Uuid::nil().to_string();
+    assert_eq!(house.send(&boss, &ghost, "x").await.expect_err("none").code(), Code::NotFound);
+    assert_eq!(house.send(&boss, "7", "x").await.expect_err("no id").code(), Code::InvalidArgument);
+    assert_eq!(house.send(&boss, &ticket.id(), " ").await.expect_err("empty").code(), Code::InvalidArgument);
+    let missing = house.edit(&boss, &ticket.id(), 7, "x", "").await.expect_err("no message");
+    assert_eq!(missing.code(), Code::NotFound);
+    let ahead = house.watch(&boss, &ticket.id(), 1_000).await.expect_err("ahead");
+    assert_eq!(ahead.code(), Code::InvalidArgument);
+    let request = proto::SendMessageRequest {
+        request_id: callboard_stage::request_id(),
+        conversation_id: ticket.id(),
+        attachment_ids: vec![ghost],
+        ..Default::default()
+    };
+    let unbuilt = house.service().send_message(signed(&boss, request)).await.expect_err("unbuilt");
+    assert_eq!(unbuilt.code(), Code::Unimplemented);
+    house.stage.stop().await;
+}
