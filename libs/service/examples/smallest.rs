@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     run_main(Definition {
         name: "smallest",
         default_config: "[smallest]\ngreeting = \"hello\"\n",
+        check: |_config| Ok(()),
         migrations: None,
         uses_bus: false,
         build: |_context| Box::pin(async { Ok(Built::new(Routes::default(), Vec::new())) }),

@@ -32,8 +32,11 @@ use crate::telemetry;
 
 /// How long a stop waits for the relay to publish what was committed. What is left is published after the next start.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
-/// How long `republish` waits for a running relay to give way.
-const REPUBLISH_PATIENCE: Duration = Duration::from_secs(10);
+/// How long `republish` waits for the relay of a running replica to give way, which it does within a second.
+const REPUBLISH_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one try at an event or a timer may take: longer than a command of it may wait for its actor.
+const TRY_LIMIT: Duration = Duration::from_secs(45);
 
 /// The most refused events that are listed at once.
 const MOST_LISTED: u32 = 1000;
@@ -116,7 +119,7 @@ impl Context {
         &mut self,
         fire: impl Fn(DueTimer) -> BoxFuture<'static, Result<(), HandleError>> + Send + Sync + 'static,
     ) {
-        self.fire = Some(Box::new(fire));
+        self.fire = Some(Box::new(move |timer| Box::pin(in_time(fire(timer)))));
     }
 
     /// Makes the stream, and hands relay, consumers, timers, retention and the drain to the chassis.
@@ -262,9 +265,17 @@ impl Handler for Linked {
             if let Some(traceparent) = &event.traceparent {
                 telemetry::link_traceparent(&attempt, traceparent);
             }
-            self.0.handle(event).instrument(attempt).await
+            in_time(self.0.handle(event).instrument(attempt)).await
         })
     }
+}
+
+/// Ends what takes too long, since a database that was cut off without a word never answers; it is tried again, as
+/// everything in a reaction may be.
+async fn in_time<T>(work: impl Future<Output = Result<T, HandleError>>) -> Result<T, HandleError> {
+    tokio::time::timeout(TRY_LIMIT, work)
+        .await
+        .unwrap_or_else(|_| Err(HandleError::Retry("no answer in time".to_owned())))
 }
 
 /// Where an event is parked.

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::lifecycle::{BackgroundTask, BoxError, Stop};
 use crate::readiness::ReadinessCheck;
 
@@ -23,6 +23,9 @@ pub struct Definition {
     pub name: &'static str,
     /// Its `config.default.toml`.
     pub default_config: &'static str,
+    /// Checks the settings of its own, as `check-config` and every start do: unknown keys, durations, addresses,
+    /// limits. [`no_section`](crate::config::no_section) where it has none.
+    pub check: fn(&Config) -> Result<(), ConfigError>,
     /// Its migrations; `None`: it has no database.
     pub migrations: Option<&'static Migrator>,
     /// Whether it publishes or hears events. It then also learns of ended sessions.

@@ -43,6 +43,31 @@ impl Reaction<'_> {
         target: Uuid,
         command: A::Command,
     ) -> Result<Handled, HandleError> {
+        self.hand_over(registry, target, command, false).await
+    }
+
+    /// As [`Reaction::give`], for an event that is the first to speak of the target: nothing is read before the command
+    /// is decided. Where the target is there all the same, the commit says so and the command is decided again on what
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`Reaction::give`].
+    pub async fn give_first<A: Aggregate, S: Store<A>>(
+        &self,
+        registry: &Registry<A, S>,
+        target: Uuid,
+        command: A::Command,
+    ) -> Result<Handled, HandleError> {
+        self.hand_over(registry, target, command, true).await
+    }
+
+    async fn hand_over<A: Aggregate, S: Store<A>>(
+        &self,
+        registry: &Registry<A, S>,
+        target: Uuid,
+        command: A::Command,
+        creates: bool,
+    ) -> Result<Handled, HandleError> {
         let id = self.command_id(target);
         let cause = Cause {
             event: Some(self.event.id),
@@ -52,7 +77,7 @@ impl Reaction<'_> {
             traceparent: telemetry::current_traceparent().or_else(|| self.event.traceparent.clone()),
         };
         let principal = Principal::system(self.event.organisation);
-        give(registry, target, command, id, principal, cause).await
+        hand_over(registry, target, command, id, principal, cause, creates).await
     }
 }
 
@@ -68,6 +93,18 @@ pub async fn give<A: Aggregate, S: Store<A>>(
     principal: Principal,
     cause: Cause,
 ) -> Result<Handled, HandleError> {
+    hand_over(registry, target, command, id, principal, cause, false).await
+}
+
+async fn hand_over<A: Aggregate, S: Store<A>>(
+    registry: &Registry<A, S>,
+    target: Uuid,
+    command: A::Command,
+    id: CommandId,
+    principal: Principal,
+    cause: Cause,
+    creates: bool,
+) -> Result<Handled, HandleError> {
     let ask = Ask {
         command,
         command_id: id,
@@ -77,7 +114,7 @@ pub async fn give<A: Aggregate, S: Store<A>>(
         lane: Lane::Event,
         deadline: Instant::now() + PATIENCE,
         expected: None,
-        creates: false,
+        creates,
         answer: Box::new(|_, _, _| Bytes::new()),
     };
     match registry.ask(target, ask).await {

@@ -14,12 +14,13 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// One thing without which the service cannot serve.
+/// One thing that the service needs, or goes on without for a while.
 #[derive(Clone)]
 pub struct ReadinessCheck {
     /// For operators: `database`.
     pub name: &'static str,
     check: Check,
+    needed: bool,
 }
 
 impl fmt::Debug for ReadinessCheck {
@@ -29,12 +30,20 @@ impl fmt::Debug for ReadinessCheck {
 }
 
 impl ReadinessCheck {
-    /// A check that says what is wrong. Given two seconds.
+    /// A thing without which the service cannot serve. The check says what is wrong, and is given two seconds.
     pub fn new<F>(name: &'static str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { name, check: Arc::new(move || check().boxed()) }
+        Self { name, check: Arc::new(move || check().boxed()), needed: true }
+    }
+
+    /// A thing without which the service serves on, worse: told to operators, and no reason to send calls elsewhere.
+    pub fn degrading<F>(name: &'static str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { needed: false, ..Self::new(name, check) }
     }
 }
 
@@ -45,6 +54,14 @@ pub struct Verdict {
     pub ready: bool,
     /// What is wrong, by name; also within the grace.
     pub problems: Vec<(&'static str, String)>,
+    /// What is missing and can be done without for a while, by name.
+    pub degraded: Vec<(&'static str, String)>,
+}
+
+impl Verdict {
+    fn not_ready(problem: &str) -> Self {
+        Self { ready: false, problems: vec![("process", problem.to_owned())], degraded: Vec::new() }
+    }
 }
 
 /// Gathers the checks; tolerates a short loss once everything was well.
@@ -90,28 +107,31 @@ impl Readiness {
     /// Checks now. Never longer than two seconds.
     pub async fn verdict(&self) -> Verdict {
         if self.stopping.load(Ordering::SeqCst) {
-            return Verdict { ready: false, problems: vec![("process", "stopping".to_owned())] };
+            return Verdict::not_ready("stopping");
         }
         let (starting, checks) = {
             let inner = self.inner.lock();
             (inner.starting, inner.checks.clone())
         };
         if let Some(what) = starting {
-            return Verdict { ready: false, problems: vec![("process", what.to_owned())] };
+            return Verdict::not_ready(what);
         }
         let outcomes = join_all(checks.into_iter().map(|check| async move {
             let outcome = tokio::time::timeout(CHECK_TIMEOUT, (check.check)()).await;
             let outcome = outcome.unwrap_or_else(|_| Err("does not answer".to_owned()));
-            outcome.err().map(|problem| (check.name, problem))
+            outcome.err().map(|problem| (check.needed, (check.name, problem)))
         }))
         .await;
-        let problems: Vec<_> = outcomes.into_iter().flatten().collect();
+        let (mut problems, mut degraded) = (Vec::new(), Vec::new());
+        for (needed, problem) in outcomes.into_iter().flatten() {
+            if needed { &mut problems } else { &mut degraded }.push(problem);
+        }
         let mut inner = self.inner.lock();
         if problems.is_empty() {
             inner.last_good = Some(Instant::now());
         }
         let ready = inner.last_good.is_some_and(|at| problems.is_empty() || at.elapsed() <= self.grace);
-        Verdict { ready: ready && !self.stopping.load(Ordering::SeqCst), problems }
+        Verdict { ready: ready && !self.stopping.load(Ordering::SeqCst), problems, degraded }
     }
 }
 
@@ -140,6 +160,21 @@ mod tests {
         let verdict = readiness.verdict().await;
         assert!(verdict.ready && verdict.problems.len() == 1);
         readiness.stop();
+        assert!(!readiness.verdict().await.ready);
+    }
+
+    #[tokio::test]
+    async fn what_can_be_done_without_is_told_and_takes_nothing_away() {
+        let (needed, extra) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+        let readiness = Readiness::new(Duration::ZERO);
+        let degrading = ReadinessCheck { name: "extra", needed: false, ..switch(&extra) };
+        readiness.started(vec![switch(&needed), degrading]);
+        let verdict = readiness.verdict().await;
+        assert!(verdict.ready && verdict.problems.is_empty(), "{verdict:?}");
+        assert_eq!(verdict.degraded, [("extra", "away".to_owned())]);
+        extra.store(true, Ordering::SeqCst);
+        assert!(readiness.verdict().await.degraded.is_empty());
+        needed.store(false, Ordering::SeqCst);
         assert!(!readiness.verdict().await.ready);
     }
 

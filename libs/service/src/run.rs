@@ -63,13 +63,15 @@ impl StartOptions {
     }
 
     fn load(&self, definition: &Definition) -> Result<Config, BoxError> {
-        Ok(Config::load(&Sources {
+        let config = Config::load(&Sources {
             service: definition.name,
             defaults: definition.default_config,
             file: self.file.clone(),
             environment: self.environment.clone(),
             overrides: self.overrides.clone(),
-        })?)
+        })?;
+        (definition.check)(&config)?;
+        Ok(config)
     }
 }
 

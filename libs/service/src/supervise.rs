@@ -1,5 +1,6 @@
 //! The life of one service: prepare, build, serve, stop in order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::database;
 use crate::definition::{BuildContext, Built, Definition};
 use crate::lifecycle::{BackgroundTask, BoxError, Stage, Stop, Tasks};
 use crate::nats::{self, RevocationFeed};
-use crate::readiness::{Readiness, ReadinessCheck};
+use crate::readiness::{Readiness, ReadinessCheck, Verdict};
 use crate::server::{CallServer, admin};
 
 /// Between two looks at something that is not there yet.
@@ -33,6 +34,9 @@ const RETRY: Duration = Duration::from_millis(500);
 const HEALTH_PERIOD: Duration = Duration::from_secs(1);
 /// The same until it is ready for the first time.
 const STARTING_PERIOD: Duration = Duration::from_millis(20);
+
+/// Gauge, labels `service` and `without`: 1 while the service serves on without something. Alert on it.
+const DEGRADED: &str = "callboard_degraded";
 
 /// Where a service is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +94,7 @@ impl Supervisor {
         // However this ends, nothing that was spawned stays behind.
         let _hard = context.stop.hard.clone().drop_guard();
         let tasks = Tasks::default();
-        let mut checks = self.checks(&context);
+        let mut checks = self.checks(&context)?;
         self.keep_keys_fresh(&context, &tasks, &mut checks);
         self.follow_revocations(&context, &tasks, &mut checks)?;
         self.readiness.starting("building");
@@ -285,23 +289,23 @@ impl Supervisor {
         }
     }
 
-    fn checks(&self, context: &BuildContext) -> Vec<ReadinessCheck> {
+    fn checks(&self, context: &BuildContext) -> Result<Vec<ReadinessCheck>, BoxError> {
         let mut checks = Vec::new();
-        if let Some(pool) = context.pool.clone() {
+        if context.pool.is_some() {
+            let probe = Arc::new(database::Probe::new(&self.config.database, self.definition.name)?);
             checks.push(ReadinessCheck::new("database", move || {
-                let pool = pool.clone();
-                async move {
-                    sqlx::query("select 1").execute(&pool).await.map(drop).map_err(|error| error.to_string())
-                }
+                let probe = Arc::clone(&probe);
+                async move { probe.ask().await.map_err(|error| error.to_string()) }
             }));
         }
         if let Some(bus) = context.bus.clone() {
-            checks.push(ReadinessCheck::new("nats", move || {
+            // Commands need Postgres alone; their events wait in the outbox (ADR 0009).
+            checks.push(ReadinessCheck::degrading("nats", move || {
                 let connected = bus.is_connected();
-                async move { if connected { Ok(()) } else { Err("not connected".to_owned()) } }
+                async move { if connected { Ok(()) } else { Err("not connected: events wait".to_owned()) } }
             }));
         }
-        checks
+        Ok(checks)
     }
 
     fn keep_keys_fresh(&self, context: &BuildContext, tasks: &Tasks, checks: &mut Vec<ReadinessCheck>) {
@@ -374,9 +378,11 @@ impl Supervisor {
             (self.readiness.clone(), stop.requested.clone(), self.metrics.clone(), self.state.clone());
         let service = self.definition.name;
         tracker.spawn(async move {
-            let mut last = None;
+            let (mut last, mut missing) = (None, Missing::new(service));
             loop {
-                let ready = !stop.is_cancelled() && readiness.verdict().await.ready;
+                let verdict = readiness.verdict().await;
+                missing.tell(&verdict);
+                let ready = !stop.is_cancelled() && verdict.ready;
                 if last != Some(ready) {
                     let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
                     for name in names.iter().copied().chain([""]) {
@@ -402,5 +408,34 @@ impl Supervisor {
             }
         });
         tracker
+    }
+}
+
+/// What the service goes on without: a line in the log when it begins and when it ends, and a gauge to alert on.
+struct Missing {
+    service: &'static str,
+    names: BTreeSet<&'static str>,
+}
+
+impl Missing {
+    const fn new(service: &'static str) -> Self {
+        Self { service, names: BTreeSet::new() }
+    }
+
+    fn tell(&mut self, verdict: &Verdict) {
+        for (name, problem) in &verdict.degraded {
+            if self.names.insert(name) {
+                tracing::warn!(without = name, problem, "degraded: serves on without it");
+                metrics::gauge!(DEGRADED, "service" => self.service, "without" => *name).set(1.0);
+            }
+        }
+        self.names.retain(|name| {
+            let still = verdict.degraded.iter().any(|(missing, _)| missing == name);
+            if !still {
+                tracing::info!(with = name, "no longer degraded");
+                metrics::gauge!(DEGRADED, "service" => self.service, "without" => *name).set(0.0);
+            }
+            still
+        });
     }
 }

@@ -6,9 +6,11 @@ mod clock;
 mod ids;
 mod servers;
 mod wait;
+mod wire;
 
 pub use callboard_backing::free_port;
 pub use clock::ManualClock;
 pub use ids::SeededIds;
 pub use servers::{Database, Nats, Postgres, Servers, fresh_nats, fresh_postgres};
 pub use wait::{PATIENCE, eventually, eventually_some};
+pub use wire::Wire;

@@ -38,6 +38,7 @@ pub const fn definition() -> Definition {
     Definition {
         name: NAME,
         default_config: include_str!("../config.default.toml"),
+        check: callboard_service::config::no_section,
         migrations: Some(&MIGRATIONS),
         uses_bus: true,
         build,

@@ -1,16 +1,46 @@
 //! Reading aggregates and receipts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use callboard_actor::{Outcome, Receipt, StoreError};
 use callboard_kernel::{CommandId, Version};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::cells::cell;
 use crate::{Row, Rows, Table};
+
+/// How long Postgres may take for a read. An actor waits for it, and everybody for the actor; a server that vanished
+/// without a word would otherwise hold them for as long as the kernel goes on sending.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Reads, on a connection that is thrown away when it does not answer. A read on a connection that turns out to be
+/// broken is tried once more on another: the server may have been restarted since it was last used.
+async fn answered<T>(
+    pool: &PgPool,
+    read: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    let mut tried = false;
+    loop {
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        match timeout(ANSWER_LIMIT, read(&mut connection)).await {
+            Ok(Ok(found)) => return Ok(found),
+            Ok(Err(sqlx::Error::Io(_))) if !tried => connection.close_on_drop(),
+            Ok(Err(error)) => return Err(failed(error)),
+            Err(late) => {
+                connection.close_on_drop();
+                return Err(failed(sqlx::Error::Io(late.into())));
+            }
+        }
+        tried = true;
+    }
+}
 
 /// All rows of one aggregate in these tables, the root first, as of one moment.
 pub(super) async fn rows(
@@ -20,8 +50,10 @@ pub(super) async fn rows(
     id: Uuid,
 ) -> Result<(Rows, Version), StoreError> {
     // Made of table and column names, which are constants of the context.
-    let found =
-        sqlx::query(AssertSqlSafe(Arc::clone(statement))).bind(id).fetch_all(pool).await.map_err(failed)?;
+    let found = answered(pool, |connection| {
+        sqlx::query(AssertSqlSafe(Arc::clone(statement))).bind(id).fetch_all(connection).boxed()
+    })
+    .await?;
     let mut rows = Rows::default();
     let mut version = Version::NONE;
     let mut offset = 3;
@@ -57,25 +89,26 @@ fn decode(row: &PgRow, table: &Table, offset: usize) -> Result<Row, StoreError> 
 
 /// The version of one aggregate now.
 pub(super) async fn version(pool: &PgPool, statement: &Arc<str>, id: Uuid) -> Result<Version, StoreError> {
-    let version: Option<i64> = sqlx::query_scalar(AssertSqlSafe(Arc::clone(statement)))
-        .bind(id)
-        .fetch_optional(pool)
-        .await
-        .map_err(failed)?;
+    let version: Option<i64> = answered(pool, |connection| {
+        sqlx::query_scalar(AssertSqlSafe(Arc::clone(statement))).bind(id).fetch_optional(connection).boxed()
+    })
+    .await?;
     Ok(version.map_or(Version::NONE, Version))
 }
 
 /// The receipts there are of these commands.
 pub(super) async fn receipts(pool: &PgPool, ids: &[CommandId]) -> Result<Vec<Receipt>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let rows = sqlx::query(
-        "select command_id, aggregate_id, fingerprint, version, outcome, answer \
-         from command_receipt where command_id = any($1)",
-    )
-    .bind(ids)
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
+    let rows = answered(pool, |connection| {
+        sqlx::query(
+            "select command_id, aggregate_id, fingerprint, version, outcome, answer \
+             from command_receipt where command_id = any($1)",
+        )
+        .bind(ids.clone())
+        .fetch_all(connection)
+        .boxed()
+    })
+    .await?;
     rows.iter().map(receipt).collect()
 }
 

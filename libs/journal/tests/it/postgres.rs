@@ -1,11 +1,12 @@
 //! What only Postgres can show: several processes, constraints, lost connections.
 
-use callboard_actor::{CommitError, Store as _};
+use callboard_actor::{CommitError, Store as _, StoreError};
 use callboard_journal::{JournalOptions, PgJournal, RowChange, TimerChange, Value};
 use callboard_kernel::Version;
-use callboard_testkit::{PATIENCE, eventually_some};
+use callboard_testkit::{PATIENCE, Wire, eventually_some};
 use futures::future::join_all;
 use sqlx::postgres::PgPoolOptions;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::sample::{
@@ -178,4 +179,38 @@ async fn commits_find_their_rows_by_key() {
     for (table, rows, _) in read {
         assert!(rows < 1500, "{table}: {rows} rows read from end to end");
     }
+}
+
+#[tokio::test]
+async fn a_read_of_a_server_that_vanished_without_a_word_ends_in_time_and_the_next_works() {
+    let world = Postgres::new().await;
+    let mut options = world.pool.connect_options().as_ref().clone();
+    let wire = Wire::to(&format!("{}:{}", options.get_host(), options.get_port())).await;
+    options = options.host("127.0.0.1").port(wire.port());
+    let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_lazy_with(options);
+    let store = PgJournal::new(pool, JournalOptions::new("sample"), TaskTracker::new()).store(Samples);
+    assert!(store.load(id(1)).await.is_ok());
+    wire.cut();
+    let lost = timeout(PATIENCE, store.load(id(1))).await.expect("an end");
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+    let next = timeout(PATIENCE, store.load(id(1))).await.expect("an end");
+    assert!(next.is_ok(), "{next:?}");
+}
+
+#[tokio::test]
+async fn a_read_on_a_connection_that_was_closed_meanwhile_is_tried_on_another() {
+    let world = Postgres::new().await;
+    let options = world.pool.connect_options().as_ref().clone().application_name("to-be-closed");
+    let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_lazy_with(options);
+    let store =
+        PgJournal::new(pool.clone(), JournalOptions::new("sample"), TaskTracker::new()).store(Samples);
+    assert!(store.load(id(1)).await.is_ok());
+    eventually_some("it idles", PATIENCE, || async { (pool.num_idle() == 1).then_some(()) }).await;
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1")
+        .bind("to-be-closed")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let read = store.load(id(1)).await;
+    assert!(read.is_ok(), "{read:?}");
 }

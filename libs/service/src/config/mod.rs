@@ -30,6 +30,17 @@ impl ConfigError {
     }
 }
 
+/// A service's [`check`](crate::Definition::check) where it has no settings of its own: then none may be set.
+///
+/// # Errors
+/// Names what is set.
+pub fn no_section(config: &Config) -> Result<(), ConfigError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    config.section::<Nothing>().map(drop)
+}
+
 /// Where settings come from besides the chassis' own defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -113,8 +124,7 @@ impl Config {
     }
 
     fn from_tree(service: &'static str, effective: Value) -> Result<Self, ConfigError> {
-        let sections: Sections = serde_json::from_value(effective.clone())
-            .map_err(|error| ConfigError::new(tree::without_values(&error.to_string())))?;
+        let sections: Sections = tree::typed(&effective, "")?;
         let section =
             effective.get(service).cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let Sections { database, nats, grpc, admin, auth, telemetry, shutdown } = sections;
@@ -162,9 +172,7 @@ impl Config {
     /// # Errors
     /// Names what does not fit.
     pub fn section<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        serde_json::from_value(self.section.clone()).map_err(|error| {
-            ConfigError::new(format!("{}: {}", self.service, tree::without_values(&error.to_string())))
-        })
+        tree::typed(&self.section, self.service)
     }
 
     /// Every setting as a line `path = value`, sorted, secrets masked: what `check-config` prints. Valid TOML.

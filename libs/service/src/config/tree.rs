@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::ConfigError;
@@ -18,6 +19,16 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Value, ConfigError> {
         .build()
         .and_then(config::Config::try_deserialize)
         .map_err(wrong)
+}
+
+/// The settings under a path, typed. What does not fit is named by its key.
+pub(super) fn typed<T: DeserializeOwned>(tree: &Value, path: &str) -> Result<T, ConfigError> {
+    serde_path_to_error::deserialize(tree).map_err(|error| {
+        let within = error.path().to_string();
+        let key: Vec<&str> =
+            [path, &within].into_iter().filter(|part| !part.is_empty() && *part != ".").collect();
+        ConfigError::new(format!("{}: {}", key.join("."), without_values(&error.inner().to_string())))
+    })
 }
 
 /// A parser's message may quote what it read, which may be a secret: keeps the first line, without quotes.
@@ -164,7 +175,7 @@ fn collect(value: &Value, path: &str, lines: &mut BTreeMap<String, String>) {
 
 fn mask(path: &str, value: &Value) -> String {
     let key = path.rsplit('.').next().unwrap_or_default();
-    let secret = ["password", "secret", "token_key", "private", "signing_key", "_pem"];
+    let secret = ["password", "secret", "token_key", "private", "signing_key", "encryption_key", "_pem"];
     match value {
         Value::String(text) if text.is_empty() => "\"\"".to_owned(),
         Value::String(_) if secret.iter().any(|word| key.contains(word)) => "\"***\"".to_owned(),

@@ -61,7 +61,9 @@ pub(crate) async fn serve(
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     let verdict = admin.readiness.verdict().await;
     let status = if verdict.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let problems: Map<String, Value> =
-        verdict.problems.into_iter().map(|(name, problem)| (name.to_owned(), problem.into())).collect();
-    (status, Json(json!({ "ready": verdict.ready, "problems": problems })))
+    let told = |found: Vec<(&'static str, String)>| -> Map<String, Value> {
+        found.into_iter().map(|(name, problem)| (name.to_owned(), problem.into())).collect()
+    };
+    let (problems, degraded) = (told(verdict.problems), told(verdict.degraded));
+    (status, Json(json!({ "ready": verdict.ready, "problems": problems, "degraded": degraded })))
 }

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
+use super::furniture::EndsWith;
 use super::{CallServer, methods};
 use crate::error;
 use crate::request::{Deadline, RequestId};
@@ -43,10 +45,12 @@ pub(crate) struct Guard {
     max_deadline: Duration,
     admission: Semaphore,
     cut_off: CancellationToken,
+    drain: CancellationToken,
 }
 
 impl Guard {
-    pub fn new(server: &CallServer) -> Self {
+    /// `drain`: cancelled when no new calls are taken any more.
+    pub fn new(server: &CallServer, drain: CancellationToken) -> Self {
         Self {
             service: server.service,
             public: paths(server.public),
@@ -58,6 +62,7 @@ impl Guard {
             max_deadline: server.config.max_deadline,
             admission: Semaphore::new(server.config.max_concurrent_calls),
             cut_off: server.cut_off.clone(),
+            drain,
         }
     }
 
@@ -155,6 +160,11 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
         return next.run(request).await;
     }
     let method = methods::known(request.uri().path());
+    // Health and reflection, of whatever version.
+    let is_furniture = request.uri().path().starts_with("/grpc.");
+    if is_furniture {
+        request = request.map(|asked| Body::new(EndsWith::question(asked, guard.drain.clone())));
+    }
     let request_id = request_id(request.headers()).unwrap_or_else(|| guard.ids.next().to_string());
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let span = tracing::info_span!(
@@ -171,6 +181,9 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
     }
     let started = Instant::now();
     let mut response = guard.call(request, next).instrument(span.clone()).await;
+    if is_furniture {
+        response = response.map(|answer| Body::new(EndsWith::answer(answer, guard.drain.clone())));
+    }
     if let Ok(value) = request_id.parse() {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -1,6 +1,7 @@
 //! The server for calls and the server for operators.
 
 pub(crate) mod admin;
+mod furniture;
 mod guard;
 pub(crate) mod methods;
 
@@ -42,7 +43,7 @@ impl CallServer {
         drain: CancellationToken,
     ) -> Result<(), tonic::transport::Error> {
         let config = &self.config;
-        let guard = Arc::new(Guard::new(&self));
+        let guard = Arc::new(Guard::new(&self, drain.clone()));
         let router = self.routes.prepare().into_axum_router();
         let router = router.layer(axum::middleware::from_fn_with_state(guard, guard::guard));
         tonic::transport::Server::builder()

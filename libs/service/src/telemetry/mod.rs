@@ -76,9 +76,13 @@ impl Telemetry {
             provider = provider.with_batch_exporter(exporter);
         }
         let provider = provider.build();
-        // Spans live whatever the log level is: calls keep their trace ids.
+        // Spans live whatever the log level is: calls keep their trace ids. Where in the source and on which thread a
+        // span was made, and how long it waited, would be written down at every poll.
         let traces = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("callboard"))
+            .with_tracked_inactivity(false)
+            .with_location(false)
+            .with_threads(false)
             .with_filter(LevelFilter::INFO);
         let registry = tracing_subscriber::registry().with(traces);
         // Refused when somebody installed one before: a second service in the process, a test.

@@ -125,6 +125,47 @@ async fn d_3_ended_sessions_are_heard_of_within_seconds_and_after_a_restart() {
     again.stop().await.unwrap();
 }
 
+/// Commands need no broker (ADR 0009).
+#[tokio::test]
+async fn without_its_broker_a_started_service_stays_ready_and_says_what_is_missing() {
+    let mut broker = fresh_nats().await;
+    let definition = Definition { uses_bus: true, ..definition() };
+    let settings = options().with("nats.url", broker.url()).with("admin.readiness_grace", "0s");
+    let mut running = start_with(definition, settings).await;
+    running.ready().await.unwrap();
+    let readyz = || async {
+        let (status, body) = get(&running, "/readyz").await;
+        (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
+    };
+    eventually("ready and whole", || async {
+        readyz().await == (200, serde_json::json!({"ready": true, "problems": {}, "degraded": {}}))
+    })
+    .await;
+    broker.kill().await.unwrap();
+    eventually("degraded, and ready all the while", || async {
+        let (status, body) = readyz().await;
+        assert_eq!((status, &body["ready"]), (200, &true.into()), "{body}");
+        body["degraded"]["nats"].is_string()
+    })
+    .await;
+    eventually("the gauge says so", || async {
+        get(&running, "/metrics").await.1.contains(r#"callboard_degraded{service="test",without="nats"} 1"#)
+    })
+    .await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel(&running));
+    let served = health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap();
+    assert_eq!(served.into_inner().status, 1);
+    assert!(ask(channel(&running), "who").await.is_ok());
+    broker.restart().await.unwrap();
+    eventually("whole again", || async {
+        let whole = readyz().await.1["degraded"] == serde_json::json!({});
+        let gauge = get(&running, "/metrics").await.1;
+        whole && gauge.contains(r#"callboard_degraded{service="test",without="nats"} 0"#)
+    })
+    .await;
+    running.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_broker_that_comes_late_is_waited_for() {
     let port = callboard_testkit::free_port().unwrap();

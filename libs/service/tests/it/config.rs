@@ -111,3 +111,20 @@ fn limits_are_checked() {
         Config::load(&sources(&[("CALLBOARD__GRPC__DEFAULT_DEADLINE", "soon")])).unwrap_err();
     assert!(list[0].contains("duration"), "{list:?}");
 }
+
+#[test]
+fn a_value_of_the_wrong_form_is_named_by_its_key_and_the_rule() {
+    let said = problems(&sources(&[("CALLBOARD__GRPC__DEFAULT_DEADLINE", "soon")]));
+    assert!(said.contains("grpc.default_deadline") && said.contains("write a whole number"), "{said}");
+}
+
+#[test]
+fn a_service_without_settings_of_its_own_takes_none() {
+    let load = |environment: &[(&str, &str)]| {
+        let sources = Sources { service: "bare", defaults: "", ..sources(environment) };
+        callboard_service::config::no_section(&Config::load(&sources).unwrap())
+    };
+    assert_eq!(load(&[]), Ok(()));
+    let said = load(&[("CALLBOARD__BARE__WHAT", "1")]).unwrap_err().to_string();
+    assert!(said.contains("bare") && said.contains("unknown field"), "{said}");
+}

@@ -1,12 +1,14 @@
 //! How a service starts and ends.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use callboard_service::Definition;
 use callboard_service::error::report;
 use sqlx::migrate::Migrator;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use crate::support::{
     ENTERED, GATE, WAITING, ask, channel, definition, eventually, get, options, start_with, started,
@@ -37,6 +39,24 @@ async fn a_stop_flips_health_first_then_finishes_what_is_in_flight() {
     GATE.add_permits(1);
     assert_eq!(in_flight.await.unwrap().unwrap(), "passed");
     running.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn watchers_of_health_and_readers_of_reflection_do_not_hold_a_stop_up() {
+    let long = options().with("shutdown.drain_timeout", "60s").with("shutdown.hard_limit", "90s");
+    let running = started(long).await;
+    let mut health = HealthClient::new(channel(&running));
+    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    // Asks nothing, and stays.
+    let mut reflection = ServerReflectionClient::new(channel(&running));
+    let mut described =
+        reflection.server_reflection_info(futures::stream::pending()).await.unwrap().into_inner();
+    assert_eq!(watched.message().await.unwrap().unwrap().status, 1);
+    tokio::time::timeout(Duration::from_secs(20), running.stop()).await.expect("at once").unwrap();
+    assert_eq!(watched.message().await.unwrap().unwrap().status, 2, "told before it ends");
+    assert_eq!(watched.message().await.unwrap_err().code(), tonic::Code::Unavailable);
+    let end = described.message().await;
+    assert!(matches!(&end, Ok(None)) || end.is_err_and(|told| told.code() == tonic::Code::Unavailable));
 }
 
 #[tokio::test]

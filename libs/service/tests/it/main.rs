@@ -8,5 +8,6 @@ mod collector;
 mod config;
 mod lifecycle;
 mod operate;
+mod pool;
 mod support;
 mod traces;

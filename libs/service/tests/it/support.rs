@@ -127,6 +127,7 @@ pub const fn definition() -> Definition {
     Definition {
         name: "test",
         default_config: DEFAULTS,
+        check: |_| Ok(()),
         migrations: None,
         uses_bus: false,
         build,

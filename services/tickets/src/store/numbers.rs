@@ -1,9 +1,9 @@
 //! Ticket numbers: short, unique in their organisation, rising (T-14).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use callboard_kernel::{ErrorKind, OrganisationId, Refusal};
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,8 @@ use uuid::Uuid;
 const WAITING: usize = 4096;
 /// How many callers one statement serves.
 const BATCH: usize = 512;
+/// How long Postgres may take. A server that is cut off without a word must not keep everybody from opening tickets.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 struct Request {
     organisation: Uuid,
@@ -39,7 +41,7 @@ impl Numbers {
     /// own, until `stop` (when no call is in flight any more) or until the last clone is dropped.
     pub fn new(pool: &PgPool, tracker: &TaskTracker, stop: CancellationToken) -> Self {
         let options = pool.connect_options().as_ref().clone().options([("synchronous_commit", "off")]);
-        let own = PgPoolOptions::new()
+        let own = callboard_service::database::pool_options()
             .max_connections(1)
             .acquire_timeout(pool.options().get_acquire_timeout())
             .connect_lazy_with(options);
@@ -81,7 +83,8 @@ async fn serve(pool: &PgPool, mut receiver: mpsc::Receiver<Request>) {
         for request in &batch {
             *wanted.entry(request.organisation).or_default() += 1;
         }
-        match take(pool, &wanted).await {
+        let taken = tokio::time::timeout(ANSWER_LIMIT, take(pool, &wanted)).await;
+        match taken.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into()))) {
             Ok(mut next) => {
                 for request in batch.drain(..) {
                     let number = next.get_mut(&request.organisation).map(|next| {
