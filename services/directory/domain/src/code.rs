@@ -17,7 +17,7 @@ pub const LOCK_OUT: TimeDelta = TimeDelta::minutes(15);
 pub struct Code;
 
 /// A code that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Whose it is.
     pub organisation: OrganisationId,
@@ -39,6 +39,23 @@ pub struct Kept {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl std::fmt::Debug for Kept {
+    /// Without the text that opens the door and the PIN's hash, from which a few digits could be worked out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept")
+            .field("organisation", &self.organisation)
+            .field("device", &self.device)
+            .field("active", &self.active)
+            .field("pin", &self.pin.is_some())
+            .field("wrong_pins", &self.wrong_pins)
+            .field("locked_until", &self.locked_until)
+            .field("session_epoch", &self.session_epoch)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Kept {
@@ -149,7 +166,7 @@ impl std::fmt::Debug for Command {
 }
 
 /// What happens to a code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// It was made.
     Created(Kept),
@@ -197,6 +214,34 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+}
+
+impl std::fmt::Debug for Event {
+    /// Without the PIN's hash.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Created(kept) => f.debug_tuple("Created").field(kept).finish(),
+            Self::Paired { from, to, .. } => {
+                f.debug_struct("Paired").field("from", from).field("to", to).finish_non_exhaustive()
+            }
+            Self::Switched { active, .. } => {
+                f.debug_struct("Switched").field("active", active).finish_non_exhaustive()
+            }
+            Self::PinSet { pin, .. } => {
+                f.debug_struct("PinSet").field("pin", &pin.is_some()).finish_non_exhaustive()
+            }
+            Self::SessionsEnded { epoch, .. } => {
+                f.debug_struct("SessionsEnded").field("epoch", epoch).finish_non_exhaustive()
+            }
+            Self::PinFailed { wrong_pins, locked_until } => f
+                .debug_struct("PinFailed")
+                .field("wrong_pins", wrong_pins)
+                .field("locked_until", locked_until)
+                .finish(),
+            Self::PinPassed => f.write_str("PinPassed"),
+            Self::Removed { .. } => f.write_str("Removed"),
+        }
+    }
 }
 
 impl Code {

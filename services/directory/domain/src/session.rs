@@ -42,7 +42,7 @@ pub enum Ending {
 }
 
 /// A session that was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Whose organisation.
     pub organisation: OrganisationId,
@@ -62,6 +62,21 @@ pub struct Kept {
     pub created_at: Timestamp,
     /// When it was last refreshed.
     pub updated_at: Timestamp,
+}
+
+impl std::fmt::Debug for Kept {
+    /// Without hashes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept")
+            .field("organisation", &self.organisation)
+            .field("holder", &self.holder)
+            .field("language", &self.language)
+            .field("expires_at", &self.expires_at)
+            .field("ended", &self.ended)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a session knows; `None`: never opened.
@@ -111,7 +126,7 @@ impl std::fmt::Debug for Command {
 }
 
 /// What happens to a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// It was opened.
     Opened(Kept),
@@ -129,6 +144,19 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+}
+
+impl std::fmt::Debug for Event {
+    /// Without hashes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Opened(kept) => f.debug_tuple("Opened").field(kept).finish(),
+            Self::Refreshed { .. } => f.write_str("Refreshed"),
+            Self::Ended { ending, .. } => {
+                f.debug_struct("Ended").field("ending", ending).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 impl Aggregate for Session {

@@ -109,3 +109,42 @@ async fn wrong_groups_name_their_fields_and_unbuilt_strategies_say_so() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "STRATEGY_UNIMPLEMENTED"));
     house.stage.stop().await;
 }
+
+#[tokio::test]
+async fn aip_155_a_repeat_is_answered_after_the_template_and_the_employee_have_gone() {
+    let house = House::new().await;
+    let boss = house.boss();
+    let employee = house.hire(&[], &[]).await;
+    house.knows(1).await;
+    let ticket = house.ticket();
+    house.open(&ticket).await;
+    let assign = fleet::AssignEmployeeRequest {
+        request_id: id().to_string(),
+        ticket_id: ticket.ticket_id.clone(),
+        employee_id: employee.to_string(),
+    };
+    let assigned = house.fleet().assign_employee(signed(&boss, assign.clone())).await.expect("assigned");
+    let put = fleet::PutGroupRequest { request_id: id().to_string(), group: Some(house.group(&[])) };
+    let first = house.group_service().put_group(signed(&boss, put.clone())).await.expect("put");
+    let facts = house.people.employee_facts(employee, &[], &[]);
+    let removed = directory::EmployeeRemoved { employee: Some(facts) };
+    house.tell(employee, 2, &removed).await;
+    let removed =
+        directory::TemplateRemoved { template_id: house.template.to_string(), ..Default::default() };
+    house.tell(house.template, 2, &removed).await;
+    eventually("both are known to be gone", PATIENCE, || async {
+        let fresh = fleet::AssignEmployeeRequest { request_id: id().to_string(), ..assign.clone() };
+        let someone = house.fleet().assign_employee(signed(&boss, fresh)).await.map(drop);
+        let groups = house.groups(boss.clone(), house.template).await.map(drop);
+        match (someone, groups) {
+            (Err(one), Err(two)) if one.code() == Code::NotFound && two.code() == Code::NotFound => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    let again = house.fleet().assign_employee(signed(&boss, assign)).await.expect("the same answer");
+    assert_eq!(again.into_inner(), assigned.into_inner());
+    let again = house.group_service().put_group(signed(&boss, put)).await.expect("the same answer");
+    assert_eq!(again.into_inner(), first.into_inner());
+    house.stage.stop().await;
+}

@@ -229,3 +229,23 @@ async fn r_4_lists_and_figures_by_template_employee_and_time_within_isolation() 
     assert_eq!(list(ratings::ListRatingsRequest::default(), &insider).await.ratings.len(), 3);
     house.stage.stop().await;
 }
+
+#[tokio::test]
+async fn aip_155_a_repeat_is_answered_after_the_template_has_gone() {
+    let house = House::new().await;
+    let boss = house.boss();
+    let switches =
+        ratings::Switches { template_id: house.template.to_string(), tickets: true, ..Default::default() };
+    let set = ratings::SetSwitchesRequest { request_id: id().to_string(), switches: Some(switches) };
+    let first = house.service().set_switches(signed(&boss, set.clone())).await.expect("set").into_inner();
+    let removed =
+        directory::TemplateRemoved { template_id: house.template.to_string(), ..Default::default() };
+    house.tell(house.template, 2, &removed).await;
+    eventually("the template is known to be gone", PATIENCE, || async {
+        house.switches(&boss).await.map_or_else(|_| Ok(()), Err)
+    })
+    .await;
+    let again = house.service().set_switches(signed(&boss, set)).await.expect("the same answer");
+    assert_eq!(again.into_inner(), first);
+    house.stage.stop().await;
+}

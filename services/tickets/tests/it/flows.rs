@@ -125,10 +125,13 @@ fn t_1_a_wrong_flow_names_every_field() {
 }
 
 #[test]
-fn a_removed_template_takes_its_flows_along() {
+fn a_removed_template_takes_its_flows_along_and_aip_155_repeats_are_answered() {
     run(|world| async move {
         let tenant = Tenant::new(world).await;
+        let moderator = tenant.moderator();
         put_flow(&tenant, &repair(&tenant)).await;
+        let put = proto::PutFlowRequest { request_id: id().to_string(), flow: Some(repair(&tenant)) };
+        let first = done(moderator.flows().put_flow(moderator.request(put.clone())).await).unwrap();
         let removed = directory::TemplateRemoved {
             template_id: tenant.template.to_string(),
             organisation_id: tenant.organisation.to_string(),
@@ -144,5 +147,10 @@ fn a_removed_template_takes_its_flows_along() {
         })
         .await;
         assert_eq!(refused(list(&tenant, &tenant.moderator(), true).await), "NOT_FOUND");
+        let again = done(moderator.flows().put_flow(moderator.request(put.clone())).await);
+        assert_eq!(again, Ok(first));
+        let fresh = proto::PutFlowRequest { request_id: id().to_string(), ..put };
+        let fresh = done(moderator.flows().put_flow(moderator.request(fresh)).await);
+        assert_eq!(refused(fresh), "NOT_FOUND");
     });
 }
