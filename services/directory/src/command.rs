@@ -12,8 +12,8 @@ use std::io::Write;
 use uuid::Uuid;
 
 use crate::directory::Offline;
-use crate::store::keys;
-use crate::{Directory, NewOrganisation, bootstrap, definition};
+use crate::store::SigningKeys;
+use crate::{Directory, DirectoryConfig, NewOrganisation, bootstrap, definition};
 
 #[derive(Debug, Parser)]
 #[command(name = "callboard-directory", version)]
@@ -95,7 +95,11 @@ async fn carry_out(cli: Cli) -> Result<String, BoxError> {
     let pool = database::pool(&config.database, definition.name)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match cli.command {
-        Own::RotateKeys => Ok(format!("{}\n", keys::rotate(&pool, clock.now()).await?)),
+        Own::RotateKeys => {
+            let section: DirectoryConfig = config.section()?;
+            let keys = SigningKeys::new(pool, section.issuer.encryption()?);
+            Ok(format!("{}\n", keys.rotate(clock.now()).await?))
+        }
         Own::CreateOrganisation { name, admin_email, admin_name, language, isolation, id } => {
             let ids = Arc::new(RandomIds);
             let mut offline = Offline::new(pool.clone(), clock.clone(), ids.clone());

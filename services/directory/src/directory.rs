@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use callboard_actor::{Ask, Lane, Options, Registry};
+use callboard_actor::{Options, Registry};
 use callboard_directory_domain::{
     Customer, CustomerUser, Department, Device, Employee, MetaTeam, Organisation, Team, Template,
 };
 use callboard_journal::{JournalOptions, Mapping, PgJournal};
-use callboard_kernel::{Aggregate, Cause, Clock, CommandId, IdGenerator, Principal, Version};
-use callboard_service::telemetry::current_traceparent;
-use callboard_service::{Context, PgRegistry};
+use callboard_kernel::{Clock, IdGenerator, OrganisationId, Principal};
+use callboard_service::{Context, Mutation, PgRegistry};
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
-use crate::store::{CodeMapping, ReadError, RecordMapping, SessionMapping};
+use crate::api::of_ask;
+use crate::store::{CodeMapping, RecordMapping, SessionMapping};
 
 /// The actors of one kind of record.
 pub type Records<E> = PgRegistry<RecordMapping<E>>;
@@ -106,57 +105,9 @@ impl Directory {
         }
     }
 
-    /// Whether this command was carried out before: its receipt will answer, whatever has changed since.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) async fn is_repeat(&self, call: &Call) -> Result<bool, ReadError> {
-        Ok(sqlx::query_scalar("select exists (select from command_receipt where command_id = $1)")
-            .bind(call.command_id.uuid())
-            .fetch_one(&self.pool)
-            .await?)
-    }
-}
-
-/// What a call says of itself besides its command.
-#[derive(Debug)]
-pub struct Call {
-    /// On whose behalf.
-    pub principal: Arc<Principal>,
-    /// The command's id.
-    pub command_id: CommandId,
-    /// Hash of what was asked.
-    pub fingerprint: i64,
-    /// When the caller stops waiting.
-    pub deadline: Instant,
-}
-
-impl Call {
-    /// A call of the system's own that is made once: the id is new.
-    pub fn once(principal: Principal, ids: &dyn IdGenerator, deadline: Instant) -> Self {
-        Self { principal: Arc::new(principal), command_id: ids.next().into(), fingerprint: 0, deadline }
-    }
-
-    /// The command of this call.
-    #[expect(clippy::type_complexity, reason = "as in `Ask`")]
-    pub fn ask<A: Aggregate>(
-        &self,
-        command: A::Command,
-        expected: Option<Version>,
-        creates: bool,
-        answer: Box<dyn Fn(&A::State, &[A::Event], Version) -> Bytes + Send + Sync>,
-    ) -> Ask<A> {
-        Ask {
-            command,
-            command_id: self.command_id,
-            fingerprint: self.fingerprint,
-            principal: self.principal.clone(),
-            cause: Arc::new(Cause { traceparent: current_traceparent(), ..Cause::default() }),
-            lane: Lane::User,
-            deadline: self.deadline,
-            expected,
-            creates,
-            answer,
-        }
+    /// A call of the system's own that is made once.
+    pub fn once(&self, organisation: OrganisationId, deadline: Instant) -> Mutation {
+        let principal = Arc::new(Principal::system(organisation));
+        Mutation::once(principal, self.ids.next().into(), deadline).telling(of_ask)
     }
 }

@@ -31,7 +31,7 @@ use tonic::service::Routes;
 pub use bootstrap::{NewOrganisation, administrator_id, bootstrap};
 pub use config::{DirectoryConfig, IssuerConfig};
 pub use directory::{Directory, Offline};
-pub use store::{ReadError, keys as signing_keys};
+pub use store::{KeyEncryption, ReadError, keys as signing_keys};
 
 use crate::api::{CodeApi, DirectoryApi, PUBLIC_RPCS, SessionApi};
 use crate::events::inbound::{CONSUMER, References};
@@ -53,6 +53,7 @@ pub fn definition() -> Definition {
     Definition {
         name: "directory",
         default_config: include_str!("../config.default.toml"),
+        check: |config| DirectoryConfig::read(config).map(drop),
         migrations: Some(&MIGRATIONS),
         uses_bus: true,
         build: |context| Box::pin(build(context)),
@@ -69,8 +70,7 @@ fn assemble(build: &BuildContext) -> Result<(Context, Arc<Directory>), BoxError>
 }
 
 async fn build(build: BuildContext) -> Result<Built, BoxError> {
-    let config: DirectoryConfig = build.config.section()?;
-    config.issuer.check()?;
+    let config = DirectoryConfig::read(&build.config)?;
     let (context, directory) = assemble(&build)?;
     let pins = Arc::new(Pins::new()?);
     let pool = directory.pool.clone();

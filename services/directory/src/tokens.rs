@@ -14,12 +14,12 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::config::IssuerConfig;
-use crate::store::{ReadError, keys};
+use crate::store::{ReadError, SigningKeys};
 
 /// The built-in issuer, which learns of new keys while it runs.
 #[derive(Debug)]
 pub struct Tokens {
-    pool: PgPool,
+    keys: SigningKeys,
     config: IssuerConfig,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
@@ -46,10 +46,28 @@ impl Tokens {
                 Some(SecretString::from(pem))
             }
         };
+        let encryption = config.encryption().map_err(|rule| ReadError::Sealed(rule.to_owned()))?;
+        if encryption.is_none() && file_key.is_none() {
+            tracing::warn!(
+                "private signing keys lie UNENCRYPTED in the database: whoever reads it can issue tokens for everybody. \
+                 Set directory.issuer.key_encryption_key (or key_file) outside of development"
+            );
+        }
+        let encrypts = encryption.is_some();
+        let keys = SigningKeys::new(pool, encryption);
+        if encrypts {
+            match keys.protect().await? {
+                0 => {}
+                count => tracing::info!(
+                    count,
+                    "signing keys encrypted anew; rotate those that lay unencrypted, for backups have them"
+                ),
+            }
+        }
         let settings = Self::settings(&config);
-        let issuer = keys::issuer(&pool, settings, file_key.as_ref(), clock.clone(), ids.clone()).await?;
+        let issuer = keys.issuer(settings, file_key.as_ref(), clock.clone(), ids.clone()).await?;
         let issuer = RwLock::new(Arc::new(issuer));
-        Ok(Self { pool, config, clock, ids, file_key, issuer })
+        Ok(Self { keys, config, clock, ids, file_key, issuer })
     }
 
     fn settings(config: &IssuerConfig) -> IssuerSettings {
@@ -63,7 +81,7 @@ impl Tokens {
     pub async fn reload(&self) -> Result<(), ReadError> {
         let settings = Self::settings(&self.config);
         let (clock, ids) = (self.clock.clone(), self.ids.clone());
-        let issuer = keys::issuer(&self.pool, settings, self.file_key.as_ref(), clock, ids).await?;
+        let issuer = self.keys.issuer(settings, self.file_key.as_ref(), clock, ids).await?;
         *self.issuer.write() = Arc::new(issuer);
         Ok(())
     }

@@ -13,8 +13,8 @@ mod text;
 
 pub use entity::{Entity, Facts, Reference};
 pub use kinds::{
-    Customer, CustomerKind, CustomerUser, Department, Device, Employee, MetaTeam, Organisation, Team,
-    Template,
+    Customer, CustomerKind, CustomerUser, Department, Device, Employee, MetaTeam, Organisation, SupportRole,
+    Team, Template,
 };
 pub use record::{Action, Command, Event, Kept, Record, State};
 pub use refused::Refused;

@@ -2,30 +2,29 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use callboard_auth::random_secret;
 use callboard_directory_domain::Device;
-use callboard_directory_domain::code::{Code, Command, Kept, State};
+use callboard_directory_domain::code::{Command, Event, Kept, State};
 use callboard_kernel::{DeviceId, Principal, Refusal, Role, Subject, Version, derive_uuid};
 use callboard_proto::directory::v1 as proto;
 use callboard_proto::directory::v1::code_service_server::CodeService;
+use callboard_service::Mutation;
 use callboard_service::convert::to_proto_time;
 use callboard_service::request::{
     decode_page_token, encode_page_token, fingerprint, page_size, parse_id, parse_optional_id, principal,
 };
-use prost::Message as _;
 use secrecy::ExposeSecret;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::directory_service::respond;
-use super::exposed::{check_query, expected, visible};
+use super::directory_service::{respond, seen_devices};
+use super::exposed::{check_query, visible};
 use super::fields::filter_ids;
 use super::refusal;
-use crate::directory::{Call, Directory};
+use crate::directory::Directory;
 use crate::pin::{Pins, is_pin};
 use crate::store::lookups;
-use crate::store::read::{self, ByTime, Filter};
+use crate::store::read::{self, ByTime, CodeRow, Filter};
 
 /// Serves `CodeService`.
 #[derive(Debug, Clone)]
@@ -58,33 +57,25 @@ fn administrators_only(principal: &Principal) -> Result<(), Refusal> {
     }
 }
 
+fn answer(id: Uuid) -> impl Fn(&State, &[Event], Version) -> proto::Code + Send + Sync + 'static {
+    move |state, _, version| state.kept().map(|code| message(id, code, version)).unwrap_or_default()
+}
+
 /// Fingerprints of requests are kept: one of a few digits could be worked out from it.
 fn veiled(pin: &str) -> String {
     if pin.is_empty() { String::new() } else { "****".to_owned() }
 }
 
 impl CodeApi {
-    /// Asks a code and answers with it.
-    async fn ask(
+    /// Who is no administrator is told so before anything is looked at.
+    async fn call<Q: prost::Message>(
         &self,
-        call: &Call,
-        id: Uuid,
-        command: Command,
-        etag: &str,
-        creates: bool,
-    ) -> Result<proto::Code, Refusal> {
-        let answer = move |state: &State, _: &[_], version| {
-            state
-                .kept()
-                .map(|code| Bytes::from(message(id, code, version).encode_to_vec()))
-                .unwrap_or_default()
-        };
-        let ask = call.ask::<Code>(command, expected(etag)?, creates, Box::new(answer));
-        let map = if creates { refusal::of_create } else { refusal::of_ask };
-        let answer = self.directory.codes.ask(id, ask).await.map_err(|error| map(error, "code"))?;
-        proto::Code::decode(answer.bytes).map_err(|error| {
-            Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", format!("a kept answer: {error}"))
-        })
+        rpc: &str,
+        request: &Request<Q>,
+        request_id: &str,
+    ) -> Result<Mutation, Refusal> {
+        administrators_only(&*principal(request)?)?;
+        Ok(Mutation::new(request, rpc, request_id)?.telling(refusal::of_ask))
     }
 
     /// A command on one code.
@@ -95,17 +86,31 @@ impl CodeApi {
         (request_id, code_id, etag): (&str, &str, &str),
         command: Command,
     ) -> Result<proto::Code, Refusal> {
-        administrators_only(&*principal(request)?)?;
-        let call = Call::of(request, rpc, request_id)?;
-        let id = parse_id("code_id", code_id)?;
-        self.ask(&call, id, command, etag, false).await
+        let call = self.call(rpc, request, request_id).await?;
+        let id: Uuid = parse_id("code_id", code_id)?;
+        let call = call.about("code", id).expecting("etag", etag)?;
+        let prepared = async { self.seen(&call.principal, id).await.map(|_| (id, command)) };
+        call.carry_out(&self.directory.codes, prepared, answer(id)).await
+    }
+
+    /// A code that the caller may see: as its device (isolation), since whoever has the code is let in there. One that
+    /// leads nowhere is any administrator's.
+    async fn seen(&self, principal: &Principal, id: Uuid) -> Result<CodeRow, Refusal> {
+        let found = read::code(&self.directory.pool, principal.organisation, id).await?;
+        let code = found.ok_or_else(|| Refusal::missing("code", id))?;
+        let Some(device) = code.1.value.device else { return Ok(code) };
+        let (pool, device) = (&self.directory.pool, device.uuid());
+        // A removed one hides nothing; the code leads nowhere in a moment.
+        let hidden = read::get::<Device>(pool, principal.organisation, device).await?.is_some()
+            && visible::<Device>(&self.directory, principal, device).await?.is_none();
+        if hidden { Err(Refusal::missing("code", id)) } else { Ok(code) }
     }
 
     /// A device that the caller may see.
-    async fn device(&self, principal: &Principal, field: &str, id: Uuid) -> Result<DeviceId, Refusal> {
+    async fn device(&self, principal: &Principal, id: Uuid) -> Result<DeviceId, Refusal> {
         match visible::<Device>(&self.directory, principal, id).await? {
             Some(_) => Ok(id.into()),
-            None => Err(Refusal::field(field, "names no device of the organisation")),
+            None => Err(Refusal::missing("device", id)),
         }
     }
 
@@ -119,35 +124,35 @@ impl CodeApi {
 
     /// A new code is active and has a text of its own, whatever the request says of those.
     async fn create(&self, request: &Request<proto::CreateCodeRequest>) -> Result<proto::Code, Refusal> {
-        let (caller, asked) = (principal(request)?, request.get_ref());
-        administrators_only(&caller)?;
-        let mut call = Call::of(request, "create_code", &asked.request_id)?;
-        call.fingerprint =
-            fingerprint(&proto::CreateCodeRequest { pin: veiled(&asked.pin), ..asked.clone() });
+        let asked = request.get_ref();
+        let call = self.call("create_code", request, &asked.request_id).await?;
+        let call = call.as_of(&proto::CreateCodeRequest { pin: veiled(&asked.pin), ..asked.clone() });
         let given = asked.code.clone().unwrap_or_default();
         let id = match given.id.as_str() {
             "" => derive_uuid(call.command_id.uuid(), &[b"code"]),
             id => parse_id("code.id", id)?,
         };
-        let device = match parse_optional_id::<Uuid>("code.device_id", &given.device_id)? {
-            None => None,
-            Some(id) if self.directory.is_repeat(&call).await? => Some(id.into()),
-            Some(id) => Some(self.device(&caller, "code.device_id", id).await?),
+        let device = parse_optional_id::<Uuid>("code.device_id", &given.device_id)?;
+        let call = call.about("code", id).creating().telling(refusal::of_create);
+        let prepared = async {
+            let device = match device {
+                None => None,
+                Some(device) => Some(self.device(&call.principal, device).await?),
+            };
+            let pin = self.hash(&asked.pin).await?;
+            // 256 bits would make a needlessly dense QR image; 132 are beyond guessing.
+            let token: String = random_secret().expose_secret().chars().take(22).collect();
+            Ok((id, Command::Create { token, device, pin }))
         };
-        let pin = self.hash(&asked.pin).await?;
-        // 256 bits would make a needlessly dense QR image; 132 are beyond guessing.
-        let token: String = random_secret().expose_secret().chars().take(22).collect();
-        self.ask(&call, id, Command::Create { token, device, pin }, "", true).await
+        call.carry_out(&self.directory.codes, prepared, answer(id)).await
     }
 
     async fn get(&self, request: &Request<proto::GetCodeRequest>) -> Result<proto::Code, Refusal> {
         let caller = principal(request)?;
         administrators_only(&caller)?;
-        let id = parse_id("id", &request.get_ref().id)?;
-        let found = read::code(&self.directory.pool, caller.organisation, id).await?;
-        found
-            .map(|(id, code)| message(id, &code.value, code.version))
-            .ok_or_else(|| Refusal::not_found("code"))
+        let id: Uuid = parse_id("id", &request.get_ref().id)?;
+        let (id, code) = self.seen(&caller, id).await?;
+        Ok(message(id, &code.value, code.version))
     }
 
     async fn list(
@@ -158,8 +163,11 @@ impl CodeApi {
         administrators_only(&caller)?;
         check_query(&asked.query)?;
         let devices = filter_ids("device_ids", &asked.device_ids)?;
-        let filters: Vec<Filter> =
+        let mut filters: Vec<Filter> =
             if devices.is_empty() { Vec::new() } else { vec![Filter::AnyOf("device_id", devices)] };
+        if let Some(seen) = seen_devices(&self.directory, &caller).await? {
+            filters.push(Filter::OfDevices(Box::new(seen)));
+        }
         let arguments = fingerprint(&proto::ListCodesRequest {
             page_size: 0,
             page_token: String::new(),
@@ -182,47 +190,47 @@ impl CodeApi {
 
     async fn delete(&self, request: &Request<proto::DeleteCodeRequest>) -> Result<(), Refusal> {
         let asked = request.get_ref();
-        administrators_only(&*principal(request)?)?;
-        let call = Call::of(request, "delete_code", &asked.request_id)?;
-        let id = parse_id("id", &asked.id)?;
-        self.ask(&call, id, Command::Delete, &asked.etag, false).await.map(drop)
+        let call = self.call("delete_code", request, &asked.request_id).await?;
+        let id: Uuid = parse_id("id", &asked.id)?;
+        let call = call.about("code", id).expecting("etag", &asked.etag)?;
+        let prepared = async { self.seen(&call.principal, id).await.map(|_| (id, Command::Delete)) };
+        call.carry_out(&self.directory.codes, prepared, answer(id)).await.map(drop)
     }
 
     async fn pair(&self, request: &Request<proto::PairCodeRequest>) -> Result<proto::Code, Refusal> {
-        let (caller, asked) = (principal(request)?, request.get_ref());
-        administrators_only(&caller)?;
+        let asked = request.get_ref();
+        let call = self.call("pair_code", request, &asked.request_id).await?;
         let device: Uuid = parse_id("device_id", &asked.device_id)?;
-        let call = Call::of(request, "pair_code", &asked.request_id)?;
-        let id = parse_id("code_id", &asked.code_id)?;
-        let device = if self.directory.is_repeat(&call).await? {
-            device.into()
-        } else {
-            self.device(&caller, "device_id", device).await?
+        let id: Uuid = parse_id("code_id", &asked.code_id)?;
+        let call = call.about("code", id).expecting("etag", &asked.etag)?;
+        let prepared = async {
+            self.seen(&call.principal, id).await?;
+            Ok((id, Command::Pair(self.device(&call.principal, device).await?)))
         };
-        self.ask(&call, id, Command::Pair(device), &asked.etag, false).await
+        call.carry_out(&self.directory.codes, prepared, answer(id)).await
     }
 
     async fn end_sessions(
         &self,
         request: &Request<proto::EndCodeSessionsRequest>,
     ) -> Result<proto::EndCodeSessionsResponse, Refusal> {
-        let (caller, asked) = (principal(request)?, request.get_ref());
-        administrators_only(&caller)?;
-        let call = Call::of(request, "end_code_sessions", &asked.request_id)?;
-        let id = parse_id("code_id", &asked.code_id)?;
-        let pool = &self.directory.pool;
-        let (_, code) =
-            read::code(pool, caller.organisation, id).await?.ok_or_else(|| Refusal::not_found("code"))?;
-        let (epoch, now) = (code.value.session_epoch, self.directory.clock.now());
-        let ended = lookups::open_sessions(pool, caller.organisation, id, epoch, now).await?;
+        let asked = request.get_ref();
+        let call = self.call("end_code_sessions", request, &asked.request_id).await?;
+        let id: Uuid = parse_id("code_id", &asked.code_id)?;
+        let call = call.about("code", id);
+        let ended = match self.open_sessions(&call.principal, id).await {
+            Ok(ended) => ended,
+            Err(refusal) => return call.repeated(&self.directory.codes, refusal).await,
+        };
         let response = proto::EndCodeSessionsResponse { ended: i32::try_from(ended).unwrap_or(i32::MAX) };
-        let bytes = Bytes::from(response.encode_to_vec());
-        let ask = call.ask::<Code>(Command::EndSessions, None, false, Box::new(move |_, _, _| bytes.clone()));
-        let answer =
-            self.directory.codes.ask(id, ask).await.map_err(|error| refusal::of_ask(error, "code"))?;
-        proto::EndCodeSessionsResponse::decode(answer.bytes).map_err(|error| {
-            Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", format!("a kept answer: {error}"))
-        })
+        call.ask(&self.directory.codes, id, Command::EndSessions, move |_, _, _| response).await
+    }
+
+    async fn open_sessions(&self, principal: &Principal, id: Uuid) -> Result<i64, Refusal> {
+        let (pool, organisation) = (&self.directory.pool, principal.organisation);
+        let (_, code) = self.seen(principal, id).await?;
+        let (epoch, now) = (code.value.session_epoch, self.directory.clock.now());
+        Ok(lookups::open_sessions(pool, organisation, id, epoch, now).await?)
     }
 }
 
@@ -298,14 +306,16 @@ impl CodeService for CodeApi {
         request: Request<proto::SetCodePinRequest>,
     ) -> Result<Response<proto::SetCodePinResponse>, Status> {
         let set = async {
-            administrators_only(&*principal(&request)?)?;
             let asked = request.get_ref();
-            let mut call = Call::of(&request, "set_code_pin", &asked.request_id)?;
-            call.fingerprint =
-                fingerprint(&proto::SetCodePinRequest { pin: veiled(&asked.pin), ..asked.clone() });
-            let id = parse_id("code_id", &asked.code_id)?;
-            let pin = self.hash(&asked.pin).await?;
-            self.ask(&call, id, Command::SetPin(pin), &asked.etag, false).await
+            let call = self.call("set_code_pin", &request, &asked.request_id).await?;
+            let call = call.as_of(&proto::SetCodePinRequest { pin: veiled(&asked.pin), ..asked.clone() });
+            let id: Uuid = parse_id("code_id", &asked.code_id)?;
+            let call = call.about("code", id).expecting("etag", &asked.etag)?;
+            let prepared = async {
+                self.seen(&call.principal, id).await?;
+                Ok((id, Command::SetPin(self.hash(&asked.pin).await?)))
+            };
+            call.carry_out(&self.directory.codes, prepared, answer(id)).await
         };
         respond(set.await.map(|code| proto::SetCodePinResponse { code: Some(code) }))
     }

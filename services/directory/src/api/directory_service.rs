@@ -64,15 +64,13 @@ async fn customer_user_filters(
     Ok(asked(Filter::AnyOf, "customer_id", customers).into_iter().collect())
 }
 
-/// What was asked for, within what the caller may see: the same as [`callboard_directory_domain::Entity::visible`].
-async fn device_filters(
+/// What narrows devices to those that the caller may see; `None`: all of them. The same as
+/// [`callboard_directory_domain::Entity::visible`].
+pub(super) async fn seen_devices(
     directory: &Directory,
     principal: &Principal,
-    request: &proto::ListDevicesRequest,
-) -> Result<Vec<Filter>, Refusal> {
-    let templates = filter_ids("template_ids", &request.template_ids)?;
-    let customers = filter_ids("customer_ids", &request.customer_ids)?;
-    let seen = match &principal.subject {
+) -> Result<Option<Filter>, Refusal> {
+    Ok(match &principal.subject {
         Subject::System => None,
         Subject::CodeUser(user) => Some(Filter::AnyOf("id", vec![user.device.uuid()])),
         Subject::CustomerUser(user) => Some(Filter::AnyOf("customer_id", vec![user.customer.uuid()])),
@@ -85,7 +83,37 @@ async fn device_filters(
                 Isolation::Strict => Some(Filter::Shares("department_ids", own)),
             }
         }
+    })
+}
+
+/// People from outside see the templates of the devices they see; employees see all, since templates have no
+/// departments.
+pub(super) fn seen_templates(principal: &Principal) -> Option<Filter> {
+    let of = match &principal.subject {
+        Subject::System | Subject::Employee(_) => return None,
+        Subject::CodeUser(user) => Filter::AnyOf("id", vec![user.device.uuid()]),
+        Subject::CustomerUser(user) => Filter::AnyOf("customer_id", vec![user.customer.uuid()]),
     };
+    Some(Filter::TemplateOf(Box::new(of)))
+}
+
+async fn template_filters(
+    _: &Directory,
+    principal: &Principal,
+    _: &proto::ListTemplatesRequest,
+) -> Result<Vec<Filter>, Refusal> {
+    Ok(seen_templates(principal).into_iter().collect())
+}
+
+/// What was asked for, within what the caller may see.
+async fn device_filters(
+    directory: &Directory,
+    principal: &Principal,
+    request: &proto::ListDevicesRequest,
+) -> Result<Vec<Filter>, Refusal> {
+    let templates = filter_ids("template_ids", &request.template_ids)?;
+    let customers = filter_ids("customer_ids", &request.customer_ids)?;
+    let seen = seen_devices(directory, principal).await?;
     Ok([asked(Filter::AnyOf, "template_id", templates), asked(Filter::AnyOf, "customer_id", customers), seen]
         .into_iter()
         .flatten()
@@ -255,7 +283,7 @@ directory_service! {
         list_devices(ListDevicesRequest) -> ListDevicesResponse,
         update_device(UpdateDeviceRequest) -> UpdateDeviceResponse,
         delete_device(DeleteDeviceRequest) -> DeleteDeviceResponse;
-    Template, template, templates, no_filters,
+    Template, template, templates, template_filters,
         create_template(CreateTemplateRequest) -> CreateTemplateResponse,
         get_template(GetTemplateRequest) -> GetTemplateResponse,
         list_templates(ListTemplatesRequest) -> ListTemplatesResponse,

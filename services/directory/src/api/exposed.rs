@@ -1,19 +1,16 @@
 //! Create, get, list, update, delete: once, for every kind of simple record.
 
-use bytes::Bytes;
-use callboard_directory_domain::{Action, Command, Facts, Kept, MAX_NAMES, Record, State};
+use callboard_directory_domain::{Action, Command, Event, Facts, Kept, MAX_NAMES, Record, State};
 use callboard_kernel::{FieldViolation, Principal, Refusal, Role, Subject, Version, derive_uuid};
-use callboard_service::request::{
-    command_id, deadline, decode_page_token, encode_page_token, fingerprint, page_size, parse_id, principal,
-};
+use callboard_service::Mutation;
+use callboard_service::request::{decode_page_token, encode_page_token, page_size, parse_id, principal};
 use futures::future::BoxFuture;
-use prost::Message as _;
 use tonic::Request;
 use uuid::Uuid;
 
 use super::fields::Fields;
 use super::refusal;
-use crate::directory::{Call, Directory, Records};
+use crate::directory::{Directory, Records};
 use crate::store::read::{self, ByName, Filter};
 use crate::store::{ReadError, Stored, lookups};
 
@@ -72,6 +69,11 @@ pub trait Exposed: Stored {
         Box::pin(async { Ok(()) })
     }
 
+    /// What narrows the kind to what the caller may see, where that hangs on other records.
+    fn seen(_principal: &Principal) -> Option<Filter> {
+        None
+    }
+
     /// What the decision needs to know besides isolation.
     fn facts<'a>(
         _directory: &'a Directory,
@@ -87,59 +89,41 @@ async fn facts<E: Exposed>(directory: &Directory, principal: &Principal, id: Uui
     Ok(Facts { isolation, ..E::facts(directory, principal, id).await? })
 }
 
-/// The version that the caller saw, if it says so.
-///
-/// # Errors
-/// Names `etag` when it is none of ours.
-pub fn expected(etag: &str) -> Result<Option<Version>, Refusal> {
-    match etag {
-        "" => Ok(None),
-        etag => {
-            Version::from_etag(etag).map(Some).ok_or_else(|| Refusal::field("etag", "is not one of ours"))
-        }
-    }
+fn answer<E: Exposed>(state: &State<E>, _: &[Event<E>], version: Version) -> E::Message {
+    state.kept().map(|kept| E::message(kept, version)).unwrap_or_default()
 }
 
-fn answer<E: Exposed>(state: &State<E>, version: Version) -> Bytes {
-    state.kept().map(|kept| Bytes::from(E::message(kept, version).encode_to_vec())).unwrap_or_default()
-}
-
-fn decode<M: prost::Message + Default>(bytes: &Bytes) -> Result<M, Refusal> {
-    M::decode(bytes.clone()).map_err(|error| {
-        Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", format!("a kept answer: {error}"))
-    })
-}
-
-/// What a mutating request says of itself.
-struct Asked<E> {
+/// A change to a record, with what its decision needs to know.
+async fn command<E: Exposed>(
+    directory: &Directory,
+    principal: &Principal,
     id: Uuid,
     action: Action<E>,
-    expected: Option<Version>,
-    creates: bool,
-}
-
-async fn ask<E: Exposed>(directory: &Directory, call: &Call, asked: Asked<E>) -> Result<Bytes, Refusal> {
-    let Asked { id, action, expected, creates } = asked;
-    let facts = facts::<E>(directory, &call.principal, id).await?;
-    let command = Command { id, action, facts };
-    let answer = Box::new(|state: &State<E>, _: &[_], version| answer(state, version));
-    let ask = call.ask::<Record<E>>(command, expected, creates, answer);
-    let map = if creates { refusal::of_create } else { refusal::of_ask };
-    E::registry(directory).ask(id, ask).await.map(|answer| answer.bytes).map_err(|error| map(error, E::NOUN))
+) -> Result<(Uuid, Command<E>), Refusal> {
+    let facts = facts::<E>(directory, principal, id).await?;
+    Ok((id, Command { id, action, facts }))
 }
 
 fn required<E: Exposed>(message: Option<&E::Message>) -> Result<&E::Message, Refusal> {
     message.ok_or_else(|| Refusal::fields(vec![FieldViolation::new(E::KIND, "is required")]))
 }
 
-fn call<Q: prost::Message>(request: &Request<Q>, rpc: &str, request_id: &str) -> Result<Call, Refusal> {
-    let principal = principal(request)?;
-    Ok(Call {
-        command_id: command_id(&principal, rpc, request_id)?,
-        fingerprint: fingerprint(request.get_ref()),
-        deadline: deadline(request).0,
-        principal,
-    })
+/// Who may not do it at all is told before anything is looked at. `Err` is the answer then: that of the first time for
+/// a repeat by somebody who might then (AIP-155).
+async fn admit<E: Exposed, Q: prost::Message>(
+    directory: &Directory,
+    rpc: &str,
+    request: &Request<Q>,
+    request_id: &str,
+) -> Result<Mutation, Result<E::Message, Refusal>> {
+    let caller = principal(request).map_err(Err)?;
+    let call = Mutation::new(request, rpc, request_id).map(|call| call.telling(refusal::of_ask));
+    match (Record::<E>::authorise(&caller), call) {
+        (Ok(()), Ok(call)) => Ok(call),
+        (Ok(()), Err(refusal)) => Err(Err(refusal)),
+        (Err(refused), Ok(call)) => Err(call.repeated(E::registry(directory), Refusal::from(&refused)).await),
+        (Err(refused), Err(_)) => Err(Err(Refusal::from(&refused))),
+    }
 }
 
 /// Creates a record; an id given by the caller is kept (AIP-133).
@@ -150,8 +134,10 @@ pub async fn create<E: Exposed, Q: prost::Message>(
     request_id: &str,
     message: Option<&E::Message>,
 ) -> Result<E::Message, Refusal> {
-    Record::<E>::authorise(&*principal(request)?).map_err(|refused| Refusal::from(&refused))?;
-    let call = call(request, rpc, request_id)?;
+    let call = match admit::<E, Q>(directory, rpc, request, request_id).await {
+        Ok(call) => call,
+        Err(answer) => return answer,
+    };
     let message = required::<E>(message)?;
     // Made of the command, so that a repeat means the same record.
     let id = match E::address(message).0 {
@@ -161,13 +147,13 @@ pub async fn create<E: Exposed, Q: prost::Message>(
     let mut fields = Fields::new(E::KIND, [E::FIELDS, E::FIXED].concat());
     let value = E::parse(message, &mut fields);
     fields.finish()?;
-    // A repeat is answered by its receipt, not by what has changed since.
-    if !directory.is_repeat(&call).await? {
+    let call = call.about(E::KIND, id).creating().telling(refusal::of_create);
+    let prepared = async {
         E::references(directory, &call.principal, id, &value, &mut fields).await?;
         fields.finish()?;
-    }
-    let asked = Asked { id, action: Action::Create(value), expected: None, creates: true };
-    decode(&ask::<E>(directory, &call, asked).await?)
+        command::<E>(directory, &call.principal, id, Action::Create(value)).await
+    };
+    call.carry_out(E::registry(directory), prepared, answer::<E>).await
 }
 
 /// One record.
@@ -179,8 +165,15 @@ pub async fn get<E: Exposed, Q>(
     let principal = principal(request)?;
     E::READERS.admit(&principal)?;
     let id = parse_id("id", id)?;
-    let found = visible::<E>(directory, &principal, id).await?;
-    found.map(|(kept, version)| E::message(&kept, version)).ok_or_else(|| Refusal::not_found(E::NOUN))
+    let mut found = visible::<E>(directory, &principal, id).await?;
+    if let (Some(_), Some(seen)) = (&found, E::seen(&principal)) {
+        let own = [Filter::AnyOf("id", vec![id]), seen];
+        let (pool, organisation) = (&directory.pool, principal.organisation);
+        if read::list::<E>(pool, organisation, "", &own, None, 1).await?.is_empty() {
+            found = None;
+        }
+    }
+    found.map(|(kept, version)| E::message(&kept, version)).ok_or_else(|| Refusal::missing(E::KIND, id))
 }
 
 /// The record, if it is there and the caller may see it.
@@ -214,10 +207,10 @@ pub struct Page<'a> {
 /// Words to search for.
 ///
 /// # Errors
-/// Names `query` when it is too long.
+/// Names `query` when it is too long, or holds what no name does (Postgres takes no NUL).
 pub fn check_query(query: &str) -> Result<(), Refusal> {
-    if query.chars().count() > MAX_NAMES {
-        return Err(Refusal::field("query", "at most 200 characters"));
+    if query.chars().count() > MAX_NAMES || query.chars().any(char::is_control) {
+        return Err(Refusal::field("query", "at most 200 characters, no control characters"));
     }
     Ok(())
 }
@@ -259,8 +252,10 @@ pub async fn update<E: Exposed, Q: prost::Message>(
     message: Option<&E::Message>,
     mask: Option<&prost_types::FieldMask>,
 ) -> Result<E::Message, Refusal> {
-    Record::<E>::authorise(&*principal(request)?).map_err(|refused| Refusal::from(&refused))?;
-    let call = call(request, rpc, request_id)?;
+    let call = match admit::<E, Q>(directory, rpc, request, request_id).await {
+        Ok(call) => call,
+        Err(answer) => return answer,
+    };
     let message = required::<E>(message)?;
     let (id, etag) = E::address(message);
     // There is one organisation to a caller; it need not be named.
@@ -269,19 +264,20 @@ pub async fn update<E: Exposed, Q: prost::Message>(
     } else {
         parse_id(&format!("{}.id", E::KIND), id)?
     };
-    let expected = expected(etag)?;
+    let call = call.about(E::KIND, id).expecting(&format!("{}.etag", E::KIND), etag)?;
     let mut fields = Fields::of_mask(E::KIND, mask, E::FIELDS)?;
     let value = E::parse(message, &mut fields);
     fields.finish()?;
-    if !directory.is_repeat(&call).await? {
+    let prepared = async {
         if visible::<E>(directory, &call.principal, id).await?.is_none() {
-            return Err(Refusal::not_found(E::NOUN));
+            return Err(Refusal::missing(E::KIND, id));
         }
         E::references(directory, &call.principal, id, &value, &mut fields).await?;
         fields.finish()?;
-    }
-    let action = Action::Update { value, fields: fields.wanted().to_vec() };
-    decode(&ask::<E>(directory, &call, Asked { id, action, expected, creates: false }).await?)
+        let action = Action::Update { value, fields: fields.wanted().to_vec() };
+        command::<E>(directory, &call.principal, id, action).await
+    };
+    call.carry_out(E::registry(directory), prepared, answer::<E>).await
 }
 
 /// Removes a record.
@@ -293,16 +289,12 @@ pub async fn delete<E: Exposed, Q: prost::Message>(
     id: &str,
     etag: &str,
 ) -> Result<(), Refusal> {
-    Record::<E>::authorise(&*principal(request)?).map_err(|refused| Refusal::from(&refused))?;
-    let call = call(request, rpc, request_id)?;
+    let call = match admit::<E, Q>(directory, rpc, request, request_id).await {
+        Ok(call) => call,
+        Err(answer) => return answer.map(drop),
+    };
     let id = parse_id("id", id)?;
-    let expected = expected(etag)?;
-    ask::<E>(directory, &call, Asked { id, action: Action::Delete, expected, creates: false }).await.map(drop)
-}
-
-impl Call {
-    /// The same call, of any mutating RPC.
-    pub fn of<Q: prost::Message>(request: &Request<Q>, rpc: &str, request_id: &str) -> Result<Self, Refusal> {
-        call(request, rpc, request_id)
-    }
+    let call = call.about(E::KIND, id).expecting("etag", etag)?;
+    let prepared = command::<E>(directory, &call.principal, id, Action::Delete);
+    call.carry_out(E::registry(directory), prepared, answer::<E>).await.map(drop)
 }

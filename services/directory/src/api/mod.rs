@@ -10,6 +10,6 @@ mod session_service;
 
 pub use code_service::CodeApi;
 pub use directory_service::DirectoryApi;
-pub(crate) use kinds::{localized_text, organisation_message, to_proto_customer_kind};
-pub(crate) use refusal::of_create;
+pub(crate) use kinds::{localized_text, organisation_message, to_proto_customer_kind, to_proto_support_role};
+pub(crate) use refusal::{of_ask, of_create};
 pub use session_service::{PUBLIC_RPCS, SessionApi};

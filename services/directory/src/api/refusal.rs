@@ -9,19 +9,18 @@ pub const SERVICE: &str = "directory";
 
 /// What a caller is told of a command that was not carried out. The database's guards (see `migrations`) speak the
 /// domain's words here: they are hit only when somebody was faster than the look before the write.
-pub fn of_ask(error: AskError, noun: &'static str) -> Refusal {
+pub fn of_ask(error: AskError) -> Refusal {
     match error {
-        AskError::NotFound => Refusal::not_found(noun),
         AskError::Internal(text) => of_guard(&text).unwrap_or_else(|| AskError::Internal(text).into()),
         other => other.into(),
     }
 }
 
 /// As [`of_ask`], for a command that makes something: what belongs to another organisation has taken the id.
-pub fn of_create(error: AskError, noun: &'static str) -> Refusal {
+pub fn of_create(error: AskError) -> Refusal {
     match error {
         AskError::NotFound => Refusal::from(&Refused::IdTaken),
-        other => of_ask(other, noun),
+        other => of_ask(other),
     }
 }
 
@@ -40,11 +39,9 @@ fn of_guard(text: &str) -> Option<Refusal> {
         Some(Refusal::from(&Refused::LastAdministrator))
     } else if let Some(said) = said.strip_prefix("IN_USE:") {
         Some(Refusal::from(&Refused::InUse { by: by(said) }))
-    } else if let Some(said) = said.strip_prefix("NO_SUCH:") {
-        let kind = word(said);
-        Some(Refusal::field(format!("{kind}_id"), "names something that was removed meanwhile"))
     } else {
-        None
+        // Removed meanwhile: as if it had been seen to be gone before.
+        said.strip_prefix("NO_SUCH:").map(|said| Refusal::not_found(&word(said)))
     }
 }
 
@@ -73,10 +70,10 @@ mod tests {
             ),
             ("error returned from database: callboard:LAST_ADMINISTRATOR", "LAST_ADMINISTRATOR"),
             ("error returned from database: callboard:IN_USE:devices", "IN_USE"),
-            ("error returned from database: callboard:NO_SUCH:template", "INVALID_FIELDS"),
+            ("error returned from database: callboard:NO_SUCH:template", "NOT_FOUND"),
             ("something else", "INTERNAL"),
         ] {
-            assert_eq!(of_ask(AskError::Internal(text.to_owned()), "thing").reason, reason, "{text}");
+            assert_eq!(of_ask(AskError::Internal(text.to_owned())).reason, reason, "{text}");
         }
     }
 }

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_directory_domain::code::{Code, Command as CodeCommand, Event as CodeEvent, PinProof, State};
-use callboard_directory_domain::session::{
-    Command, Ending, Event, Holder, Kept, Session, State as SessionState,
-};
+use callboard_directory_domain::code::{Command as CodeCommand, Event as CodeEvent, PinProof, State};
+use callboard_directory_domain::session::{Command, Ending, Event, Holder, Kept, State as SessionState};
 use callboard_directory_domain::{CustomerUser, Device, Email, Employee, Organisation, Refused};
 use callboard_kernel::{
     CodeUser, ErrorKind, Language, OrganisationId, Principal, Refusal, Subject, Timestamp,
@@ -23,7 +21,7 @@ use uuid::Uuid;
 use super::directory_service::respond;
 use super::exposed::{Exposed, visible};
 use super::refusal;
-use crate::directory::{Call, Directory};
+use crate::directory::Directory;
 use crate::pin::{Pins, is_pin};
 use crate::store::lookups;
 use crate::store::read::{self, CodeRow};
@@ -136,7 +134,7 @@ impl SessionApi {
     /// D-3. Wrong PINs are counted by the code's actor, so that any number of guesses at once gets five answers.
     async fn admit(&self, code: &CodeRow, proof: PinProof, until: Instant) -> Result<(Uuid, i64), Refusal> {
         let (id, organisation) = (code.0, code.1.value.organisation);
-        let call = Call::once(Principal::system(organisation), &*self.directory.ids, until);
+        let call = self.directory.once(organisation, until).about("code", id);
         let answer = |state: &State, events: &[CodeEvent], _| {
             let failed = events.iter().find_map(|event| match event {
                 CodeEvent::PinFailed { locked_until, .. } => Some(locked_until.is_some()),
@@ -151,10 +149,8 @@ impl SessionApi {
                 },
             })
         };
-        let ask = call.ask::<Code>(CodeCommand::Admit(proof), None, false, Box::new(answer));
-        let answer =
-            self.directory.codes.ask(id, ask).await.map_err(|error| refusal::of_ask(error, "code"))?;
-        match read_json(&answer.bytes)? {
+        let answer = call.ask_bytes(&self.directory.codes, id, CodeCommand::Admit(proof), answer).await?;
+        match read_json(&answer)? {
             Admission::In { device, epoch } => Ok((device, epoch)),
             Admission::WrongPin { locked: true } => Err(Refusal::from(&Refused::PinLocked)),
             Admission::WrongPin { locked: false } => {
@@ -175,13 +171,8 @@ impl SessionApi {
         let refresh = RefreshToken::first(session);
         let (family, secret) = (refresh.family_hash(), refresh.secret_hash());
         let command = Command::Open { holder, language, family, secret, expires_at };
-        let call = Call::once(Principal::system(organisation), &*self.directory.ids, until);
-        let ask = call.ask::<Session>(command, None, true, Box::new(|_, _, _| Bytes::new()));
-        self.directory
-            .sessions
-            .ask(session, ask)
-            .await
-            .map_err(|error| refusal::of_create(error, "session"))?;
+        let call = self.directory.once(organisation, until).creating().telling(refusal::of_create);
+        call.ask_bytes(&self.directory.sessions, session, command, |_, _, _| Bytes::new()).await?;
         Ok(refresh)
     }
 
@@ -306,7 +297,7 @@ impl SessionApi {
         let next = token.next();
         let (family, secret, next_hash) = (token.family_hash(), token.secret_hash(), next.secret_hash());
         let command = Command::Refresh { family, secret, next: next_hash };
-        let call = Call::once(Principal::system(organisation), &*self.directory.ids, deadline(request).0);
+        let call = self.directory.once(organisation, deadline(request).0);
         let answer = |state: &SessionState, events: &[Event], _| {
             let reused =
                 events.iter().any(|event| matches!(event, Event::Ended { ending: Ending::Reused, .. }));
@@ -315,12 +306,10 @@ impl SessionApi {
                 _ => Refreshed::Reused,
             })
         };
-        let ask = call.ask::<Session>(command, None, false, Box::new(answer));
-        let answer = self.directory.sessions.ask(token.session, ask).await.map_err(|error| {
-            let refusal = refusal::of_ask(error, "session");
-            if refusal.kind == ErrorKind::NotFound { ended() } else { refusal }
-        })?;
-        match read_json(&answer.bytes)? {
+        let answer = call.ask_bytes(&self.directory.sessions, token.session, command, answer).await;
+        let answer =
+            answer.map_err(|refusal| if refusal.kind == ErrorKind::NotFound { ended() } else { refusal })?;
+        match read_json(&answer)? {
             Refreshed::Reused => Err(Refusal::new(
                 ErrorKind::Unauthenticated,
                 "REFRESH_TOKEN_REUSED",
@@ -344,16 +333,9 @@ impl SessionApi {
         let Ok((token, organisation)) = self.session(&request.get_ref().refresh_token).await else {
             return Ok(proto::EndSessionResponse {});
         };
-        let call = Call::once(Principal::system(organisation), &*self.directory.ids, deadline(request).0);
+        let call = self.directory.once(organisation, deadline(request).0);
         let command = Command::End { family: token.family_hash() };
-        let ask = call.ask::<Session>(command, None, false, Box::new(|_, _, _| Bytes::new()));
-        match self
-            .directory
-            .sessions
-            .ask(token.session, ask)
-            .await
-            .map_err(|error| refusal::of_ask(error, "session"))
-        {
+        match call.ask_bytes(&self.directory.sessions, token.session, command, |_, _, _| Bytes::new()).await {
             Ok(_) => Ok(proto::EndSessionResponse {}),
             Err(refusal) if refusal.kind == ErrorKind::Unauthenticated => Ok(proto::EndSessionResponse {}),
             Err(refusal) => Err(refusal),
@@ -402,16 +384,16 @@ impl SessionApi {
         let caller = principal(request)?;
         let (pool, organisation) = (&self.directory.pool, caller.organisation);
         let own = read::get::<Organisation>(pool, organisation, organisation.uuid()).await?;
-        let own = own.ok_or_else(|| Refusal::not_found("organisation"))?;
+        let own = own.ok_or_else(|| Refusal::missing("organisation", organisation))?;
         let who = match &caller.subject {
             Subject::Employee(employee) => {
                 let found = read::get::<Employee>(pool, organisation, employee.id.uuid()).await?;
-                let found = found.ok_or_else(|| Refusal::not_found("employee"))?;
+                let found = found.ok_or_else(|| Refusal::missing("employee", employee.id))?;
                 Some(proto::get_me_response::Who::Employee(Employee::message(&found.value, found.version)))
             }
             Subject::CustomerUser(user) => {
                 let found = read::get::<CustomerUser>(pool, organisation, user.id.uuid()).await?;
-                let found = found.ok_or_else(|| Refusal::not_found("customer user"))?;
+                let found = found.ok_or_else(|| Refusal::missing("customer_user", user.id))?;
                 Some(proto::get_me_response::Who::CustomerUser(CustomerUser::message(
                     &found.value,
                     found.version,

@@ -16,6 +16,9 @@ pub enum ReadError {
     /// A signing key cannot be read.
     #[error("signing key: {0}")]
     Key(#[from] callboard_auth::KeyError),
+    /// A signing key cannot be encrypted or decrypted.
+    #[error("signing key: {0}")]
+    Sealed(String),
     /// A hash cannot be made or read.
     #[error("hashing: {0}")]
     Hash(String),
@@ -26,7 +29,7 @@ impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Sql(error) => database::refusal(error),
-            ReadError::Corrupt(_) | ReadError::Key(_) | ReadError::Hash(_) => {
+            ReadError::Corrupt(_) | ReadError::Key(_) | ReadError::Sealed(_) | ReadError::Hash(_) => {
                 Self::new(ErrorKind::Internal, "INTERNAL", error.to_string())
             }
         }

@@ -8,6 +8,7 @@ mod organisation;
 mod people;
 pub mod read;
 mod record;
+mod seal;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,7 @@ mod things;
 
 pub use code::CodeMapping;
 pub use error::ReadError;
+pub use keys::SigningKeys;
 pub use record::{RecordMapping, Stored};
+pub use seal::KeyEncryption;
 pub use session::SessionMapping;

@@ -8,7 +8,7 @@ use super::record::Stored;
 
 record_table!(EMPLOYEE, EMPLOYEES, "employee", [
     "name": Text, "email": Text, "role": Text, "language": Text,
-    "department_ids": Json, "team_ids": Json, "auth_epoch": BigInt,
+    "department_ids": Json, "team_ids": Json, "auth_epoch": BigInt, "support_roles": Json,
 ]);
 
 impl Stored for Employee {
@@ -27,6 +27,7 @@ impl Stored for Employee {
             json(&self.departments),
             json(&self.teams),
             self.auth_epoch.into(),
+            json(&self.support_roles),
         ]
     }
 
@@ -39,6 +40,7 @@ impl Stored for Employee {
             departments: cells.json()?,
             teams: cells.json()?,
             auth_epoch: cells.bigint()?,
+            support_roles: cells.json()?,
         })
     }
 }

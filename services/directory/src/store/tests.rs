@@ -8,7 +8,7 @@ use callboard_directory_domain::code::{self, Code};
 use callboard_directory_domain::session::{self, Ending, Holder, Session};
 use callboard_directory_domain::{
     Customer, CustomerKind, CustomerUser, Department, Device, Email, Employee, Event, Kept, MetaTeam,
-    MetaTeamId, Name, Names, Organisation, Record, State, Team, TeamId, Template,
+    MetaTeamId, Name, Names, Organisation, Record, State, SupportRole, Team, TeamId, Template,
 };
 use callboard_journal::{Mapping, RowChange, Rows};
 use callboard_kernel::{Aggregate, Isolation, Language, OrganisationId, Principal, Role, Timestamp, Version};
@@ -81,6 +81,7 @@ fn records_survive_their_rows() {
         departments: vec![id(1).into(), id(2).into()],
         teams: vec![TeamId(id(3))],
         auth_epoch: 5,
+        support_roles: vec![SupportRole::Care],
     });
     record(Department { name: name("D") });
     record(Team { name: name("T") });

@@ -101,7 +101,7 @@ async fn codes_are_paired_moved_unpaired_listed_and_removed() {
         device_id: device.into(),
     };
     let wrong = refused(codes.pair_code(signed(admin, pair(&second.id))).await);
-    assert_eq!(wrong.violations[0].field, "device_id");
+    assert_eq!((wrong.kind, wrong.message.as_str()), (ErrorKind::NotFound, "no such device"), "AIP-193");
     let paired = codes.pair_code(signed(admin, pair(&device.id))).await.unwrap().into_inner().code.unwrap();
     assert_eq!(paired.device_id, device.id);
     assert!(tenant.scan(&second.token, "").await.is_ok());
@@ -118,6 +118,53 @@ async fn codes_are_paired_moved_unpaired_listed_and_removed() {
     let delete = proto::DeleteCodeRequest { request_id: rid(), id: second.id, etag: String::new() };
     codes.delete_code(signed(admin, delete)).await.unwrap();
     assert_eq!(reason(tenant.scan(&second.token, "").await), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn isolation_a_code_is_seen_by_those_who_see_its_device() {
+    let tenant = Tenant::new(Isolation::Strict).await;
+    let (north, south) = (tenant.department("North").await, tenant.department("South").await);
+    let (_, confined) = tenant.employee("nora", Role::Administrator, &[&north]).await;
+    let template = tenant.template("Lift").await;
+    let in_north = proto::Device { name: "N".into(), department_ids: vec![north], ..Default::default() };
+    let in_south = proto::Device { name: "S".into(), department_ids: vec![south], ..Default::default() };
+    let (in_north, in_south) =
+        (tenant.device(&template, in_north).await, tenant.device(&template, in_south).await);
+    let mut codes = tenant.codes.clone();
+    let mut made = Vec::new();
+    for device in [&in_north.id, &in_south.id, &String::new()] {
+        let code = Some(proto::Code { device_id: device.clone(), ..Default::default() });
+        let create = proto::CreateCodeRequest { request_id: rid(), code, pin: String::new() };
+        made.push(codes.create_code(signed(&tenant.admin, create)).await.unwrap().into_inner().code.unwrap());
+    }
+    let [own, foreign, free] = made.try_into().unwrap();
+    let list = codes.list_codes(signed(&confined, proto::ListCodesRequest::default())).await.unwrap();
+    let listed: Vec<String> = list.into_inner().codes.into_iter().map(|code| code.id).collect();
+    assert_eq!(listed, [free.id, own.id.clone()]);
+    assert!(codes.get_code(signed(&confined, proto::GetCodeRequest { id: own.id })).await.is_ok());
+    let (code_id, etag) = (foreign.id.clone(), String::new());
+    let get = proto::GetCodeRequest { id: code_id.clone() };
+    let end = proto::EndCodeSessionsRequest { request_id: rid(), code_id: code_id.clone() };
+    let unpair = proto::UnpairCodeRequest { request_id: rid(), code_id: code_id.clone(), etag: etag.clone() };
+    let pin = proto::SetCodePinRequest {
+        request_id: rid(),
+        code_id: code_id.clone(),
+        etag: etag.clone(),
+        pin: "1234".into(),
+    };
+    let pair =
+        proto::PairCodeRequest { request_id: rid(), code_id, etag: etag.clone(), device_id: in_north.id };
+    let delete = proto::DeleteCodeRequest { request_id: rid(), id: foreign.id, etag };
+    for reason in [
+        reason(codes.get_code(signed(&confined, get)).await),
+        reason(codes.end_code_sessions(signed(&confined, end)).await),
+        reason(codes.unpair_code(signed(&confined, unpair)).await),
+        reason(codes.set_code_pin(signed(&confined, pin)).await),
+        reason(codes.pair_code(signed(&confined, pair)).await),
+        reason(codes.delete_code(signed(&confined, delete)).await),
+    ] {
+        assert_eq!(reason, "NOT_FOUND");
+    }
 }
 
 #[tokio::test]

@@ -64,6 +64,20 @@ async fn outsiders_see_their_own_devices_only() {
     let visitor = tenant.scan(&code.token, "").await.unwrap().into_inner().tokens.unwrap().access_token;
     assert_eq!(names(&tenant, &company).await, ["Door"]);
     assert_eq!(names(&tenant, &visitor).await, ["Lift"]);
+    // D-1: templates of other devices are none of theirs.
+    let other = tenant.template("Secret").await;
+    for (token, name) in [(&company, "Lift"), (&visitor, "Lift"), (&tenant.admin, "Lift, Secret")] {
+        let list = signed(token, proto::ListTemplatesRequest::default());
+        let page = tenant.directory.clone().list_templates(list).await.unwrap().into_inner();
+        let names: Vec<String> =
+            page.templates.into_iter().map(|found| found.name.unwrap().by_language["en"].clone()).collect();
+        assert_eq!(names.join(", "), name);
+        let own = signed(token, proto::GetTemplateRequest { id: lift.template_id.clone() });
+        assert!(tenant.directory.clone().get_template(own).await.is_ok());
+        let get = signed(token, proto::GetTemplateRequest { id: other.clone() });
+        let get = tenant.directory.clone().get_template(get).await;
+        assert!(if *token == tenant.admin { get.is_ok() } else { reason(get) == "NOT_FOUND" });
+    }
     for (token, foreign) in [(&company, &lift.id), (&visitor, &theirs.id)] {
         let get = proto::GetDeviceRequest { id: foreign.clone() };
         assert_eq!(reason(tenant.directory.clone().get_device(signed(token, get)).await), "NOT_FOUND");

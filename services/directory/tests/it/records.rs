@@ -87,6 +87,30 @@ async fn aip_155_the_same_request_makes_one_and_answers_the_same() {
 }
 
 #[tokio::test]
+async fn aip_155_a_repeat_is_answered_after_what_it_named_has_gone() {
+    let tenant = Tenant::new(Isolation::Off).await;
+    let mut client = tenant.directory.clone();
+    let (department, template) = (tenant.department("Here").await, tenant.template("Lift").await);
+    let device = proto::Device {
+        name: "L".into(),
+        template_id: template,
+        department_ids: vec![department.clone()],
+        ..proto::Device::default()
+    };
+    let create = proto::CreateDeviceRequest { request_id: rid(), device: Some(device) };
+    let made = client.create_device(signed(&tenant.admin, create.clone())).await.unwrap().into_inner();
+    let id = made.device.as_ref().unwrap().id.clone();
+    let delete = proto::DeleteDeviceRequest { request_id: rid(), id, etag: String::new() };
+    client.delete_device(signed(&tenant.admin, delete)).await.unwrap();
+    let delete = proto::DeleteDepartmentRequest { request_id: rid(), id: department, etag: String::new() };
+    client.delete_department(signed(&tenant.admin, delete)).await.unwrap();
+    let again = client.create_device(signed(&tenant.admin, create.clone())).await.unwrap().into_inner();
+    assert_eq!(made, again);
+    let other = proto::CreateDeviceRequest { request_id: rid(), ..create };
+    assert_eq!(reason(client.create_device(signed(&tenant.admin, other)).await), "NOT_FOUND");
+}
+
+#[tokio::test]
 async fn wrong_fields_are_named_all_at_once() {
     let tenant = Tenant::new(Isolation::Off).await;
     let employee = proto::Employee {
@@ -116,9 +140,11 @@ async fn wrong_fields_are_named_all_at_once() {
     let nothing = refused(update(&tenant, &tenant.admin, made.clone(), &[]).await);
     assert_eq!(nothing.violations[0].field, "update_mask");
     let foreign = Tenant::new(Isolation::Off).await.department("Theirs").await;
-    let moved = proto::Employee { department_ids: vec![foreign], ..made };
-    let foreign = refused(update(&tenant, &tenant.admin, moved, &["department_ids"]).await);
-    assert_eq!(foreign.violations[0].field, "employee.department_ids", "of another organisation");
+    let moved = proto::Employee { department_ids: vec![foreign.clone()], ..made };
+    let told = refused(update(&tenant, &tenant.admin, moved, &["department_ids"]).await);
+    assert_eq!(told.kind, ErrorKind::NotFound, "AIP-193: of another organisation");
+    let theirs = told.resource.map(|resource| (resource.kind, resource.name));
+    assert_eq!(theirs, Some(("department".to_owned(), foreign)));
 }
 
 #[tokio::test]
@@ -223,6 +249,16 @@ async fn aip_158_pages_follow_one_another_and_names_are_searched() {
     request.page_token.clear();
     let found = client.list_teams(signed(&tenant.admin, request.clone())).await.unwrap().into_inner();
     assert_eq!(found.teams[0].name, "Brücke");
+    for wrong in ["a\0b", "a\u{7}", &"x".repeat(201)] {
+        let list = proto::ListTeamsRequest { query: wrong.into(), ..Default::default() };
+        assert_eq!(
+            refused(client.list_teams(signed(&tenant.admin, list)).await).violations[0].field,
+            "query"
+        );
+        let list = proto::ListCodesRequest { query: wrong.into(), ..Default::default() };
+        let listed = tenant.codes.clone().list_codes(signed(&tenant.admin, list)).await;
+        assert_eq!(refused(listed).violations[0].field, "query");
+    }
     request.query = "lage a%".into();
     let found = client.list_teams(signed(&tenant.admin, request)).await.unwrap().into_inner();
     assert!(found.teams.is_empty(), "no wild cards");

@@ -105,7 +105,7 @@ async fn a_template_is_removed_or_gets_a_device_but_not_both() {
         );
         match (made, removed) {
             (Ok(_), refused) => assert_eq!(reason(refused), "IN_USE"),
-            (refused, Ok(_)) => assert_eq!(reason(refused), "INVALID_FIELDS"),
+            (refused, Ok(_)) => assert_eq!(reason(refused), "NOT_FOUND"),
             (Err(one), Err(two)) => panic!("both lost: {one} {two}"),
         }
     }

@@ -42,6 +42,13 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 });
 
 async fn start() -> (World, Running, callboard_testkit::Database, callboard_testkit::Nats) {
+    start_with(&[("directory.issuer.development_tokens", true.into())]).await
+}
+
+/// A service of its own, with these settings.
+pub async fn start_with(
+    settings: &[(&str, serde_json::Value)],
+) -> (World, Running, callboard_testkit::Database, callboard_testkit::Nats) {
     let database = Servers::shared().await.fresh_database().await;
     let nats = fresh_nats().await;
     let admin = format!("http://127.0.0.1:{}", free_port().unwrap());
@@ -49,15 +56,17 @@ async fn start() -> (World, Running, callboard_testkit::Database, callboard_test
         "issuer": admin, "audience": "callboard", "jwks_url": format!("{admin}/.well-known/jwks.json"),
         "require_at_jwt": true,
     });
-    let options = StartOptions::default()
+    let mut options = StartOptions::default()
         .with("grpc.listen", "127.0.0.1:0")
         .with("admin.listen", admin.trim_start_matches("http://"))
         .with("database.url", database.url())
         .with("database.migrate_on_start", true)
         .with("nats.url", nats.url())
         .with("auth.issuers", json!([issuer]))
-        .with("directory.issuer.issuer", admin.as_str())
-        .with("directory.issuer.development_tokens", true);
+        .with("directory.issuer.issuer", admin.as_str());
+    for (path, value) in settings {
+        options = options.with(*path, value.clone());
+    }
     let metrics = callboard_service::telemetry::metrics();
     let mut running =
         callboard_service::start(definition(), options, metrics, CancellationToken::new()).await.unwrap();

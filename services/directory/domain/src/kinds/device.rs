@@ -40,7 +40,8 @@ impl Default for Device {
 impl Entity for Device {
     const KIND: &'static str = "device";
     const NOUN: &'static str = "device";
-    const FIELDS: &'static [&'static str] = &["name", "serial_number", "customer_id", "department_ids", "time_zone"];
+    const FIELDS: &'static [&'static str] =
+        &["name", "serial_number", "customer_id", "department_ids", "time_zone"];
     const WRITERS: Role = Role::Moderator;
 
     fn take(&mut self, field: &str, from: &Self) {

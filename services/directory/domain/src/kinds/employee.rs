@@ -6,6 +6,18 @@ use uuid::Uuid;
 
 use crate::{Email, Entity, Facts, Name, Reference, Refused, TeamId};
 
+/// A field of work at the support desk. Whoever has one is a support agent; what an agent may do does not depend on which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SupportRole {
+    /// Service requests, care coordination among them.
+    Care,
+    /// Domain approvals and permission requests.
+    Access,
+    /// Accounts, purchases and seats.
+    Sales,
+}
+
 /// A logged-in person of the organisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Employee {
@@ -21,6 +33,8 @@ pub struct Employee {
     pub departments: Vec<DepartmentId>,
     /// Local teams, each once.
     pub teams: Vec<TeamId>,
+    /// Each once, in order; none: no support agent.
+    pub support_roles: Vec<SupportRole>,
     /// Access tokens with a lower epoch no longer count. Rises with role, departments and removal.
     pub auth_epoch: i64,
 }
@@ -34,6 +48,7 @@ impl Default for Employee {
             language: Language::default(),
             departments: Vec::new(),
             teams: Vec::new(),
+            support_roles: Vec::new(),
             auth_epoch: 0,
         }
     }
@@ -43,7 +58,7 @@ impl Entity for Employee {
     const KIND: &'static str = "employee";
     const NOUN: &'static str = "employee";
     const FIELDS: &'static [&'static str] =
-        &["name", "email", "role", "language", "department_ids", "team_ids"];
+        &["name", "email", "role", "language", "department_ids", "team_ids", "support_roles"];
     const WRITERS: Role = Role::Administrator;
 
     fn take(&mut self, field: &str, from: &Self) {
@@ -54,6 +69,7 @@ impl Entity for Employee {
             "language" => self.language = from.language,
             "department_ids" => self.departments.clone_from(&from.departments),
             "team_ids" => self.teams.clone_from(&from.teams),
+            "support_roles" => self.support_roles.clone_from(&from.support_roles),
             _ => {}
         }
     }

@@ -8,6 +8,6 @@ mod organisation;
 
 pub use customer::{Customer, CustomerKind, CustomerUser};
 pub use device::{Device, Template};
-pub use employee::Employee;
+pub use employee::{Employee, SupportRole};
 pub use named::{Department, MetaTeam, Team};
 pub use organisation::Organisation;
