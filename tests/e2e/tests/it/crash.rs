@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::events::{Heard, heard_all};
+use crate::play::{accept, id, open};
 
 /// Who plays at once, and how many lives each.
 const PLAYERS: usize = 4;
@@ -76,41 +77,63 @@ async fn insist(caller: &Client, tally: &Tally, method: Method, path: &str, body
     body
 }
 
-async fn life(world: &World, visitor: &Client, nora: &Client, tally: &Tally, score: i64) -> Played {
-    let new = json!({
-        "flowId": world.demo.repair_flow, "open": true,
-        "answers": [{"step": "what", "text": "No coffee"}, {"step": "part", "choice": "pump"}],
-    });
-    let opened = insist(visitor, tally, Method::POST, "/v1/tickets", new).await;
-    let ticket = opened["id"].as_str().expect("an id").to_owned();
-    let at = |rest: &str| format!("/v1/tickets/{ticket}{rest}");
-    let offer = eventually_some("an offer", STUBBORN, || async {
-        let asked = nora.try_call(Method::GET, &at("/dispatch"), None, "").await.ok()?;
-        asked.body["ownOfferId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned)
-    })
-    .await;
-    insist(nora, tally, Method::POST, &format!("/v1/offers/{offer}:accept"), json!({})).await;
-    is(nora, &ticket, "ASSIGNED").await;
-    insist(
-        nora,
-        tally,
-        Method::POST,
-        &at("/updates"),
-        json!({"text": "Pump replaced", "visibility": "PUBLIC"}),
-    )
-    .await;
-    insist(nora, tally, Method::POST, &at(":setStatus"), json!({"status": "DONE"})).await;
-    eventually("the visitor to be asked", STUBBORN, || async {
-        match visitor.try_call(Method::GET, &at("/rating"), None, "").await {
-            Ok(answer) if answer.body["state"] == "REQUESTED" => Ok(()),
-            Ok(answer) => Err(answer.body.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
-    })
-    .await;
-    insist(visitor, tally, Method::POST, &at("/rating:submit"), json!({"score": score})).await;
-    is(nora, &ticket, "CLOSED").await;
-    Played { ticket: ticket.parse().expect("a UUID"), score }
+/// Who plays, and what has been acknowledged so far.
+struct Stage {
+    world: World,
+    visitor: Client,
+    nora: Client,
+    tally: Tally,
+}
+
+impl Stage {
+    /// Opens a ticket that wants a technician; its id. Needs no event.
+    async fn begin(&self) -> String {
+        let new = json!({
+            "flowId": self.world.demo.repair_flow, "open": true,
+            "answers": [{"step": "what", "text": "No coffee"}, {"step": "part", "choice": "pump"}],
+        });
+        let opened = insist(&self.visitor, &self.tally, Method::POST, "/v1/tickets", new).await;
+        opened["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Plays what follows upon an open ticket, to its end. Between most calls it waits for what an event brings about.
+    async fn go_on(&self, ticket: &str, score: i64) -> Played {
+        let Self { visitor, nora, tally, .. } = self;
+        let at = |rest: &str| format!("/v1/tickets/{ticket}{rest}");
+        let offer = eventually_some("an offer", STUBBORN, || async {
+            let asked = nora.try_call(Method::GET, &at("/dispatch"), None, "").await.ok()?;
+            asked.body["ownOfferId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned)
+        })
+        .await;
+        insist(nora, tally, Method::POST, &format!("/v1/offers/{offer}:accept"), json!({})).await;
+        is(nora, ticket, "ASSIGNED").await;
+        insist(
+            nora,
+            tally,
+            Method::POST,
+            &at("/updates"),
+            json!({"text": "Pump replaced", "visibility": "PUBLIC"}),
+        )
+        .await;
+        insist(nora, tally, Method::POST, &at(":setStatus"), json!({"status": "DONE"})).await;
+        eventually("the visitor to be asked", STUBBORN, || async {
+            match visitor.try_call(Method::GET, &at("/rating"), None, "").await {
+                Ok(answer) if answer.body["state"] == "REQUESTED" => Ok(()),
+                Ok(answer) => Err(answer.body.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await;
+        insist(visitor, tally, Method::POST, &at("/rating:submit"), json!({"score": score})).await;
+        is(nora, ticket, "CLOSED").await;
+        Played { ticket: ticket.parse().expect("a UUID"), score }
+    }
+
+    /// A whole life.
+    async fn life(&self, score: i64) -> Played {
+        let ticket = self.begin().await;
+        self.go_on(&ticket, score).await
+    }
 }
 
 async fn is(caller: &Client, ticket: &str, status: &str) {
@@ -124,34 +147,36 @@ async fn is(caller: &Client, ticket: &str, status: &str) {
     .await;
 }
 
-/// Plays lives, each player one after another, while something breaks; then looks at what is left of it all.
+/// Plays lives, each player one after another, while something breaks; then looks at what is left of it all, the lives
+/// that `havoc` played itself included.
 async fn play(
     mut platform: Platform,
     players: usize,
     lives: usize,
-    havoc: impl AsyncFnOnce(&mut Platform, &Tally),
+    havoc: impl AsyncFnOnce(&mut Platform, &Stage) -> Vec<Played>,
 ) {
     let world = World::make(&platform, "crash.test").await;
     let (visitor, nora) = (world.visitor().await, world.person("nora").await);
-    let tally = Tally::default();
+    let stage = Stage { world, visitor, nora, tally: Tally::default() };
     let all = join_all((0..players).map(|player| {
-        let (world, visitor, nora, tally) = (&world, &visitor, &nora, &tally);
+        let stage = &stage;
         async move {
             let mut played = Vec::new();
             for number in 0..lives {
                 let score = i64::try_from((player + number) % 5 + 1).expect("a score");
-                played.push(life(world, visitor, nora, tally, score).await);
+                played.push(stage.life(score).await);
             }
             played
         }
     }));
     let playing = async {
         let played: Vec<Played> = all.await.into_iter().flatten().collect();
-        tally.over.store(true, Ordering::SeqCst);
-        tally.news.notify_one();
+        stage.tally.over.store(true, Ordering::SeqCst);
+        stage.tally.news.notify_one();
         played
     };
-    let (played, ()) = tokio::join!(playing, havoc(&mut platform, &tally));
+    let (mut played, more) = tokio::join!(playing, havoc(&mut platform, &stage));
+    played.extend(more);
     for service in Service::ALL {
         platform.ready(service).await;
     }
@@ -169,9 +194,9 @@ async fn every_chain_completes_exactly_once_while_services_die() {
         std::env::var("CALLBOARD_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     println!("CALLBOARD_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    play(Platform::start().await, PLAYERS, LIVES, async |platform, tally| {
+    play(Platform::start().await, PLAYERS, LIVES, async |platform, stage| {
         let mut killed: BTreeMap<Service, usize> = BTreeMap::new();
-        while tally.acknowledges(CALLS_PER_KILL).await {
+        while stage.tally.acknowledges(CALLS_PER_KILL).await {
             let victim = Service::ALL[random.random_range(0..Service::ALL.len())];
             platform.kill(victim).await;
             platform.spawn(victim);
@@ -179,44 +204,91 @@ async fn every_chain_completes_exactly_once_while_services_die() {
         }
         println!("killed: {killed:?}");
         assert!(killed.values().sum::<usize>() >= 5, "enough was killed to mean something: {killed:?}");
+        Vec::new()
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_chain_completes_exactly_once_while_nats_dies() {
-    play(Platform::start().await, 2, 3, async |platform, tally| {
+    play(Platform::start().await, 2, 3, async |platform, stage| {
+        let mut opened = Vec::new();
         for _ in 0..2 {
-            assert!(tally.acknowledges(5).await, "lives go on");
+            assert!(stage.tally.acknowledges(5).await, "lives go on");
             platform.nats().kill().await.expect("to kill NATS");
-            // Calls that need no event are still answered.
-            assert!(tally.acknowledges(1).await, "commands are taken without NATS");
+            // Commands are taken without NATS. Not the players': each of them may be waiting for what an event
+            // brings about, and would wait for ever for a NATS that waits for them.
+            opened.push(stage.begin().await);
             platform.nats().restart().await.expect("NATS again");
         }
+        join_all(opened.iter().zip(3..).map(|(ticket, score)| stage.go_on(ticket, score))).await
     })
     .await;
+}
+
+/// Commands need no NATS (ADR 0009): services stay ready, and say what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_nats_services_stay_ready_and_events_leave_when_it_is_back() {
+    // No grace: what would not be forgiven is seen at once.
+    let strict = |service| (service, "CALLBOARD__ADMIN__READINESS_GRACE".to_owned(), "0s".to_owned());
+    let mut platform = Platform::prepare(Service::ALL.map(strict).to_vec()).await.up().await;
+    let world = World::make(&platform, "bus.test").await;
+    let (visitor, nora, ada) = (world.visitor().await, world.person("nora").await, world.person("ada").await);
+    platform.nats().kill().await.expect("to kill NATS");
+    let http = reqwest::Client::new();
+    for service in Service::ALL {
+        let url = format!("{}/readyz", platform.admin_url(service));
+        eventually(&format!("{} to miss NATS", service.name()), PATIENCE, || async {
+            let answer = http.get(&url).send().await.expect("an answer");
+            let (status, body) = (answer.status(), answer.json::<Value>().await.expect("JSON"));
+            assert!(status.is_success(), "{}: {body}", service.name());
+            body["degraded"]["nats"].as_str().map(drop).ok_or(body)
+        })
+        .await;
+    }
+    let department = id(&ada.post("/v1/departments", json!({"name": "Night shift"})).await.ok());
+    let ticket = open(&visitor, &world).await;
+    ada.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Coming", "visibility": "PUBLIC"}))
+        .await
+        .ok();
+    // Who asks now is answered now: from the gateway, and from its contexts.
+    assert_eq!(nora.get(&format!("/v1/tickets/{ticket}/view")).await.ok()["unreachable"], json!([]));
+    // A stop does not wait for it either. What was committed leaves with the next process.
+    let stop = tokio::time::timeout(PATIENCE, platform.terminate(Service::Tickets));
+    assert!(stop.await.expect("a stop in time"), "{}", platform.log(Service::Tickets));
+    platform.nats().restart().await.expect("NATS again");
+    platform.spawn(Service::Tickets);
+    platform.ready(Service::Tickets).await;
+    accept(&nora, &ticket).await;
+    let heard = heard_all(&platform, "directory").await;
+    assert_eq!(heard.iter().filter(|event| event.subject == department).count(), 1);
+    for service in Service::ALL {
+        platform.ready(service).await;
+    }
 }
 
 /// The worst that can happen to NATS: it comes back without its files. Postgres is the truth.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_chain_completes_exactly_once_though_nats_loses_everything() {
-    play(Platform::start().await, 2, 2, async |platform, tally| {
-        assert!(tally.acknowledges(8).await, "lives go on");
+    play(Platform::start().await, 2, 2, async |platform, stage| {
+        assert!(stage.tally.acknowledges(8).await, "lives go on");
         platform.nats().kill().await.expect("to kill NATS");
         std::fs::remove_dir_all(platform.nats().store_dir()).expect("to lose the streams");
         platform.nats().restart().await.expect("NATS again");
+        Vec::new()
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_chain_completes_exactly_once_while_postgres_dies() {
-    play(Platform::start_on_own_servers().await, 2, 3, async |platform, tally| {
+    play(Platform::start_on_own_servers().await, 2, 3, async |platform, stage| {
         for _ in 0..2 {
-            assert!(tally.acknowledges(6).await, "lives go on");
+            assert!(stage.tally.acknowledges(6).await, "lives go on");
             platform.postgres().kill().await.expect("to kill Postgres");
             platform.postgres().restart().await.expect("Postgres again");
         }
+        Vec::new()
     })
     .await;
 }

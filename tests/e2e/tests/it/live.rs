@@ -1,8 +1,12 @@
 //! The live stream: nothing missed, nothing twice, nothing that one may not see.
 
-use callboard_e2e_tests::{Client, Frame, Live, Platform, World};
+use std::collections::BTreeSet;
+
+use callboard_e2e_tests::{Client, Frame, Live, Platform, Service, World};
 use callboard_testkit::{PATIENCE, eventually};
 use serde_json::json;
+use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::play::{accept, asked, becomes, id, open, set_status};
 
@@ -38,7 +42,7 @@ async fn a_stream_cut_at_any_event_resumes_without_gap_or_double() {
     seen.extend(live.until(|frame| frame.data["data"].to_string().contains(&fence)).await);
     assert!(seen.len() >= 8, "enough to cut at: {seen:?}");
     let all = ids(&seen);
-    let distinct: std::collections::BTreeSet<&str> = all.iter().copied().collect();
+    let distinct: BTreeSet<&str> = all.iter().copied().collect();
     assert_eq!(distinct.len(), all.len(), "nothing twice");
 
     for (at, frame) in seen.iter().enumerate() {
@@ -50,19 +54,195 @@ async fn a_stream_cut_at_any_event_resumes_without_gap_or_double() {
         while rest.len() < seen.len() - at - 1 {
             rest.push(resumed.next().await.expect("the rest"));
         }
-        // Between contexts the replay may be ordered otherwise; within one it may not.
-        let (mut wanted, mut found) = (ids(&seen[at + 1..]), ids(&rest));
-        for name in ["ticket.", "offer", "rating."] {
-            let of = |frames: &[Frame]| -> Vec<String> {
-                let of_name = frames.iter().filter(|frame| frame.name().starts_with(name));
-                of_name.map(|frame| frame.event_id().to_owned()).collect()
-            };
-            assert_eq!(of(&rest), of(&seen[at + 1..]), "after {at}: order of {name}");
-        }
-        wanted.sort_unstable();
-        found.sort_unstable();
-        assert_eq!(found, wanted, "resumed after {at}: {}", frame.id);
+        same_events(&rest, &seen[at + 1..], &format!("resumed after {at}: {}", frame.id));
     }
+}
+
+/// Between contexts a replay may be ordered otherwise; within one it may not.
+#[track_caller]
+fn same_events(found: &[Frame], wanted: &[Frame], what: &str) {
+    for name in ["ticket.", "offer", "rating."] {
+        let of = |frames: &[Frame]| -> Vec<String> {
+            let of_name = frames.iter().filter(|frame| frame.name().starts_with(name));
+            of_name.map(|frame| frame.event_id().to_owned()).collect()
+        };
+        assert_eq!(of(found), of(wanted), "{what}: order of {name}");
+    }
+    let (mut found, mut wanted) = (ids(found), ids(wanted));
+    found.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted, "{what}");
+}
+
+/// Everything until all of these have happened to a ticket: nothing orders two contexts' streams.
+async fn up_to_all(live: &mut Live, ticket: &str, names: &[&str]) -> Vec<Frame> {
+    let mut missing: BTreeSet<&str> = names.iter().copied().collect();
+    live.until(|frame| {
+        if frame.ticket() == ticket {
+            missing.remove(frame.name());
+        }
+        missing.is_empty()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_stream_goes_on_without_gap_or_double_when_nats_dies_and_comes_back() {
+    let mut platform = Platform::start().await;
+    let world = World::make(&platform, "broker.test").await;
+    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
+    let mut live = Live::open(&nora, None).await;
+    let begun = open(&visitor, &world).await;
+    let mut seen = live.until(|frame| frame.ticket() == begun && frame.name() == "ticket.opened").await;
+    let from = seen.last().expect("an event").id.clone();
+    seen.clear();
+    for _ in 0..2 {
+        platform.nats().kill().await.expect("to kill NATS");
+        // Committed while nothing can be published. A stream that is opened now begins here.
+        let ticket = open(&visitor, &world).await;
+        let mut late = Live::open(&nora, Some(&from)).await;
+        platform.nats().restart().await.expect("NATS again");
+        accept(&nora, &ticket).await;
+        set_status(&nora, &ticket, "DONE").await;
+        asked(&visitor, &ticket).await;
+        // The last of each context.
+        seen.extend(
+            up_to_all(&mut live, &ticket, &["offer.accepted", "ticket.done", "rating.requested"]).await,
+        );
+        assert!(seen.iter().any(|frame| frame.ticket() == ticket && frame.name() == "ticket.assigned"));
+        let mut replayed = Vec::new();
+        while replayed.len() < seen.len() {
+            replayed.push(late.next().await.expect("the rest"));
+        }
+        same_events(&seen, &replayed, "what came live and what a reader catches up with");
+        assert!(seen.iter().all(|frame| frame.event.is_empty()), "nobody was told to read anew: {seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_are_told_to_read_anew_when_the_streams_were_lost_and_hear_nothing_twice() {
+    let mut platform = Platform::start().await;
+    let world = World::make(&platform, "lost.test").await;
+    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
+    let mut live = Live::open(&nora, None).await;
+    let before = open(&visitor, &world).await;
+    accept(&nora, &before).await;
+    let old = live.until(|frame| frame.ticket() == before && frame.name() == "ticket.assigned").await;
+    let last = old.last().expect("an event").id.clone();
+    platform.nats().kill().await.expect("to kill NATS");
+    std::fs::remove_dir_all(platform.nats().store_dir()).expect("to lose the streams");
+    platform.nats().restart().await.expect("NATS again");
+    live.until(|frame| frame.event == "reset").await;
+    let after = open(&visitor, &world).await;
+    accept(&nora, &after).await;
+    let new = live.until(|frame| frame.ticket() == after && frame.name() == "ticket.assigned").await;
+    assert!(new.iter().any(|frame| frame.ticket() == after && frame.name() == "ticket.opened"), "{new:?}");
+    assert!(new.iter().all(|frame| !ids(&old).contains(&frame.event_id())), "nothing of before: {new:?}");
+    // Whoever comes back with a place in what is gone still gets a stream, and what happens from now on.
+    let mut back = Live::open(&nora, Some(&last)).await;
+    set_status(&nora, &after, "IN_PROGRESS").await;
+    back.until(|frame| frame.ticket() == after && frame.name() == "ticket.started").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_gateway_ends_its_streams_and_the_next_one_resumes_them_without_gap() {
+    let mut platform = Platform::start().await;
+    let world = World::make(&platform, "door.test").await;
+    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
+    let mut whole = Live::open(&nora, None).await;
+    let ticket = open(&visitor, &world).await;
+    let first = whole.until(|frame| frame.ticket() == ticket && frame.name() == "ticket.opened").await;
+    let from = first.last().expect("an event").id.clone();
+    assert!(platform.terminate(Service::Gateway).await, "streams hold no stop up");
+    let mut seen = Vec::new();
+    let mut end = None;
+    while let Some(frame) = whole.next().await {
+        match frame.event.as_str() {
+            "end" => end = Some(frame.data["reason"].clone()),
+            _ => seen.push(frame),
+        }
+    }
+    assert_eq!(end, Some(json!("STOPPING")));
+    let place = seen.last().map_or(from.clone(), |frame| frame.id.clone());
+    platform.spawn(Service::Gateway);
+    platform.ready(Service::Gateway).await;
+    accept(&nora, &ticket).await;
+    let mut resumed = Live::open(&nora, Some(&place)).await;
+    seen.extend(up_to_all(&mut resumed, &ticket, &["offer.accepted", "ticket.assigned"]).await);
+    let mut again = Live::open(&nora, Some(&from)).await;
+    let mut wanted = Vec::new();
+    while wanted.len() < seen.len() {
+        wanted.push(again.next().await.expect("the rest"));
+    }
+    same_events(&seen, &wanted, "across two processes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_too_slow_is_cut_off_and_resumes_without_gap() {
+    /// More than the buffers of a connection hold.
+    const MANY: i32 = 6_000;
+    let small = (Service::Gateway, "CALLBOARD__GATEWAY__LIVE__BUFFER".to_owned(), "256".to_owned());
+    let platform = Platform::prepare(vec![small]).await.up().await;
+    let world = World::make(&platform, "slow.test").await;
+    let (visitor, nora, ada) = (world.visitor().await, world.person("nora").await, world.person("ada").await);
+    let ticket = open(&visitor, &world).await;
+    let mut live = Live::open(&nora, None).await;
+    ada.post(&format!("/v1/tickets/{ticket}/updates"), json!({"text": "Again", "visibility": "PUBLIC"}))
+        .await
+        .ok();
+    let before = live.until(|frame| frame.name() == "ticket.update_posted").await;
+    // Published as all events are: from the outbox. So many in a moment come from no caller of a test.
+    let database = PgPool::connect(&platform.database_url()).await.expect("the database");
+    sqlx::query(
+        "insert into tickets.outbox (event_id, organisation_id, aggregate_id, aggregate_version, context, name, kind, \
+         time, actor, payload) select gen_random_uuid(), organisation_id, aggregate_id, aggregate_version, context, \
+         name, kind, time, actor, payload from tickets.outbox, generate_series(1, $1) \
+         where aggregate_id = $2 and name = 'ticket.update_posted'",
+    )
+    .bind(MANY)
+    .bind(ticket.parse::<Uuid>().expect("a UUID"))
+    .execute(&database)
+    .await
+    .expect("rows in the outbox");
+    // Reads nothing until it is cut off.
+    let metrics = format!("{}/metrics", platform.admin_url(Service::Gateway));
+    eventually("the reader to be cut off", 2 * PATIENCE, || async {
+        let text = reqwest::get(&metrics).await.expect("an answer").text().await.expect("text");
+        let cut = text.lines().find(|line| line.starts_with("callboard_gateway_live_cut_off_total"));
+        cut.filter(|line| !line.ends_with(" 0")).map(drop).ok_or("nobody yet")
+    })
+    .await;
+    let many = usize::try_from(MANY).expect("a count");
+    let mut seen: Vec<Frame> = Vec::new();
+    let mut cuts = 0;
+    let mut place = before.last().expect("what was posted").id.clone();
+    while seen.iter().filter(|frame| frame.name() == "ticket.update_posted").count() < many {
+        match live.next().await {
+            Some(frame) => {
+                place.clone_from(&frame.id);
+                match frame.event.as_str() {
+                    "end" => assert_eq!(frame.data["reason"], "TOO_SLOW"),
+                    _ => seen.push(frame),
+                }
+            }
+            None => {
+                cuts += 1;
+                live = Live::open(&nora, Some(&place)).await;
+            }
+        }
+    }
+    assert!(cuts > 0, "nobody was cut off: the test shows nothing");
+    let published: Vec<Uuid> = sqlx::query_scalar(
+        "select event_id from tickets.outbox where name = 'ticket.update_posted' order by stream_seq",
+    )
+    .fetch_all(&database)
+    .await
+    .expect("the outbox");
+    // Without the one that was posted.
+    let wanted: Vec<String> = published.iter().skip(1).map(Uuid::to_string).collect();
+    let posted = seen.iter().filter(|frame| frame.name() == "ticket.update_posted");
+    let found: Vec<&str> = posted.map(Frame::event_id).collect();
+    assert_eq!(found, wanted, "each once, in order");
 }
 
 #[tokio::test(flavor = "multi_thread")]
