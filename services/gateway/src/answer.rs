@@ -20,6 +20,15 @@ pub struct Shown<T> {
     created_at: Option<String>,
 }
 
+impl<T> Shown<T> {
+    /// The same with what the gateway itself knows of it.
+    #[must_use]
+    pub fn with(mut self, fill_in: impl FnOnce(&mut T)) -> Self {
+        fill_in(&mut self.value);
+        self
+    }
+}
+
 /// Something with a tag.
 pub trait Tagged {
     /// The strong entity tag, quoted.

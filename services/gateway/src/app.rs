@@ -14,7 +14,7 @@ use callboard_kernel::{Actor, Principal};
 use callboard_service::request::RequestId;
 use futures::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tonic::transport::server::TcpConnectInfo;
@@ -28,7 +28,7 @@ use crate::language::negotiate;
 use crate::limits::Key;
 use crate::problem::Problem;
 use crate::state::Gateway;
-use crate::{grpc, openapi, pages, routes, verbs};
+use crate::{grpc, openapi, pages, routes, start, verbs};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -37,6 +37,7 @@ pub fn router(gateway: &Arc<Gateway>) -> Router {
     let rest = openapi::router(routes::all())
         .route_layer(from_fn(remember_route))
         .merge(pages::router())
+        .merge(start::router().route_layer(from_fn(remember_route)))
         .fallback(async || not_found())
         .layer(DefaultBodyLimit::max(gateway.settings.max_body_bytes))
         .with_state(gateway.clone());
@@ -119,8 +120,10 @@ async fn around(State(gateway): State<Arc<Gateway>>, mut request: Request, next:
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let route = response.extensions_mut().remove::<MatchedPath>();
+        let allow = response.headers_mut().remove(ALLOW);
         response = if is_grpc { grpc::refuse(problem) } else { problem.render(language, &request_id) };
         route.map(|route| response.extensions_mut().insert(route));
+        allow.map(|allow| response.headers_mut().insert(ALLOW, allow));
     }
     if !is_grpc {
         record(&method, &response, started.elapsed());
@@ -221,6 +224,8 @@ fn cors(settings: &CorsSettings) -> CorsLayer {
             CONTENT_TYPE,
             http::header::ACCEPT_LANGUAGE,
             http::header::IF_MATCH,
+            http::header::IF_NONE_MATCH,
+            http::header::RANGE,
             header("idempotency-key"),
             header("last-event-id"),
             header("traceparent"),
@@ -230,6 +235,8 @@ fn cors(settings: &CorsSettings) -> CorsLayer {
             ETAG,
             LOCATION,
             RETRY_AFTER,
+            http::header::CONTENT_DISPOSITION,
+            http::header::CONTENT_RANGE,
             header("ratelimit"),
             header("ratelimit-policy"),
             REQUEST_ID,

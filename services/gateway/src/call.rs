@@ -9,11 +9,12 @@ use callboard_kernel::{Language, Principal, Refusal, derive_uuid};
 use callboard_service::request::Deadline;
 use http::header::{AUTHORIZATION, IF_MATCH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use tonic::metadata::MetadataValue;
 use uuid::Uuid;
 
 use crate::problem::Problem;
+use crate::retry::MayRetry;
 use crate::state::Gateway;
 
 /// Names an idempotency key that is no UUID.
@@ -47,6 +48,8 @@ pub struct Guest {
     pub if_match: Option<String>,
     /// When to stop waiting for services.
     pub deadline: Deadline,
+    /// Whether it only reads: what is asked for is in the query then, else in the body.
+    reads: bool,
     authorization: Option<HeaderValue>,
 }
 
@@ -73,13 +76,21 @@ impl Call {
 }
 
 impl Guest {
-    /// A message on its way to a service: with the caller's own token, the request id, the language, the trace and
-    /// what is left of the time.
-    pub fn request<T>(&self, message: T) -> tonic::Request<T> {
-        self.request_within(message, self.deadline.remaining())
+    /// The same request with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { authorization: HeaderValue::try_from(format!("Bearer {token}")).ok(), ..self.clone() }
     }
 
-    /// The same with a time of its own.
+    /// A message on its way to a service: with the caller's own token, the request id, the language, the trace and
+    /// what is left of the time. Tried again while the service is away.
+    pub fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = self.request_within(message, self.deadline.remaining());
+        request.extensions_mut().insert(MayRetry(self.deadline));
+        request
+    }
+
+    /// The same with a time of its own, and tried once.
     pub fn request_within<T>(&self, message: T, time: Duration) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         request.set_timeout(time);
@@ -108,8 +119,9 @@ impl Guest {
     }
 
     /// A status as a problem: a stale `If-Match` is 412.
+    #[allow(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
     pub fn problem(&self, status: tonic::Status) -> Problem {
-        Problem::from(status).with_precondition(self.if_match.is_some())
+        Problem::of(&status, self.reads).with_precondition(self.if_match.is_some())
     }
 }
 
@@ -168,6 +180,7 @@ impl FromRequestParts<Arc<Gateway>> for Guest {
             // A token that does not count is not passed on: getting in and refreshing need none, and who still sends an
             // expired one along is not to be refused for it.
             authorization: about.caller.is_ok().then(|| parts.headers.get(AUTHORIZATION).cloned()).flatten(),
+            reads: matches!(parts.method, Method::GET | Method::HEAD),
             gateway: gateway.clone(),
         })
     }
@@ -207,7 +220,11 @@ impl FromRequestParts<Arc<Gateway>> for IdAndKey {
     }
 }
 
-fn uuid_text(id: &str) -> Result<String, Problem> {
+/// A UUID in its one way of writing.
+///
+/// # Errors
+/// It is none.
+pub fn uuid_text(id: &str) -> Result<String, Problem> {
     id.parse::<Uuid>().map(|id| id.to_string()).map_err(|_| no_such_id())
 }
 

@@ -1,16 +1,21 @@
 //! The gateway's own settings.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callboard_service::config::duration;
+use callboard_service::config::{Config, ConfigError, duration};
 use serde::Deserialize;
+
+use crate::upstream::CONTEXTS;
 
 /// Section `gateway`; documented in `config.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where the services are.
-    pub upstreams: UpstreamSettings,
+    /// Where people reach the gateway: what links and QR images begin with. Without a slash at its end.
+    pub public_url: String,
+    /// Where the services are, by context.
+    pub upstreams: BTreeMap<String, String>,
     /// How long a service may take.
     #[serde(deserialize_with = "duration::deserialize")]
     pub call_timeout: Duration,
@@ -27,20 +32,6 @@ pub struct Settings {
     pub cors: CorsSettings,
     /// Live streams.
     pub live: LiveSettings,
-}
-
-/// Addresses of the services.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UpstreamSettings {
-    /// Of the directory.
-    pub directory: String,
-    /// Of tickets.
-    pub tickets: String,
-    /// Of fleet.
-    pub fleet: String,
-    /// Of ratings.
-    pub ratings: String,
 }
 
 /// Limits of requests.
@@ -79,6 +70,16 @@ pub struct LiveSettings {
 }
 
 impl Settings {
+    /// Out of a service's settings, checked.
+    ///
+    /// # Errors
+    /// Names every key that is wrong, and the rule.
+    pub fn read(config: &Config) -> Result<Self, ConfigError> {
+        let own: Self = config.section()?;
+        let problems = own.problems();
+        if problems.is_empty() { Ok(own) } else { Err(ConfigError(problems)) }
+    }
+
     /// Every limit that is broken.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -87,12 +88,24 @@ impl Settings {
                 problems.push(problem.to_owned());
             }
         };
-        for (name, address) in self.upstreams.all() {
+        for name in CONTEXTS {
             check(
-                address.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some()),
+                self.upstreams.get(*name).is_some_and(|address| is_address(address)),
                 &format!("gateway.upstreams.{name} must be an address such as http://localhost:50051"),
             );
         }
+        for name in self.upstreams.keys() {
+            check(
+                CONTEXTS.contains(&name.as_str()),
+                &format!("gateway.upstreams.{name}: there is no such context"),
+            );
+        }
+        check(
+            is_address(&self.public_url)
+                && !self.public_url.ends_with('/')
+                && !self.public_url.contains(['?', '#']),
+            "gateway.public_url must be an address such as https://help.example.com, without a slash at its end",
+        );
         check(self.view_budget >= Duration::from_millis(10), "gateway.view_budget must be at least 10ms");
         check(self.call_timeout >= Duration::from_millis(10), "gateway.call_timeout must be at least 10ms");
         check(self.max_body_bytes >= 1024, "gateway.max_body_bytes must be at least 1024");
@@ -115,14 +128,8 @@ impl Settings {
     }
 }
 
-impl UpstreamSettings {
-    /// By context.
-    pub fn all(&self) -> [(&'static str, &str); 4] {
-        [
-            ("directory", &self.directory),
-            ("tickets", &self.tickets),
-            ("fleet", &self.fleet),
-            ("ratings", &self.ratings),
-        ]
-    }
+fn is_address(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    })
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -53,7 +53,17 @@ async fn bytes(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
     }
 }
 
-fn demand_json(headers: &HeaderMap) -> Result<(), Problem> {
+fn demand_json(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::field("body", "is required: a JSON object"));
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "MEDIA_TYPE_UNSUPPORTED",
+            "send the body as it is, without Content-Encoding",
+        ));
+    }
     let essence = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -76,6 +86,9 @@ fn demand_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Names the field and the rule: "unknown field `titel`, expected one of …" at its path.
 fn json_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    if error.inner().is_syntax() || error.inner().is_eof() {
+        return Problem::field("body", format!("is not JSON: {}", error.inner()));
+    }
     let path = error.path().to_string();
     let message = error.inner().to_string();
     let (rule, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
@@ -101,6 +114,11 @@ fn json_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A list would pass for an object, its values taken by position.
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|byte| matches!(byte, b'[' | b'"' | b'n' | b't' | b'f' | b'-' | b'0'..=b'9')) {
+        return Err(Problem::field("body", "must be a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| json_problem(&error))?;
     deserializer.end().map_err(|_| Problem::field("body", "more than one JSON value"))?;
@@ -111,7 +129,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Gateway>> for Json<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &Arc<Gateway>) -> Result<Self, Problem> {
         let (headers, bytes) = bytes(request).await?;
-        demand_json(&headers)?;
+        demand_json(&headers, &bytes)?;
         parse(&bytes).map(Self)
     }
 }
@@ -123,7 +141,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Gateway>> for OptionalJson<T
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
-        demand_json(&headers)?;
+        demand_json(&headers, &bytes)?;
         parse(&bytes).map(Self)
     }
 }
@@ -133,7 +151,7 @@ impl<T: DeserializeOwned + Patchable> FromRequest<Arc<Gateway>> for Patch<T> {
     async fn from_request(request: Request, _: &Arc<Gateway>) -> Result<Self, Problem> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let (headers, bytes) = bytes(request).await?;
-        demand_json(&headers)?;
+        demand_json(&headers, &bytes)?;
         let mut body: Map<String, Value> = parse(&bytes)?;
         let given: Vec<String> = body.keys().cloned().collect();
         // Null clears a field, as in a merge patch (RFC 7396).
@@ -147,7 +165,7 @@ impl<T: DeserializeOwned + Patchable> FromRequest<Arc<Gateway>> for Patch<T> {
                 .map(|name| match T::WRITABLE.contains(&name.as_str()) {
                     true => Ok(snake(&name)),
                     false => {
-                        Err(Problem::field("updateMask", format!("may name {}", T::WRITABLE.join(", "))))
+                        Err(Problem::field("updateMask", format!("may hold {}", T::WRITABLE.join(", "))))
                     }
                 })
                 .collect::<Result<Vec<_>, _>>()?,
@@ -171,11 +189,20 @@ struct UpdateMask {
     update_mask: Option<String>,
 }
 
+/// What the standard library says of numbers is no rule that a caller could follow.
+fn in_plain_words(rule: String) -> String {
+    let of_numbers = ["invalid digit", "cannot parse integer", "number too large", "number too small"];
+    match of_numbers.iter().any(|said| rule.starts_with(said)) {
+        true => "must be a whole number, not larger than 2147483647".to_owned(),
+        false => rule,
+    }
+}
+
 fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let deserializer = serde_html_form::Deserializer::from_bytes(query.as_bytes());
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let rule = error.inner().to_string();
+        let rule = in_plain_words(error.inner().to_string());
         let unknown = rule.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
         let field = unknown.map_or(path, |(name, _)| name.to_owned());
         Problem::field(field, rule)

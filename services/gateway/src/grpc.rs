@@ -19,7 +19,9 @@ use tonic::Status;
 use tower::{Service, ServiceExt};
 
 use crate::problem::Problem;
+use crate::service::UNHURRIED_RPCS;
 use crate::state::Gateway;
+use crate::upstream::context_of;
 
 const SERVICE: &str = "gateway";
 
@@ -32,16 +34,11 @@ pub fn is_grpc(request: &Request) -> bool {
         || path.starts_with("/grpc.")
 }
 
-/// The context of a gRPC path: `/callboard.tickets.v1.TicketService/GetTicket` is of `tickets`.
-fn context(path: &str) -> Option<&str> {
-    let mut parts = path.strip_prefix("/callboard.")?.splitn(3, '.');
-    let (context, version, _service) = (parts.next()?, parts.next()?, parts.next()?);
-    (version == "v1").then_some(context)
-}
-
 /// Passes one call on.
 pub async fn pass_through(gateway: &Arc<Gateway>, request: Request) -> Response {
-    let channel = context(request.uri().path()).and_then(|context| gateway.upstreams.channel(context));
+    let name = request.uri().path().trim_start_matches('/');
+    let unhurried = UNHURRIED_RPCS.contains(&name);
+    let channel = context_of(name).and_then(|context| gateway.upstreams.channel(context));
     let Some(mut channel) = channel else {
         let path = request.uri().path();
         return answer(refusal(
@@ -76,7 +73,8 @@ pub async fn pass_through(gateway: &Arc<Gateway>, request: Request) -> Response 
     // The transport only says that the body broke off; why, is noted here.
     let too_large = Arc::new(AtomicBool::new(false));
     let noted = too_large.clone();
-    let body = Limited::new(body, gateway.settings.max_grpc_body_bytes).map_err(move |error| {
+    let limit = if unhurried { usize::MAX } else { gateway.settings.max_grpc_body_bytes };
+    let body = Limited::new(body, limit).map_err(move |error| {
         noted.fetch_or(error.is::<LengthLimitError>(), Ordering::Relaxed);
         error
     });
@@ -132,16 +130,4 @@ pub fn refuse(problem: Problem) -> Response {
 /// A status without a body; gRPC's "trailers only".
 fn answer(status: Status) -> Response {
     status.into_http::<tonic::body::Body>().map(Body::new)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_context_is_read_off_the_path() {
-        assert_eq!(context("/callboard.tickets.v1.TicketService/GetTicket"), Some("tickets"));
-        assert_eq!(context("/callboard.tickets.v2.TicketService/GetTicket"), None);
-        assert_eq!(context("/grpc.health.v1.Health/Check"), None);
-    }
 }

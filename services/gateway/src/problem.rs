@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-use crate::naming::lower_camel_path;
+use crate::naming::{lower_camel_path, query_path};
 
 /// A failure on its way to the caller. Rendered last of all, when language and request id are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,11 +141,40 @@ impl Problem {
         self
     }
 
+    /// What a service answered, its fields named as the caller wrote them: those of a `query`, else those of a body.
+    pub fn of(status: &tonic::Status, query: bool) -> Self {
+        let Report { kind, reason, message, violations, retry_after, metadata, .. } = report(status);
+        let name = if query { query_path } else { lower_camel_path };
+        let violations: Vec<FieldViolation> = violations
+            .into_iter()
+            .map(|violation| FieldViolation::new(name(&violation.field), violation.description))
+            .collect();
+        let detail = if kind == ErrorKind::Internal {
+            "internal error".to_owned()
+        } else if violations.is_empty() {
+            message
+        } else {
+            // The service's own words name the fields as the protos do.
+            Refusal::fields(violations.clone()).message
+        };
+        Self {
+            status: http_status(kind),
+            reason,
+            detail,
+            violations,
+            retry_after,
+            trace_id: metadata.get("traceId").cloned(),
+            aborted: kind == ErrorKind::Aborted,
+        }
+    }
+
     /// The answer, in full.
     pub fn render(self, language: Language, request_id: &str) -> Response {
         let document = ProblemDocument {
             kind: format!("/docs/errors#{}", self.reason),
-            title: title(self.status, language).to_owned(),
+            // Somebody else was faster, whether or not the caller sent `If-Match`.
+            title: title(if self.aborted { StatusCode::PRECONDITION_FAILED } else { self.status }, language)
+                .to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
             reason: self.reason,
@@ -194,21 +223,7 @@ impl From<Refusal> for Problem {
 
 impl From<tonic::Status> for Problem {
     fn from(status: tonic::Status) -> Self {
-        let Report { kind, reason, message, violations, retry_after, metadata, .. } = report(&status);
-        Self {
-            status: http_status(kind),
-            reason,
-            detail: if kind == ErrorKind::Internal { "internal error".to_owned() } else { message },
-            violations: violations
-                .into_iter()
-                .map(|violation| {
-                    FieldViolation::new(lower_camel_path(&violation.field), violation.description)
-                })
-                .collect(),
-            retry_after,
-            trace_id: metadata.get("traceId").cloned(),
-            aborted: kind == ErrorKind::Aborted,
-        }
+        Self::of(&status, false)
     }
 }
 
@@ -234,6 +249,9 @@ mod tests {
         let problem = Problem::from(status("tickets", &refusal));
         assert_eq!((problem.status, problem.reason.as_str()), (StatusCode::BAD_REQUEST, "INVALID_FIELDS"));
         assert_eq!(problem.violations[0].field, "deviceId");
+        assert_eq!(problem.detail, "deviceId: must be a UUID");
+        let refusal = Refusal::field("filter.device_ids[0]", "must be a UUID");
+        assert_eq!(Problem::of(&status("tickets", &refusal), true).detail, "deviceId[0]: must be a UUID");
         let filled = Refusal::new(ErrorKind::FailedPrecondition, "OFFER_FILLED", "filled");
         let problem = Problem::from(status("fleet", &filled));
         assert_eq!((problem.status, problem.reason.as_str()), (StatusCode::CONFLICT, "OFFER_FILLED"));

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use callboard_service::config::ConfigError;
 use callboard_service::{BackgroundTask, BoxError, BuildContext, Built, Definition, Stage};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,24 +10,13 @@ use tonic::service::Routes;
 use crate::config::Settings;
 use crate::limits::Limits;
 use crate::live::Hub;
+use crate::start::Visitors;
 use crate::state::Gateway;
-use crate::upstream::Upstreams;
+use crate::upstream::{SERVICES, Upstreams};
 use crate::views::names::Names;
 
-/// The gRPC services that are reached through the gateway.
-const SERVICES: [&str; 8] = [
-    "callboard.directory.v1.CodeService",
-    "callboard.directory.v1.DirectoryService",
-    "callboard.directory.v1.SessionService",
-    "callboard.fleet.v1.FleetService",
-    "callboard.fleet.v1.GroupService",
-    "callboard.ratings.v1.RatingService",
-    "callboard.tickets.v1.FlowService",
-    "callboard.tickets.v1.TicketService",
-];
-
 /// What needs no token over gRPC either; the older reflection serves clients that do not know the newer one.
-const PUBLIC_RPCS: [&str; 6] = [
+const PUBLIC_RPCS: [&str; 7] = [
     "callboard.directory.v1.SessionService/LookUpCode",
     "callboard.directory.v1.SessionService/ScanCode",
     "callboard.directory.v1.SessionService/RefreshSession",
@@ -46,6 +34,7 @@ pub fn definition() -> Definition {
         uses_bus: true,
         build: |context| build(context).boxed(),
         operate: None,
+        check: |config| Settings::read(config).map(drop),
     }
 }
 
@@ -78,11 +67,7 @@ pub fn routes() -> Vec<RouteInfo> {
 
 fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
     async move {
-        let settings: Settings = context.config.section()?;
-        let problems = settings.problems();
-        if !problems.is_empty() {
-            return Err(ConfigError(problems).into());
-        }
+        let settings = Settings::read(&context.config)?;
         let live = Arc::new(Hub::new(context.bus()?, &settings.live));
         let gateway = Arc::new(Gateway {
             upstreams: Upstreams::new(&settings.upstreams)?,
@@ -93,6 +78,7 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             clock: context.clock.clone(),
             ids: context.ids.clone(),
             stopping: context.stop.requested.clone(),
+            visitors: Visitors::default(),
             tracker: context.tracker.clone(),
             settings,
         });
@@ -104,13 +90,17 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
         if context.config.grpc.reflection {
             routes = routes.add_service(older_reflection);
         }
-        let mut built = Built::new(routes, SERVICES.to_vec());
+        let mut built = Built::new(routes, Vec::new());
+        built.passed_names = SERVICES.to_vec();
+        let upstreams = gateway.upstreams.clone();
+        built.health = Some(Box::new(move |reporter| crate::health::follow(&upstreams, &reporter)));
         built.serves_http = true;
         built.public_rpcs = &PUBLIC_RPCS;
         let stop = context.stop.fetch.clone();
         built.tasks.push(BackgroundTask::new("live feed", Stage::Fetch, async move {
             stop.run_until_cancelled(live.run()).await;
             Ok(())
+        built.unhurried_rpcs = &UNHURRIED_RPCS;
         }));
         let stop = context.stop.fetch.clone();
         built.tasks.push(BackgroundTask::new("rate limits", Stage::Fetch, async move {

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Settings;
 use crate::limits::Limits;
 use crate::live::Hub;
+use crate::start::Visitors;
 use crate::upstream::Upstreams;
 use crate::views::names::Names;
 
@@ -32,6 +33,8 @@ pub struct Gateway {
     pub live: Arc<Hub>,
     /// Names of employees, for a moment.
     pub names: Names,
+    /// Who is in by a scanned code and a page.
+    pub visitors: Visitors,
     /// Cancelled when the gateway stops: live streams end then.
     pub stopping: CancellationToken,
     /// Work that outlives its request, such as seen marks.

@@ -1,93 +1,119 @@
-//! Channels to the services behind the gateway.
+//! The services behind the gateway. A context is added here, by its entry in [`upstreams!`], and with its address in
+//! `config.default.toml`; all else follows: settings, clients, the gRPC pass-through, health and reflection.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use callboard_proto::directory::v1::code_service_client::CodeServiceClient;
-use callboard_proto::directory::v1::directory_service_client::DirectoryServiceClient;
-use callboard_proto::directory::v1::session_service_client::SessionServiceClient;
-use callboard_proto::fleet::v1::fleet_service_client::FleetServiceClient;
-use callboard_proto::fleet::v1::group_service_client::GroupServiceClient;
-use callboard_proto::ratings::v1::rating_service_client::RatingServiceClient;
-use callboard_proto::tickets::v1::flow_service_client::FlowServiceClient;
-use callboard_proto::tickets::v1::ticket_service_client::TicketServiceClient;
-use tonic::transport::{Channel, Endpoint};
+use callboard_kernel::Refusal;
+use tonic::transport::Channel;
 
-use crate::config::UpstreamSettings;
+use crate::retry::Retrying;
 
-/// The contexts behind the gateway, in the order of [`UpstreamSettings::all`].
-pub const CONTEXTS: [&str; 4] = ["directory", "tickets", "fleet", "ratings"];
+/// Defines the contexts: a field with the channel of each, and a client for each of its services.
+macro_rules! upstreams {
+    ($($(#[$about:meta])* $context:ident { $($(#[$doc:meta])* $client:ident: $module:ident::$type:ident of $service:ident),* $(,)? })*) => {
+        /// The contexts behind the gateway.
+        pub const CONTEXTS: &[&str] = &[$(stringify!($context)),*];
 
-/// One channel for each service: connects when needed, notices dead connections, is shared by all requests.
-#[derive(Debug, Clone)]
-pub struct Upstreams {
-    channels: [Channel; 4],
+        /// The gRPC services that are reached through the gateway, by full name.
+        pub const SERVICES: &[&str] =
+            &[$($(concat!("callboard.", stringify!($context), ".v1.", stringify!($service))),*),*];
+
+        /// One channel for each context: connects when needed, notices dead connections, is shared by all requests.
+        #[derive(Debug, Clone)]
+        pub struct Upstreams {
+            $($context: Retrying),*
+        }
+
+        impl Upstreams {
+            /// Connects to nothing yet. Settings that name all contexts are taken as checked.
+            ///
+            /// # Errors
+            /// When an address is malformed or missing.
+            pub fn new(addresses: &BTreeMap<String, String>) -> Result<Self, Refusal> {
+                Ok(Self { $($context: connect(addresses, stringify!($context))?),* })
+            }
+
+            /// The channel of a context by its name; it tries once.
+            pub fn channel(&self, context: &str) -> Option<Channel> {
+                match context {
+                    $(stringify!($context) => Some(self.$context.channel()),)*
+                    _ => None,
+                }
+            }
+
+            $($(
+                $(#[$doc])*
+                pub fn $client(&self) -> callboard_proto::$context::v1::$module::$type<Retrying> {
+                    callboard_proto::$context::v1::$module::$type::new(self.$context.clone())
+                }
+            )*)*
+        }
+    };
 }
 
-impl Upstreams {
-    /// Connects to nothing yet.
-    ///
-    /// # Errors
-    /// When an address is malformed.
-    pub fn new(settings: &UpstreamSettings) -> Result<Self, tonic::transport::Error> {
-        let [(_, directory), (_, tickets), (_, fleet), (_, ratings)] = settings.all();
-        Ok(Self { channels: [channel(directory)?, channel(tickets)?, channel(fleet)?, channel(ratings)?] })
+upstreams! {
+    directory {
+        /// People, teams, customers, devices, templates.
+        directory: directory_service_client::DirectoryServiceClient of DirectoryService,
+        /// Codes.
+        codes: code_service_client::CodeServiceClient of CodeService,
+        /// Getting in.
+        sessions: session_service_client::SessionServiceClient of SessionService,
     }
-
-    /// The channel of a context by its name.
-    pub fn channel(&self, context: &str) -> Option<Channel> {
-        let index = CONTEXTS.iter().position(|name| *name == context)?;
-        Some(self.channels[index].clone())
+    tickets {
+        /// Tickets.
+        tickets: ticket_service_client::TicketServiceClient of TicketService,
+        /// Creation flows.
+        flows: flow_service_client::FlowServiceClient of FlowService,
+        /// Files of tickets.
+        ticket_files: attachment_service_client::AttachmentServiceClient of AttachmentService,
     }
-
-    /// People, teams, customers, devices, templates.
-    pub fn directory(&self) -> DirectoryServiceClient<Channel> {
-        DirectoryServiceClient::new(self.channels[0].clone())
+    fleet {
+        /// Offers and assignments.
+        fleet: fleet_service_client::FleetServiceClient of FleetService,
+        /// Groups.
+        groups: group_service_client::GroupServiceClient of GroupService,
     }
-
-    /// Codes.
-    pub fn codes(&self) -> CodeServiceClient<Channel> {
-        CodeServiceClient::new(self.channels[0].clone())
-    }
-
-    /// Getting in.
-    pub fn sessions(&self) -> SessionServiceClient<Channel> {
-        SessionServiceClient::new(self.channels[0].clone())
-    }
-
-    /// Tickets.
-    pub fn tickets(&self) -> TicketServiceClient<Channel> {
-        TicketServiceClient::new(self.channels[1].clone())
-    }
-
-    /// Creation flows.
-    pub fn flows(&self) -> FlowServiceClient<Channel> {
-        FlowServiceClient::new(self.channels[1].clone())
-    }
-
-    /// Offers and assignments.
-    pub fn fleet(&self) -> FleetServiceClient<Channel> {
-        FleetServiceClient::new(self.channels[2].clone())
-    }
-
-    /// Groups.
-    pub fn groups(&self) -> GroupServiceClient<Channel> {
-        GroupServiceClient::new(self.channels[2].clone())
-    }
-
-    /// Ratings.
-    pub fn ratings(&self) -> RatingServiceClient<Channel> {
-        RatingServiceClient::new(self.channels[3].clone())
+    ratings {
+        /// Ratings.
+        ratings: rating_service_client::RatingServiceClient of RatingService,
     }
 }
 
-/// A connection that died with its network stays dead for hours unless it is asked.
-fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    Ok(Endpoint::from_shared(address.to_owned())?
-        .connect_timeout(Duration::from_secs(2))
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .keep_alive_while_idle(true)
-        .http2_adaptive_window(true)
-        .connect_lazy())
+fn connect(addresses: &BTreeMap<String, String>, context: &str) -> Result<Retrying, Refusal> {
+    let address = addresses.get(context).map(String::as_str).unwrap_or_default();
+    callboard_service::client::channel(address).map(Retrying::new)
+}
+
+/// The context of a gRPC service or path: `callboard.tickets.v1.TicketService/GetTicket` is of `tickets`.
+pub fn context_of(name: &str) -> Option<&str> {
+    let mut parts = name.strip_prefix("callboard.")?.splitn(3, '.');
+    let (context, version, _service) = (parts.next()?, parts.next()?, parts.next()?);
+    (version == "v1").then_some(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_is_read_off_the_name() {
+        assert_eq!(context_of("callboard.tickets.v1.TicketService/GetTicket"), Some("tickets"));
+        assert_eq!(context_of("callboard.tickets.v2.TicketService/GetTicket"), None);
+        assert_eq!(context_of("grpc.health.v1.Health/Check"), None);
+    }
+
+    #[test]
+    fn every_service_of_the_contracts_is_passed_through() {
+        let pool = prost_reflect::DescriptorPool::decode(callboard_proto::FILE_DESCRIPTOR_SET).unwrap();
+        let mut known: Vec<String> = pool
+            .services()
+            .map(|service| service.full_name().to_owned())
+            .filter(|name| context_of(name).is_some_and(|context| CONTEXTS.contains(&context)))
+            .collect();
+        known.sort();
+        let mut passed = SERVICES.to_vec();
+        passed.sort_unstable();
+        assert_eq!(known, passed);
+    }
 }

@@ -13,6 +13,7 @@ use callboard_standalone::rest::Client;
 use callboard_standalone::seed::{Demo, OVEN_PIN};
 use callboard_standalone::{demo, organisation, seed};
 use clap::{Parser, Subcommand};
+use reqwest::Method;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,6 +24,8 @@ const PREFERRED_PORT: u16 = 8480;
 const DOMAIN: &str = "acme.example";
 /// Where a running platform says how to reach it, below the home.
 const ADDRESS_FILE: &str = "gateway.url";
+/// Where is noted what the demo organisation was made of, below the home.
+const DEMO_FILE: &str = "demo.json";
 
 /// The whole platform in one process, on a Postgres and a NATS of its own.
 #[derive(Parser)]
@@ -75,7 +78,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
             let url = std::fs::read_to_string(home.join(ADDRESS_FILE))
                 .map_err(|_| "no platform runs here; start one with `make run`")?;
             let made =
-                fill(url.trim()).await.map_err(|error| format!("{error}; is `make run` still running?"))?;
+                fill(&home, url.trim()).await.map_err(|error| format!("{error}; is `make run` still running?"))?;
             demo::play(url.trim(), &made).await
         }
     }
@@ -114,7 +117,7 @@ async fn serve_on(
     let url = platform.url();
     let outcome = async {
         organisation::make(backing, DOMAIN).await?;
-        let made = fill(&url).await?;
+        let made = fill(home, &url).await?;
         std::fs::write(home.join(ADDRESS_FILE), &url)?;
         tell(&format!("Ready after {:.1} s.\n", began.elapsed().as_secs_f32()));
         welcome(&platform, backing, &made)?;
@@ -134,10 +137,24 @@ fn preferred() -> Result<SocketAddr, BoxError> {
     Ok(if free { preferred } else { SocketAddr::from(([127, 0, 0, 1], free_port()?)) })
 }
 
-/// Makes the demo organisation's contents, or finds them made.
-async fn fill(url: &str) -> Result<Demo, BoxError> {
+/// Makes the demo organisation's contents, or finds them made: a later start takes one look at what was noted.
+async fn fill(home: &Path, url: &str) -> Result<Demo, BoxError> {
     let admin = Client::new(url).as_person(&format!("ada@{DOMAIN}")).await?;
-    Ok(seed::seed(&admin, organisation::organisation_id(DOMAIN).uuid(), DOMAIN).await?)
+    let note = home.join(DEMO_FILE);
+    if let Some(demo) = noted(&note, &admin).await {
+        return Ok(demo);
+    }
+    let demo = seed::seed(&admin, organisation::organisation_id(DOMAIN).uuid(), DOMAIN).await?;
+    std::fs::write(&note, serde_json::to_vec_pretty(&demo)?)?;
+    Ok(demo)
+}
+
+/// What was noted, if this database holds it: a code's text is made anew in every database.
+async fn noted(note: &Path, admin: &Client) -> Option<Demo> {
+    let demo: Demo = serde_json::from_slice(&std::fs::read(note).ok()?).ok()?;
+    let path = format!("/v1/codes/{}", demo.coffee_code_id);
+    let code = admin.send(Method::GET, &path, None, None).await.ok()?;
+    (code["token"] == demo.coffee_code).then_some(demo)
 }
 
 fn welcome(platform: &Platform, backing: &Backing, made: &Demo) -> Result<(), BoxError> {
@@ -146,8 +163,9 @@ fn welcome(platform: &Platform, backing: &Backing, made: &Demo) -> Result<(), Bo
     writeln!(out, "Callboard is running.\n")?;
     writeln!(out, "  REST and live events   {url}/v1   (documentation: {url}/docs)")?;
     writeln!(out, "  gRPC, all contexts     {url}   (reflection is on)")?;
+    writeln!(out, "  Scanned by a visitor   {url}/c/{}   (a page: open it in a browser)", made.coffee_code)?;
     for (name, admin) in platform.admin_urls() {
-        writeln!(out, "  {name:<10} metrics    {admin}/metrics")?;
+        writeln!(out, "  {:<22} {admin}/metrics", format!("Metrics of {name}"))?;
     }
     writeln!(out, "  Events on NATS         {}", backing.nats_url())?;
     writeln!(out, "\nPeople of the demo organisation (password-less, for development):\n")?;

@@ -16,8 +16,8 @@ pub struct Platform {
 }
 
 /// The contexts, the directory first: it holds the keys that the others verify tokens with.
-fn contexts() -> [Definition; 4] {
-    [
+fn contexts() -> Vec<Definition> {
+    vec![
         callboard_directory::definition(),
         callboard_tickets::definition(),
         callboard_fleet::definition(),
@@ -58,6 +58,9 @@ impl Platform {
         let mut options =
             common().with("grpc.listen", gateway.to_string()).with("admin.listen", "127.0.0.1:0");
         for (definition, service) in contexts().iter().zip(&running) {
+        if std::env::var_os("CALLBOARD__GATEWAY__PUBLIC_URL").is_none() {
+            options = options.with("gateway.public_url", format!("http://{gateway}"));
+        }
             let key = format!("gateway.upstreams.{}", definition.name);
             options = options.with(key, format!("http://{}", service.grpc_addr));
         }
@@ -78,11 +81,13 @@ impl Platform {
     }
 
     /// Where metrics and probes are, by service.
+    /// The contexts by name.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &Running)> {
+        contexts().into_iter().map(|definition| definition.name).zip(&self.contexts)
+    }
+
     pub fn admin_urls(&self) -> Vec<(&'static str, String)> {
-        let names = contexts().map(|definition| definition.name);
-        names
-            .into_iter()
-            .zip(&self.contexts)
+        self.named()
             .chain([("gateway", &self.gateway)])
             .map(|(name, service)| (name, format!("http://{}", service.admin_addr)))
             .collect()
@@ -90,11 +95,7 @@ impl Platform {
 
     /// Where the services listen for gRPC, by name; the gateway takes all of it too.
     pub fn grpc_urls(&self) -> Vec<(&'static str, String)> {
-        let names = contexts().map(|definition| definition.name);
-        names
-            .into_iter()
-            .zip(&self.contexts)
-            .map(|(name, service)| (name, format!("http://{}", service.grpc_addr)))
+        self.named().map(|(name, service)| (name, format!("http://{}", service.grpc_addr)))
             .collect()
     }
 

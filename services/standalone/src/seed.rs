@@ -5,6 +5,7 @@
 
 use callboard_kernel::derive_uuid;
 use reqwest::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -42,7 +43,7 @@ const fn person(
 }
 
 /// What was made: ids by what people call it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demo {
     /// The part of e-mail addresses behind the `@`.
     pub domain: String,

@@ -5,9 +5,12 @@ use std::str::FromStr;
 
 use crate::upstream::CONTEXTS;
 
-/// The last sequence that was sent or passed over, for each context. As text `d12-t345-f9-r4`.
+/// The last sequence that was sent or passed over, for each context. As text `di12-ti345-fl9-ra4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position(pub [u64; CONTEXTS.len()]);
+
+/// So many letters tell the contexts apart.
+const LETTERS: usize = 2;
 
 /// The index of a context.
 pub fn index(context: &str) -> Option<usize> {
@@ -20,7 +23,7 @@ impl fmt::Display for Position {
             if index > 0 {
                 f.write_str("-")?;
             }
-            write!(f, "{}{sequence}", &context[..1])?;
+            write!(f, "{}{sequence}", &context[..LETTERS])?;
         }
         Ok(())
     }
@@ -31,8 +34,8 @@ impl FromStr for Position {
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut found = [None; CONTEXTS.len()];
         for part in text.trim().split('-') {
-            let at = CONTEXTS.iter().position(|context| part.starts_with(&context[..1])).ok_or(())?;
-            let sequence = part[1..].parse().map_err(|_| ())?;
+            let at = CONTEXTS.iter().position(|context| part.starts_with(&context[..LETTERS])).ok_or(())?;
+            let sequence = part[LETTERS..].parse().map_err(|_| ())?;
             if found[at].replace(sequence).is_some() {
                 return Err(());
             }
@@ -51,17 +54,23 @@ mod tests {
 
     #[test]
     fn a_position_survives_its_text() {
-        let position = Position([12, 345, 9, 0]);
-        assert_eq!(position.to_string(), "d12-t345-f9-r0");
-        assert_eq!("d12-t345-f9-r0".parse(), Ok(position));
-        for wrong in ["", "d1", "d1-t2-f3-r4-d5", "d1-t2-f3-rx", "é1-t2-f3-r4", "x1-t2-f3-r4"] {
+        let mut position = Position::default();
+        position.0[0] = 12;
+        position.0[CONTEXTS.len() - 1] = 345;
+        let text = position.to_string();
+        assert!(text.starts_with("di12-ti0-"), "{text}");
+        assert_eq!(text.parse(), Ok(position));
+        let twice = format!("{text}-di5");
+        let other = text.replace("di12", "xx12");
+        for wrong in ["", "di1", "é1", twice.as_str(), other.as_str(), &text.replace("345", "x")] {
             assert_eq!(wrong.parse::<Position>(), Err(()), "{wrong}");
         }
     }
 
     #[test]
     fn contexts_begin_with_letters_of_their_own() {
-        let letters: std::collections::HashSet<&str> = CONTEXTS.iter().map(|context| &context[..1]).collect();
+        let letters: std::collections::HashSet<&str> =
+            CONTEXTS.iter().map(|context| &context[..LETTERS]).collect();
         assert_eq!(letters.len(), CONTEXTS.len());
     }
 }

@@ -37,9 +37,19 @@ mirror! {
 }
 
 /// A moment, RFC 3339.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[schema(value_type = String, format = DateTime)]
 pub struct Time(pub Timestamp);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(|_| {
+            serde::de::Error::custom("must be a time such as 2026-11-22T08:00:00Z (RFC 3339)")
+        })?;
+        Ok(Self(time.into()))
+    }
+}
 
 impl Mirror<prost_types::Timestamp> for Time {
     fn out(proto: prost_types::Timestamp) -> Self {

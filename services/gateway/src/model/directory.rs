@@ -6,7 +6,7 @@ use callboard_proto::directory::v1 as proto;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mirror::{Mirror, mirror, words};
+use super::mirror::{Mirror, mirror, several, words};
 use super::{Localized, Role, Time};
 
 words! {
@@ -24,6 +24,11 @@ words! {
     CustomerKind of proto::CustomerKind { Private, Corporate }
     /// A field of work at the support desk.
     SupportRole of proto::SupportRole { Care, Access, Sales }
+}
+
+several! {
+    /// Roles in the support desk.
+    SupportRoles of SupportRole,
 }
 
 mirror! {
@@ -64,7 +69,7 @@ mirror! {
         /// Local teams.
         team_ids: Vec<String>,
         /// Fields of work at the support desk, each once; none: no support agent.
-        support_roles: Vec<SupportRole>,
+        support_roles: SupportRoles,
         /// Output only.
         create_time: Option<Time>,
         /// Output only.

@@ -128,19 +128,46 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// Defines a shape and how it mirrors a message. Fields bear the names of the message's.
+/// Defines lists of words: those that are not known are left out.
+macro_rules! several {
+    ($($(#[$doc:meta])* $name:ident of $word:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub struct $name(pub Vec<$word>);
+
+        impl crate::model::mirror::Absent for $name {}
+
+        impl crate::model::mirror::Mirror<Vec<i32>> for $name {
+            fn out(proto: Vec<i32>) -> Self {
+                Self(proto.into_iter().filter_map(crate::model::mirror::Mirror::out).collect())
+            }
+            fn back(self) -> Vec<i32> {
+                $word::numbers(self.0)
+            }
+        }
+    )*};
+}
+pub(crate) use several;
+
+/// Defines a shape and how it mirrors a message. Fields bear the names of the message's; those after `+` are the
+/// gateway's: filled in by the route, ignored on input.
 macro_rules! mirror {
-    ($($(#[$doc:meta])* $name:ident of $proto:ty { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {$(
+    ($($(#[$doc:meta])* $name:ident of $proto:ty { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }
+        $(+ { $($(#[$own_doc:meta])* $own:ident: $own_type:ty),* $(,)? })?)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
         pub struct $name {
             $($(#[$field_doc])* #[serde(skip_serializing_if = "crate::model::mirror::Absent::absent")] pub $field: $type,)*
+            $($($(#[$own_doc])* #[serde(skip_serializing_if = "crate::model::mirror::Absent::absent")] pub $own: $own_type,)*)?
         }
 
         impl crate::model::mirror::Mirror<$proto> for $name {
             fn out(proto: $proto) -> Self {
-                Self { $($field: crate::model::mirror::Mirror::out(proto.$field)),* }
+                Self {
+                    $($field: crate::model::mirror::Mirror::out(proto.$field),)*
+                    $($($own: Default::default(),)*)?
+                }
             }
             #[allow(clippy::field_reassign_with_default, reason = "a message may have fields that REST says elsewhere")]
             fn back(self) -> $proto {

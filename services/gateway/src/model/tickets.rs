@@ -5,7 +5,8 @@ use callboard_proto::tickets::v1 as proto;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mirror::{Mirror, mirror, words};
+use super::attachments::Attachment;
+use super::mirror::{Mirror, mirror, several, words};
 use super::{Actor, Localized, Time};
 
 words! {
@@ -219,23 +220,17 @@ mirror! {
         etag: Option<String>,
     }
 
+    } + {
+        /// The link that starts it, for a button on any page (T-1): a browser gets the steps one by one, a program that
+        /// accepts JSON the flow and the call that makes the draft. Stable. `?code=` names the scanned code. Output only.
+        start_url: Option<String>,
     /// The flows of a template, in order.
     FlowList of proto::ListFlowsResponse { flows: Vec<Flow> }
 }
 
-/// Several statuses.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Statuses(pub Vec<TicketStatus>);
-
-impl super::mirror::Absent for Statuses {}
-
-impl Mirror<Vec<i32>> for Statuses {
-    fn out(proto: Vec<i32>) -> Self {
-        Self(proto.into_iter().filter_map(Mirror::out).collect())
-    }
-    fn back(self) -> Vec<i32> {
-        TicketStatus::numbers(self.0)
-    }
+several! {
+    /// Several statuses.
+    Statuses of TicketStatus,
 }
 
 /// The answer to one step: at most one of the values, that of the step's kind. None: the answer is taken back.

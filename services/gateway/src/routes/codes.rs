@@ -11,6 +11,7 @@ use crate::call::{Call, Id};
 use crate::extract::{Json, Query};
 use crate::model::directory::{Code, CodePage, EndedSessions, NewCode, Pairing, Pin};
 use crate::openapi::{Resource, Route};
+use crate::start;
 
 /// Which page of which.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -26,6 +27,17 @@ struct Asked {
     device_id: Vec<String>,
 }
 
+/// Tells what its QR image holds.
+fn link(call: &Call, code: &mut Code) {
+    code.url = code.token.as_deref().map(|token| start::code_url(&call.gateway, token));
+}
+
+/// Shows a code with its address.
+fn linked(call: &Call, code: Option<proto::Code>) -> Answer<Code> {
+    let shown: Answer<Code> = show_inner(code);
+    Ok(shown?.with(|code| link(call, code)))
+}
+
 async fn create(call: Call, Json(new): Json<NewCode>) -> Answer<Code> {
     let code = proto::Code {
         id: new.id.unwrap_or_default(),
@@ -38,16 +50,19 @@ async fn create(call: Call, Json(new): Json<NewCode>) -> Answer<Code> {
         code: Some(code),
         pin: new.pin.unwrap_or_default(),
     };
-    show_created(ask!(call, codes.create_code(message)).code, "/v1/codes")
+    let shown: Answer<Code> = show_created(ask!(call, codes.create_code(message)).code, "/v1/codes");
+    Ok(shown?.with(|code| link(&call, code)))
 }
 
 async fn get(call: Call, Id(id): Id) -> Answer<Code> {
-    show_inner(ask!(call, codes.get_code(proto::GetCodeRequest { id })).code)
+    linked(&call, ask!(call, codes.get_code(proto::GetCodeRequest { id })).code)
 }
 
 async fn list(call: Call, Query(asked): Query<Asked>) -> Answer<CodePage> {
     let Asked { page_size, page_token, query, device_id: device_ids } = asked;
-    show(ask!(call, codes.list_codes(proto::ListCodesRequest { page_size, page_token, query, device_ids })))
+    let message = proto::ListCodesRequest { page_size, page_token, query, device_ids };
+    let shown: Answer<CodePage> = show(ask!(call, codes.list_codes(message)));
+    Ok(shown?.with(|page| page.codes.iter_mut().for_each(|code| link(&call, code))))
 }
 
 async fn delete(call: Call, Id(id): Id) -> Gone {
@@ -63,31 +78,31 @@ async fn pair(call: Call, Id(code_id): Id, Json(pairing): Json<Pairing>) -> Answ
         etag: call.etag(None),
         device_id: pairing.device_id,
     };
-    show_inner(ask!(call, codes.pair_code(message)).code)
+    linked(&call, ask!(call, codes.pair_code(message)).code)
 }
 
 async fn unpair(call: Call, Id(code_id): Id) -> Answer<Code> {
     let message =
         proto::UnpairCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
-    show_inner(ask!(call, codes.unpair_code(message)).code)
+    linked(&call, ask!(call, codes.unpair_code(message)).code)
 }
 
 async fn activate(call: Call, Id(code_id): Id) -> Answer<Code> {
     let message =
         proto::ActivateCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
-    show_inner(ask!(call, codes.activate_code(message)).code)
+    linked(&call, ask!(call, codes.activate_code(message)).code)
 }
 
 async fn deactivate(call: Call, Id(code_id): Id) -> Answer<Code> {
     let message =
         proto::DeactivateCodeRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None) };
-    show_inner(ask!(call, codes.deactivate_code(message)).code)
+    linked(&call, ask!(call, codes.deactivate_code(message)).code)
 }
 
 async fn set_pin(call: Call, Id(code_id): Id, Json(Pin { pin }): Json<Pin>) -> Answer<Code> {
     let message =
         proto::SetCodePinRequest { request_id: call.request_uuid(), code_id, etag: call.etag(None), pin };
-    show_inner(ask!(call, codes.set_code_pin(message)).code)
+    linked(&call, ask!(call, codes.set_code_pin(message)).code)
 }
 
 async fn end_sessions(call: Call, Id(code_id): Id) -> Answer<EndedSessions> {

@@ -12,6 +12,7 @@ use crate::extract::{Json, Query};
 use crate::model::mirror::Mirror;
 use crate::model::tickets::{Flow, FlowList};
 use crate::openapi::{Resource, Route};
+use crate::start;
 
 /// Which flows.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -21,13 +22,23 @@ struct Asked {
     include_inactive: bool,
 }
 
+/// Tells the link that starts it.
+fn link(call: &Call, flow: &mut Flow) {
+    if let (Some(template), Some(id)) = (&flow.template_id, &flow.id) {
+        flow.start_url = Some(start::flow_url(&call.gateway, template, id));
+    }
+}
+
 async fn list(call: Call, Id(template_id): Id, Query(asked): Query<Asked>) -> Answer<FlowList> {
     let message = proto::ListFlowsRequest { template_id, include_inactive: asked.include_inactive };
-    show(ask!(call, flows.list_flows(message)))
+    let shown: Answer<FlowList> = show(ask!(call, flows.list_flows(message)));
+    Ok(shown?.with(|list| list.flows.iter_mut().for_each(|flow| link(&call, flow))))
 }
 
 async fn get(call: Call, IdAndKey(template_id, flow_id): IdAndKey) -> Answer<Flow> {
-    show_inner(ask!(call, flows.get_flow(proto::GetFlowRequest { template_id, flow_id })).flow)
+    let shown: Answer<Flow> =
+        show_inner(ask!(call, flows.get_flow(proto::GetFlowRequest { template_id, flow_id })).flow);
+    Ok(shown?.with(|flow| link(&call, flow)))
 }
 
 async fn put(call: Call, IdAndKey(template_id, id): IdAndKey, Json(flow): Json<Flow>) -> Answer<Flow> {
@@ -35,7 +46,8 @@ async fn put(call: Call, IdAndKey(template_id, id): IdAndKey, Json(flow): Json<F
     flow.etag = call.etag(Some(std::mem::take(&mut flow.etag)));
     let flow = proto::Flow { id, template_id, ..flow };
     let message = proto::PutFlowRequest { request_id: call.request_uuid(), flow: Some(flow) };
-    show_inner(ask!(call, flows.put_flow(message)).flow)
+    let shown: Answer<Flow> = show_inner(ask!(call, flows.put_flow(message)).flow);
+    Ok(shown?.with(|flow| link(&call, flow)))
 }
 
 async fn delete(call: Call, IdAndKey(template_id, flow_id): IdAndKey) -> Gone {

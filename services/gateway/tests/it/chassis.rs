@@ -8,12 +8,15 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
 use tonic_reflection::pb::v1alpha;
+
+const TICKETS: &str = "callboard.tickets.v1.TicketService";
 
 fn ask(message: MessageRequest) -> ServerReflectionRequest {
     ServerReflectionRequest { host: String::new(), message_request: Some(message) }
@@ -26,8 +29,19 @@ fn answer(response: Option<ServerReflectionResponse>) -> MessageResponse {
 #[tokio::test]
 async fn rest_grpc_health_and_reflection_share_one_port() {
     let servers = Servers::shared().await;
+    // The tickets service, as far as health goes.
+    let (tickets, health) = tonic_health::server::health_reporter();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let behind = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio_util::task::TaskTracker::new();
+    serving.spawn(
+        tonic::transport::Server::builder()
+            .add_service(health)
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
+    );
     let options = StartOptions::default()
         .with("nats.url", servers.nats_url())
+        .with("gateway.upstreams.tickets", behind)
         .with("grpc.listen", "127.0.0.1:0")
         .with("admin.listen", "127.0.0.1:0")
         .with("shutdown.propagation_delay", "0s");
@@ -47,13 +61,22 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
     assert_eq!(problem.json::<serde_json::Value>().await.unwrap()["reason"], json!("TOKEN_MISSING"));
 
     let channel = Endpoint::from_shared(address.clone()).unwrap().connect().await.unwrap();
-    // Serving is said once all ended sessions are known.
-    eventually_some("health says serving", PATIENCE, || async {
-        let request = HealthCheckRequest { service: "callboard.tickets.v1.TicketService".into() };
-        let health = HealthClient::new(channel.clone()).check(request).await.ok()?;
-        (health.into_inner().status == 1).then_some(())
-    })
-    .await;
+    let says = async |name: &'static str, status: ServingStatus| {
+        eventually_some(&format!("health of {name:?} says {status:?}"), PATIENCE, || async {
+            let request = HealthCheckRequest { service: name.into() };
+            let health = HealthClient::new(channel.clone()).check(request).await.ok()?;
+            (health.into_inner().status() == status).then_some(())
+        })
+        .await;
+    };
+    // The gateway itself is well, and says of others what they say.
+    says("", ServingStatus::Serving).await;
+    says(TICKETS, ServingStatus::NotServing).await;
+    tickets.set_service_status(TICKETS, tonic_health::ServingStatus::Serving).await;
+    says(TICKETS, ServingStatus::Serving).await;
+    says("callboard.fleet.v1.FleetService", ServingStatus::NotServing).await;
+    tickets.set_service_status(TICKETS, tonic_health::ServingStatus::NotServing).await;
+    says(TICKETS, ServingStatus::NotServing).await;
 
     let asked = [
         ask(MessageRequest::ListServices(String::new())),
@@ -98,4 +121,21 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
         client.get_ticket(callboard_proto::tickets::v1::GetTicketRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     running.stop().await.unwrap();
+}
+
+#[test]
+fn check_config_names_a_setting_that_is_wrong_and_the_rule() {
+    let check = |name: &str, value: &str| {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_callboard-gateway"))
+            .arg("check-config")
+            .env(name, value)
+            .output()
+            .unwrap();
+        (run.status.success(), String::from_utf8(run.stderr).unwrap())
+    };
+    assert_eq!(check("CALLBOARD__GATEWAY__CALL_TIMEOUT", "5s"), (true, String::new()));
+    let (fits, said) = check("CALLBOARD__GATEWAY__LIVE__HEARTBEAT", "soon");
+    assert!(!fits && said.contains("gateway.live.heartbeat") && said.contains("ms, s, m, h or d"), "{said}");
+    let (fits, said) = check("CALLBOARD__GATEWAY__CALL_TIMEOUT", "1ms");
+    assert!(!fits && said.contains("gateway.call_timeout must be at least 10ms"), "{said}");
 }

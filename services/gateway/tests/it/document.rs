@@ -7,6 +7,8 @@ use prost_types::FileDescriptorSet;
 use reqwest::Method;
 use serde_json::Value;
 
+use callboard_gateway::upstream::SERVICES;
+
 use crate::world::World;
 
 /// RPCs that no person calls: asked by the gateway itself.
@@ -21,6 +23,10 @@ fn every_rpc_has_a_route() {
         for service in &file.service {
             for method in &service.method {
                 let rpc = format!("{}.{}/{}", file.package(), service.name(), method.name());
+                // Of a context that is not behind the gateway yet.
+                if !SERVICES.iter().any(|passed| rpc.starts_with(&format!("{passed}/"))) {
+                    continue;
+                }
                 assert!(
                     routes.contains(rpc.as_str()) || WITHOUT_A_ROUTE.contains(&rpc.as_str()),
                     "{rpc} has no route"

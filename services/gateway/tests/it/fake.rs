@@ -43,12 +43,21 @@ pub struct Fake {
 
 impl Fake {
     pub async fn start() -> Self {
+        Self::on_listener(TcpListener::bind("127.0.0.1:0").await.unwrap(), 0)
+    }
+
+    /// One that throws out who connects first: a service that is just restarting.
+    pub fn on_listener(listener: TcpListener, thrown_out: usize) -> Self {
         let shared = Shared::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(shared.clone());
         let server = TaskTracker::new();
-        server.spawn(async move { axum::serve(listener, router).await });
+        server.spawn(async move {
+            for _ in 0..thrown_out {
+                drop(listener.accept().await);
+            }
+            axum::serve(listener, router).await
+        });
         Self { address, shared, _server: server }
     }
 
@@ -136,7 +145,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             trailers.insert("grpc-status", HeaderValue::from_static("0"));
             trailers.insert("x-from-behind", HeaderValue::from_static("yes"));
         }
-        Err(status) => status.add_header(&mut trailers).unwrap(),
+        // Without a message there are only headers, as real servers send it.
+        Err(status) => return status.into_http::<tonic::body::Body>().map(Body::new),
     }
     frames.push(Ok(Frame::trailers(trailers)));
     let mut response = Response::new(Body::new(StreamBody::new(stream::iter(frames))));

@@ -7,5 +7,8 @@ mod fake;
 mod live;
 mod proxy;
 mod rest;
+mod retry;
+mod start;
+mod strangers;
 mod view;
 mod world;

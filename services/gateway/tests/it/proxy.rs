@@ -10,7 +10,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
-use crate::world::World;
+use crate::world::{World, nobody};
 
 const ACCEPT: &str = "callboard.fleet.v1.FleetService/AcceptOffer";
 
@@ -65,7 +65,7 @@ async fn a_stream_passes_message_by_message() {
 #[tokio::test]
 async fn what_is_not_there_and_what_is_away_say_so() {
     let world = World::with(|settings| {
-        settings.upstreams.fleet = format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap());
+        settings.upstreams.insert("fleet".to_owned(), nobody());
     })
     .await;
     let channel = channel(&world).await;

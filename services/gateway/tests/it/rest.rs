@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{DEVICE, OFFER, TICKET, World, member, read};
+use crate::world::{DEVICE, OFFER, TICKET, World, member, nobody, read};
 
 const ACCEPT: &str = "callboard.fleet.v1.FleetService/AcceptOffer";
 const CREATE: &str = "callboard.tickets.v1.TicketService/CreateTicket";
@@ -296,7 +296,7 @@ async fn pages_of_configured_origins_may_call() {
 #[tokio::test]
 async fn a_service_that_is_away_is_503_and_one_that_hangs_504() {
     let world = World::with(|settings| {
-        settings.upstreams.ratings = format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap());
+        settings.upstreams.insert("ratings".to_owned(), nobody());
         settings.call_timeout = std::time::Duration::from_millis(300);
     })
     .await;

@@ -12,7 +12,7 @@ use callboard_testkit::{PATIENCE, eventually_some};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{DEVICE, EMPLOYEE, OFFER, TICKET, World, member, read, visitor};
+use crate::world::{DEVICE, EMPLOYEE, OFFER, TICKET, World, member, nobody, read, visitor};
 
 const MARK_SEEN: &str = "callboard.fleet.v1.FleetService/MarkSeen";
 
@@ -167,7 +167,7 @@ async fn an_outsider_gets_neither_fleet_nor_timeline_nor_internal_updates() {
 async fn what_cannot_be_reached_in_time_is_named_and_the_rest_is_there() {
     let world = World::with(|settings| {
         settings.view_budget = Duration::from_millis(700);
-        settings.upstreams.ratings = format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap());
+        settings.upstreams.insert("ratings".to_owned(), nobody());
     })
     .await;
     fill(&world);
@@ -184,7 +184,7 @@ async fn what_cannot_be_reached_in_time_is_named_and_the_rest_is_there() {
 #[tokio::test]
 async fn without_the_tickets_service_the_rest_is_still_shown() {
     let world = World::with(|settings| {
-        settings.upstreams.tickets = format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap());
+        settings.upstreams.insert("tickets".to_owned(), nobody());
     })
     .await;
     fill(&world);

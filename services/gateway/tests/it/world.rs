@@ -1,5 +1,6 @@
 //! A gateway on a free port, four fakes behind it, an issuer of tokens, a bus in memory.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,11 @@ use callboard_auth::{
     Issuer, IssuerConfig, IssuerSettings, KeySource, Revocations, SigningKey, Verifier, VerifierConfig,
 };
 use callboard_bus::{Bus, MemBus};
-use callboard_gateway::config::{CorsSettings, LiveSettings, RateSettings, Settings, UpstreamSettings};
+use callboard_gateway::config::{CorsSettings, LiveSettings, RateSettings, Settings};
 use callboard_gateway::limits::Limits;
 use callboard_gateway::live::Hub;
 use callboard_gateway::state::Gateway;
-use callboard_gateway::upstream::Upstreams;
+use callboard_gateway::upstream::{CONTEXTS, Upstreams};
 use callboard_kernel::{
     Clock, CodeUser, Employee, Language, OrganisationId, Principal, RandomIds, Role, Subject, SystemClock,
 };
@@ -51,12 +52,8 @@ pub struct World {
 
 pub fn settings() -> Settings {
     Settings {
-        upstreams: UpstreamSettings {
-            directory: String::new(),
-            tickets: String::new(),
-            fleet: String::new(),
-            ratings: String::new(),
-        },
+        public_url: "https://help.example.com".to_owned(),
+        upstreams: BTreeMap::new(),
         call_timeout: Duration::from_secs(10),
         view_budget: Duration::from_secs(5),
         max_body_bytes: 4096,
@@ -73,6 +70,11 @@ pub fn settings() -> Settings {
 }
 
 pub fn member(departments: &[Uuid]) -> Principal {
+/// An address where nobody listens.
+pub fn nobody() -> String {
+    format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap())
+}
+
     employee(Role::Member, departments)
 }
 
@@ -136,6 +138,7 @@ impl World {
             clock,
             ids: Arc::new(RandomIds),
             stopping: stopping.clone(),
+            visitors: callboard_gateway::Visitors::default(),
             tracker: tasks.clone(),
             settings,
         });
