@@ -16,6 +16,7 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition().await {
         assert!(Instant::now() < deadline, "waited 30 s in vain: {what}");
+        // Between two looks: this crate comes before the testkit.
         sleep(Duration::from_millis(20)).await;
     }
 }
