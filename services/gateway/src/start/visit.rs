@@ -110,7 +110,7 @@ pub async fn scanned(
         }
         Err(problem) => sorry(guest.language, &problem),
         Ok(needs) if !needs.admits_code_users => {
-            sorry(guest.language, &Problem::new(StatusCode::FORBIDDEN, "CODE_NOT_IN_USE", words.not_in_use))
+            sorry(guest.language, &Problem::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", words.not_in_use))
         }
         Ok(needs) if needs.needs_pin => ask_for_pin(&guest, flow.as_deref(), None),
         // Who only looks at what is there comes in no further.

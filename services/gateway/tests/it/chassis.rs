@@ -37,7 +37,7 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
     serving.spawn(
         tonic::transport::Server::builder()
             .add_service(health)
-            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
+            .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)),
     );
     let options = StartOptions::default()
         .with("nats.url", servers.nats_url())

@@ -12,3 +12,4 @@ mod operations;
 mod play;
 mod rush;
 mod sessions;
+mod start;

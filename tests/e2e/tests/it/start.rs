@@ -39,7 +39,8 @@ impl Browser {
     async fn send(&mut self, path: &str, form: &[(&str, &str)]) -> (String, String) {
         let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = self.http.post(format!("{}{path}", self.base)).header("cookie", &self.cookie);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
+        let request =
+            request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
         let response = request.send().await.expect("the gateway to answer");
         self.take(&response);
         let next = response.headers().get("location").expect("a form leads on").to_str();
@@ -87,7 +88,8 @@ async fn t_1_a_link_leads_from_the_code_to_an_opened_ticket_step_by_step() {
     let (_, page) = browser.send(&draft, &[("step", "part"), ("a", "pump")]).await;
     assert!(page.contains("Does it still run?"), "{page}");
     browser.send(&draft, &[("step", "running")]).await;
-    let (at, page) = browser.send(&draft, &[("step", "contact"), ("name", "Jo"), ("email", "jo@start.test")]).await;
+    let (at, page) =
+        browser.send(&draft, &[("step", "contact"), ("name", "Jo"), ("email", "jo@start.test")]).await;
     assert_eq!(at, draft);
     assert!(page.contains("It hisses") && page.contains("Pump") && page.contains("/submit"), "{page}");
     let (_, page) = browser.send(&format!("{draft}/submit"), &[]).await;
