@@ -44,11 +44,12 @@ proto-check: needs ## buf lint, and nothing breaks the released contracts
 unit: needs ## Tests of every crate, on real servers
 	$(BACKING) with-servers -- $(CARGO) test --workspace --locked --exclude callboard-arch-tests --exclude callboard-e2e-tests
 
+# The crash tests run among the others, two at once on two cores: what they need to wait for is their own, and the load is
+# what brings faults to light.
 .PHONY: e2e
 e2e: needs ## The life of a ticket and the crash test, over separate processes
 	$(CARGO) build --workspace --bins --locked
-	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests -- --skip crash::
-	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests -- crash:: --test-threads=1
+	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests
 
 .PHONY: bench
 bench: needs ## How fast it is, as ratios, to target/bench/latest.json. ROWS=create,view chooses; docs/benchmarks.md
