@@ -28,8 +28,8 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn id(&self) -> String {
-        self.facts.ticket_id.clone()
+    pub fn id(&self) -> &str {
+        &self.facts.ticket_id
     }
     pub fn key(&self) -> Uuid {
         self.facts.ticket_id.parse().expect("an id")
@@ -62,7 +62,7 @@ impl House {
         told.version = 1;
         self.stage.publish(self.people.id, told.key(), 1, &message).await;
         let boss = self.people.moderator();
-        eventually("the conversation opens", PATIENCE, || self.conversation(&boss, &told.id())).await;
+        eventually("the conversation opens", PATIENCE, || self.conversation(&boss, told.id())).await;
         told
     }
 
@@ -76,7 +76,7 @@ impl House {
             })
             .collect();
         let message = fleet::EmployeeAssigned {
-            ticket_id: ticket.id(),
+            ticket_id: ticket.id().to_owned(),
             organisation_id: self.people.id.to_string(),
             assigned_employee_ids: ids.clone(),
             ..Default::default()
@@ -84,7 +84,7 @@ impl House {
         self.stage.publish(self.people.id, ticket.key(), version, &message).await;
         let boss = self.people.moderator();
         eventually("they are involved", PATIENCE, || async {
-            let found = self.conversation(&boss, &ticket.id()).await.map_err(|status| status.to_string())?;
+            let found = self.conversation(&boss, ticket.id()).await.map_err(|status| status.to_string())?;
             if found.involved_employee_ids == ids { Ok(()) } else { Err(format!("{found:?}")) }
         })
         .await;
@@ -102,7 +102,7 @@ impl House {
         let boss = self.people.moderator();
         let ended = matches!(status, tickets::TicketStatus::Closed | tickets::TicketStatus::Cancelled);
         eventually("it has turned", PATIENCE, || async {
-            let found = self.conversation(&boss, &ticket.id()).await.map_err(|status| status.to_string())?;
+            let found = self.conversation(&boss, ticket.id()).await.map_err(|status| status.to_string())?;
             let locked = found.lock() == proto::LockState::Outsiders;
             if (found.internal, locked) == (internal, ended) { Ok(()) } else { Err(format!("{found:?}")) }
         })
