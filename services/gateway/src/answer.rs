@@ -116,7 +116,7 @@ macro_rules! untagged {
     ($($type:ty),* $(,)?) => {$(impl Tagged for $type {})*};
 }
 
-use crate::model::{directory as d, fleet as f, ratings as r, tickets as t};
+use crate::model::{directory as d, fleet as f, messenger as m, ratings as r, tickets as t};
 
 tagged!(
     d::Organisation,
@@ -132,8 +132,12 @@ tagged!(
     t::Ticket,
     t::Flow,
     f::Group,
+    crate::model::support::SupportTicket,
+    m::Conversation,
+    m::Message,
 );
 untagged!(
+    crate::model::attachments::AttachmentLink,
     d::EmployeePage,
     d::DepartmentPage,
     d::TeamPage,
@@ -160,6 +164,15 @@ untagged!(
     f::Assignment,
     r::RatingPage,
     r::RatingFigures,
+    crate::model::support::SupportTicketPage,
+    crate::model::support::NotePage,
+    crate::model::support::CommentPage,
+    crate::model::support::DomainPage,
+    crate::model::support::Remark,
+    m::ConversationPage,
+    m::MessagePage,
+    m::MessageRevisionPage,
+    m::ReadMarker,
 );
 
 impl Tagged for t::Update {
@@ -200,5 +213,12 @@ impl Tagged for r::Rating {
 impl Tagged for r::Switches {
     fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
+    }
+}
+
+/// A file never changes, so its description has no tag.
+impl Tagged for crate::model::attachments::Attachment {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 }

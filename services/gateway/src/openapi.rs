@@ -152,6 +152,19 @@ impl Route {
         self
     }
 
+    /// Takes a file as it is.
+    pub fn takes_bytes<T: ToSchema>(mut self) -> Self {
+        let schema = self.component::<T>();
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        self.operation = self.operation.request_body(Some(
+            RequestBodyBuilder::new()
+                .content("application/octet-stream", content)
+                .required(Some(Required::True))
+                .build(),
+        ));
+        self
+    }
+
     /// Takes query parameters.
     pub fn query<T: IntoParams>(mut self) -> Self {
         for mut parameter in T::into_params(|| Some(ParameterIn::Query)) {

@@ -22,19 +22,23 @@ const PUBLIC_RPCS: [&str; 7] = [
     "callboard.directory.v1.SessionService/RefreshSession",
     "callboard.directory.v1.SessionService/EndSession",
     "callboard.directory.v1.SessionService/IssueDevelopmentToken",
+    "callboard.tickets.v1.AttachmentService/DownloadAttachment",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+
+/// RPCs that pass through for as long as what they are sent. Their services limit how much that is.
+pub const UNHURRIED_RPCS: [&str; 1] = ["callboard.tickets.v1.AttachmentService/UploadAttachment"];
 
 /// The gateway, for its binary and for all contexts in one process.
 pub fn definition() -> Definition {
     Definition {
         name: "gateway",
         default_config: include_str!("../config.default.toml"),
+        check: |config| Settings::read(config).map(drop),
         migrations: None,
         uses_bus: true,
         build: |context| build(context).boxed(),
         operate: None,
-        check: |config| Settings::read(config).map(drop),
     }
 }
 
@@ -74,11 +78,11 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             limits: Limits::new(&settings.rate),
             live: live.clone(),
             names: Names::default(),
+            visitors: Visitors::default(),
             verifier: context.verifier.clone(),
             clock: context.clock.clone(),
             ids: context.ids.clone(),
             stopping: context.stop.requested.clone(),
-            visitors: Visitors::default(),
             tracker: context.tracker.clone(),
             settings,
         });
@@ -96,11 +100,11 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
         built.health = Some(Box::new(move |reporter| crate::health::follow(&upstreams, &reporter)));
         built.serves_http = true;
         built.public_rpcs = &PUBLIC_RPCS;
+        built.unhurried_rpcs = &UNHURRIED_RPCS;
         let stop = context.stop.fetch.clone();
         built.tasks.push(BackgroundTask::new("live feed", Stage::Fetch, async move {
             stop.run_until_cancelled(live.run()).await;
             Ok(())
-        built.unhurried_rpcs = &UNHURRIED_RPCS;
         }));
         let stop = context.stop.fetch.clone();
         built.tasks.push(BackgroundTask::new("rate limits", Stage::Fetch, async move {

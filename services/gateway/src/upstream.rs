@@ -78,6 +78,14 @@ upstreams! {
         /// Ratings.
         ratings: rating_service_client::RatingServiceClient of RatingService,
     }
+    support {
+        /// The support desk.
+        support: support_service_client::SupportServiceClient of SupportService,
+    }
+    messenger {
+        /// Conversations.
+        messenger: messenger_service_client::MessengerServiceClient of MessengerService,
+    }
 }
 
 fn connect(addresses: &BTreeMap<String, String>, context: &str) -> Result<Retrying, Refusal> {

@@ -77,8 +77,9 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
         What::Demo => {
             let url = std::fs::read_to_string(home.join(ADDRESS_FILE))
                 .map_err(|_| "no platform runs here; start one with `make run`")?;
-            let made =
-                fill(&home, url.trim()).await.map_err(|error| format!("{error}; is `make run` still running?"))?;
+            let made = fill(&home, url.trim())
+                .await
+                .map_err(|error| format!("{error}; is `make run` still running?"))?;
             demo::play(url.trim(), &made).await
         }
     }
@@ -113,7 +114,7 @@ async fn serve_on(
         Some(listen) => listen,
         None => preferred()?,
     };
-    let platform = Platform::start(backing, gateway).await?;
+    let platform = Platform::start(home, backing, gateway).await?;
     let url = platform.url();
     let outcome = async {
         organisation::make(backing, DOMAIN).await?;

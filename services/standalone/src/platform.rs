@@ -1,6 +1,7 @@
 //! All services in this process, wired to each other over loopback.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use callboard_backing::{Backing, free_port};
 use callboard_service::{BoxError, Definition, Running, StartOptions, start, telemetry};
@@ -22,15 +23,18 @@ fn contexts() -> Vec<Definition> {
         callboard_tickets::definition(),
         callboard_fleet::definition(),
         callboard_ratings::definition(),
+        callboard_support::definition(),
+        callboard_messenger::definition(),
     ]
 }
 
 impl Platform {
-    /// Starts everything on these servers and waits until it serves. `gateway` is where people come in.
+    /// Starts everything on these servers and waits until it serves. Files are kept below `home`; `gateway` is where
+    /// people come in.
     ///
     /// # Errors
     /// The first service that does not start.
-    pub async fn start(backing: &Backing, gateway: SocketAddr) -> Result<Self, BoxError> {
+    pub async fn start(home: &Path, backing: &Backing, gateway: SocketAddr) -> Result<Self, BoxError> {
         let keys: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
         let issuer = format!("http://{keys}");
         let metrics = telemetry::metrics();
@@ -53,14 +57,18 @@ impl Platform {
                     .with("directory.issuer.issuer", issuer.clone())
                     .with("directory.issuer.development_tokens", true);
             }
+            if definition.default_config.contains(".attachments]") {
+                let folder = home.join("attachments").display().to_string();
+                options = options.with(format!("{}.attachments.folder", definition.name), folder);
+            }
             running.push(start(definition, options, metrics.clone(), CancellationToken::new()).await?);
         }
         let mut options =
             common().with("grpc.listen", gateway.to_string()).with("admin.listen", "127.0.0.1:0");
-        for (definition, service) in contexts().iter().zip(&running) {
         if std::env::var_os("CALLBOARD__GATEWAY__PUBLIC_URL").is_none() {
             options = options.with("gateway.public_url", format!("http://{gateway}"));
         }
+        for (definition, service) in contexts().iter().zip(&running) {
             let key = format!("gateway.upstreams.{}", definition.name);
             options = options.with(key, format!("http://{}", service.grpc_addr));
         }
@@ -80,12 +88,12 @@ impl Platform {
         format!("http://{}", self.gateway.grpc_addr)
     }
 
-    /// Where metrics and probes are, by service.
     /// The contexts by name.
     fn named(&self) -> impl Iterator<Item = (&'static str, &Running)> {
         contexts().into_iter().map(|definition| definition.name).zip(&self.contexts)
     }
 
+    /// Where metrics and probes are, by service.
     pub fn admin_urls(&self) -> Vec<(&'static str, String)> {
         self.named()
             .chain([("gateway", &self.gateway)])
@@ -95,8 +103,7 @@ impl Platform {
 
     /// Where the services listen for gRPC, by name; the gateway takes all of it too.
     pub fn grpc_urls(&self) -> Vec<(&'static str, String)> {
-        self.named().map(|(name, service)| (name, format!("http://{}", service.grpc_addr)))
-            .collect()
+        self.named().map(|(name, service)| (name, format!("http://{}", service.grpc_addr))).collect()
     }
 
     /// Stops the gateway, then the contexts, each in good order.

@@ -4,6 +4,7 @@ mod api;
 mod config;
 mod convert;
 pub mod events;
+mod record;
 pub mod store;
 
 use std::sync::{Arc, LazyLock};

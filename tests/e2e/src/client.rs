@@ -94,6 +94,18 @@ impl Client {
         Ok(Answer { status, etag, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
     }
 
+    /// POST of a file as it is.
+    pub async fn upload(&self, path: &str, bytes: &[u8]) -> Answer {
+        let mut request = self.http.post(format!("{}{path}", self.base)).body(bytes.to_vec());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.expect("the gateway to answer");
+        let status = answer.status();
+        let bytes = answer.bytes().await.expect("a whole answer");
+        Answer { status, etag: None, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
     /// GET with further headers; the answer is read as it comes.
     pub async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
         let mut request = self.http.get(format!("{}{path}", self.base));

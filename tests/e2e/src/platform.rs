@@ -28,13 +28,25 @@ pub enum Service {
     Fleet,
     /// Ratings.
     Ratings,
+    /// Conversations.
+    Messenger,
+    /// The support desk.
+    Support,
     /// The door.
     Gateway,
 }
 
 impl Service {
     /// All of them, the gateway last.
-    pub const ALL: [Self; 5] = [Self::Directory, Self::Tickets, Self::Fleet, Self::Ratings, Self::Gateway];
+    pub const ALL: [Self; 7] = [
+        Self::Directory,
+        Self::Tickets,
+        Self::Fleet,
+        Self::Ratings,
+        Self::Messenger,
+        Self::Support,
+        Self::Gateway,
+    ];
 
     /// Its name: `tickets`.
     pub const fn name(self) -> &'static str {
@@ -43,6 +55,8 @@ impl Service {
             Self::Tickets => "tickets",
             Self::Fleet => "fleet",
             Self::Ratings => "ratings",
+            Self::Support => "support",
+            Self::Messenger => "messenger",
             Self::Gateway => "gateway",
         }
     }
@@ -277,6 +291,11 @@ impl Platform {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
+    /// Where the services keep files, each below a folder of its name.
+    pub fn files(&self) -> PathBuf {
+        self.logs.path().join("files")
+    }
+
     fn log_path(&self, service: Service) -> PathBuf {
         self.logs.path().join(format!("{}.log", service.name()))
     }
@@ -301,6 +320,8 @@ impl Platform {
                     Service::Directory => "CALLBOARD__GATEWAY__UPSTREAMS__DIRECTORY",
                     Service::Tickets => "CALLBOARD__GATEWAY__UPSTREAMS__TICKETS",
                     Service::Fleet => "CALLBOARD__GATEWAY__UPSTREAMS__FLEET",
+                    Service::Support => "CALLBOARD__GATEWAY__UPSTREAMS__SUPPORT",
+                    Service::Messenger => "CALLBOARD__GATEWAY__UPSTREAMS__MESSENGER",
                     Service::Ratings | Service::Gateway => "CALLBOARD__GATEWAY__UPSTREAMS__RATINGS",
                 };
                 all.push((key, self.grpc_url(upstream)));
@@ -310,6 +331,9 @@ impl Platform {
         } else {
             all.push(("CALLBOARD__DATABASE__URL", self.database_url()));
             all.push(("CALLBOARD__DATABASE__MIGRATE_ON_START", "true".to_owned()));
+        }
+        if service == Service::Tickets {
+            all.push(("CALLBOARD__TICKETS__ATTACHMENTS__FOLDER", self.files().display().to_string()));
         }
         if service == Service::Directory {
             all.push(("CALLBOARD__DIRECTORY__ISSUER__ISSUER", "https://callboard.test".to_owned()));

@@ -136,10 +136,12 @@ pub async fn judge(
     Ok(is_text.then_some(Media::Txt))
 }
 
+type Is = fn(&[u8]) -> bool;
+
 /// Files whose first bytes say it all.
 fn by_signature(head: &[u8]) -> Option<Media> {
     use infer::{audio, image, video};
-    let rules: [(fn(&[u8]) -> bool, Media); 19] = [
+    let rules: [(Is, Media); 19] = [
         (image::is_png, Media::Png),
         (image::is_jpeg, Media::Jpeg),
         (image::is_gif, Media::Gif),

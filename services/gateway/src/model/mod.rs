@@ -4,11 +4,14 @@
 //! left out; lists are always there. Output-only fields are accepted and ignored on input, so that what was read can
 //! be sent back (AIP-203).
 
+pub mod attachments;
 pub mod common;
 pub mod directory;
 pub mod fleet;
+pub mod messenger;
 pub mod mirror;
 pub mod ratings;
+pub mod support;
 pub mod tickets;
 
 pub use common::{Actor, ActorKind, Localized, Role, Time};

@@ -112,6 +112,8 @@ mirror! {
         text: String,
         /// UUIDs.
         attachment_ids: Vec<String>,
+        /// The attachments themselves, in that order.
+        attachments: Vec<Attachment>,
         /// When it was written.
         create_time: Option<Time>,
     }
@@ -218,12 +220,12 @@ mirror! {
         active: bool,
         /// Strong entity tag of the template's set of flows, also in the header `ETag`.
         etag: Option<String>,
-    }
-
     } + {
         /// The link that starts it, for a button on any page (T-1): a browser gets the steps one by one, a program that
         /// accepts JSON the flow and the call that makes the draft. Stable. `?code=` names the scanned code. Output only.
         start_url: Option<String>,
+    }
+
     /// The flows of a template, in order.
     FlowList of proto::ListFlowsResponse { flows: Vec<Flow> }
 }

@@ -1,6 +1,8 @@
 //! The routes, a file for each resource.
 
+mod attachments;
 mod codes;
+mod conversations;
 mod crud;
 mod directory;
 mod dispatch;
@@ -9,7 +11,9 @@ mod groups;
 mod live;
 mod offers;
 mod ratings;
+mod record;
 mod sessions;
+mod support;
 mod tickets;
 
 use crate::openapi::Resource;
@@ -19,9 +23,12 @@ pub fn all() -> Vec<Resource> {
     vec![
         sessions::resource(),
         tickets::resource(),
+        attachments::resource(),
         offers::resource(),
         dispatch::resource(),
+        conversations::resource(),
         ratings::resource(),
+        support::resource(),
         live::resource(),
         flows::resource(),
         groups::resource(),

@@ -394,6 +394,7 @@ fn parts() -> Vec<Route> {
             .query::<Page>()
             .answers::<ServiceRecord>()
             .about("The digital service record: public updates in order (T-12)."),
+        super::record::route(),
         Route::get("/v1/tickets/{id}/timeline", timeline)
             .rpc(rpc!("tickets.v1.TicketService", "ListTimeline"))
             .query::<Page>()

@@ -5,6 +5,7 @@ mod attachments;
 mod creating;
 mod flow_service;
 mod lists;
+mod record;
 mod ticket_service;
 
 pub use ask::Api;

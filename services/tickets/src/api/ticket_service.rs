@@ -12,7 +12,7 @@ use callboard_service::request::{
 use callboard_tickets_domain::{
     Action, AnswerValue, Command, Edit, Event, Fact, State, Status as Stands, Visibility, can, moves,
 };
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt as _};
 use prost::Message;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -229,7 +229,8 @@ impl TicketApi {
         let message = request.into_inner();
         let id: TicketId = parse_id("ticket_id", &message.ticket_id)?;
         let call = call.about("ticket", id).expecting("etag", &message.etag)?;
-        let gone = self.0.change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {}).await?;
+        let gone =
+            self.0.change(&call, id, Command::Delete, |_, _, _| proto::DeleteTicketResponse {}).await?;
         self.0.attachments.wake();
         Ok(gone)
     }
@@ -451,9 +452,10 @@ macro_rules! serve {
 
             async fn export_service_record(
                 &self,
-                _: Request<proto::ExportServiceRecordRequest>,
+                request: Request<proto::ExportServiceRecordRequest>,
             ) -> Result<Response<Self::ExportServiceRecordStream>, Status> {
-                Err(Status::unimplemented("not yet"))
+                let parts = self.export(request).await.map_err(|refusal| refusal.into_status(SERVICE))?;
+                Ok(Response::new(stream::iter(parts.into_iter().map(Ok)).boxed()))
             }
         }
     };

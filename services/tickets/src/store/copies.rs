@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use callboard_journal::{Mapping as _, Rows, selected};
 use callboard_kernel::{
-    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, Principal, TemplateId, TicketId, Version,
+    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, Principal, TemplateId,
+    TicketId, Version,
 };
 use callboard_tickets_domain::{FlowSet, Place};
 use moka::future::Cache;
@@ -150,7 +151,9 @@ impl Copies {
     pub async fn viewer(&self, principal: &Principal) -> Result<Viewer, ReadError> {
         // Departments separate employees; nobody else's sight depends on the organisation's setting.
         let isolation = match principal.employee() {
-            Some(employee) if !employee.departments.is_empty() => self.isolation(principal.organisation).await?,
+            Some(employee) if !employee.departments.is_empty() => {
+                self.isolation(principal.organisation).await?
+            }
             Some(_) | None => Isolation::Off,
         };
         Ok(Viewer::new(principal, isolation))

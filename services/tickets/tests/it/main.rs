@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop loudly")]
 #![allow(clippy::result_large_err, reason = "what went wrong is looked at, not passed on")]
 
+mod attachments;
 mod drafts;
 mod flows;
 mod life;

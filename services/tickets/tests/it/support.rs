@@ -1,6 +1,7 @@
 //! One running service for all tests; every test has an organisation of its own in it.
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
@@ -11,6 +12,7 @@ use callboard_kernel::{
 };
 use callboard_proto::directory::v1 as directory;
 use callboard_proto::tickets::v1 as proto;
+use callboard_proto::tickets::v1::attachment_service_client::AttachmentServiceClient;
 use callboard_proto::tickets::v1::flow_service_client::FlowServiceClient;
 use callboard_proto::tickets::v1::ticket_service_client::TicketServiceClient;
 use callboard_service::error::{Report, report};
@@ -56,6 +58,8 @@ pub fn id() -> Uuid {
 pub struct World {
     pub channel: Channel,
     pub pool: PgPool,
+    /// Where attachments are.
+    pub folder: PathBuf,
     _bus: Bus,
     producers: Vec<(&'static str, Log, Mutex<u64>)>,
     _running: Running,
@@ -94,6 +98,7 @@ impl World {
             bus.ensure_stream(&spec).await.unwrap();
             producers.push((context, bus.log(spec), Mutex::new(0)));
         }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("attachments-{}", id()));
         let issuer = serde_json::json!({
             "issuer": "https://id.test", "audience": "callboard", "jwks": ISSUER.jwks().to_string(),
         });
@@ -103,7 +108,8 @@ impl World {
             .with("auth.issuers", serde_json::json!([issuer]))
             .with("database.url", url)
             .with("database.migrate_on_start", true)
-            .with("nats.url", nats.url());
+            .with("nats.url", nats.url())
+            .with("tickets.attachments.folder", folder.to_str().unwrap());
         options.clock = clock;
         for (path, value) in settings {
             options = options.with(*path, *value);
@@ -118,7 +124,16 @@ impl World {
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(4)
             .connect_lazy_with(url.options([("search_path", "tickets")]));
-        Self { channel, pool, _bus: bus, producers, _running: running, _database: database, _nats: nats }
+        Self {
+            channel,
+            pool,
+            folder,
+            _bus: bus,
+            producers,
+            _running: running,
+            _database: database,
+            _nats: nats,
+        }
     }
 
     /// Publishes as another context does; answers the event's id.
@@ -206,6 +221,10 @@ impl Caller {
 
     pub fn tickets(&self) -> TicketServiceClient<Channel> {
         TicketServiceClient::new(self.channel.clone())
+    }
+
+    pub fn files(&self) -> AttachmentServiceClient<Channel> {
+        AttachmentServiceClient::new(self.channel.clone())
     }
 
     pub fn flows(&self) -> FlowServiceClient<Channel> {

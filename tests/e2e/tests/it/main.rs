@@ -1,9 +1,11 @@
 //! The life of a ticket over separate processes, and what must hold when they die.
 
 mod authorisation;
+mod conversation;
 mod crash;
 mod erasure;
 mod events;
+mod files;
 mod grpc;
 mod isolation;
 mod life;
@@ -12,4 +14,5 @@ mod operations;
 mod play;
 mod rush;
 mod sessions;
+mod support;
 mod start;

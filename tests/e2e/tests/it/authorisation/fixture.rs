@@ -63,7 +63,7 @@ impl Fixture {
         let demo = &self.world.demo;
         let new = RandomIds.next().to_string();
         // Longer words first: some begin with others.
-        let words: [(&str, &str); 13] = [
+        let words: [(&str, &str); 14] = [
             ("$coffee_code", &demo.coffee_code),
             ("$ordered_group", &self.ordered_group),
             ("$ordered", &self.ordered),
@@ -74,6 +74,7 @@ impl Fixture {
             ("$oven", &demo.oven),
             ("$otto", demo.employee("otto")),
             ("$nora", demo.employee("nora")),
+            ("$max", demo.employee("max")),
             ("$new", &new),
             ("$id", &thing.id),
             ("$domain", &demo.domain),
@@ -99,6 +100,30 @@ impl Fixture {
         template
     }
 
+    /// A ticket of the support desk, known to be seen by its agent: a purchase, care coordination that the customer
+    /// user asked for, or the approval of a domain.
+    async fn support_ticket(&self, name: &str, unique: &str) -> String {
+        let concern = json!({"person": {"name": "Pia"}, "account": {"id": unique, "name": "Acme"}});
+        let event = match name {
+            "care" => {
+                let me = self.by('K').get("/v1/me").await.ok();
+                let requester = json!({"kind": "CUSTOMER_USER", "id": me["customerUser"]["id"]});
+                json!({"serviceRequested": {
+                    "concern": concern, "kind": "CARE_COORDINATION", "title": "Who comes?", "requester": requester,
+                }})
+            }
+            "approval" => json!({"domainSubmitted": {"concern": concern, "domain": format!("{unique}.com")}}),
+            _ => json!({"purchaseMade": {"concern": concern, "product": "Lamp", "quantity": 1}}),
+        };
+        let id = self.create("/v1/partnerEvents", event).await;
+        eventually("the agent is known", PATIENCE, || async {
+            let answer = self.by('M').get(&format!("/v1/supportTickets/{id}")).await;
+            if answer.status.is_success() { Ok(()) } else { Err(answer.body.to_string()) }
+        })
+        .await;
+        id
+    }
+
     /// Makes a thing by its name in the table.
     pub async fn thing(&self, name: &str) -> Thing {
         let (admin, nora, visitor) = (self.by('A'), self.by('I'), self.by('C'));
@@ -120,7 +145,9 @@ impl Fixture {
                 let new = json!({"deviceId": demo.coffee_machine, "title": "Audit", "open": true});
                 id(&nora.post("/v1/tickets", new).await.ok())
             }
+            "update_file" | "internal_file" | "pending_file" => return self.file(name).await,
             "open" | "offer" | "assigned" | "closed" | "done" | "rated" => return self.ticket(name).await,
+            "conversation" | "locked" | "hidden" => return self.conversation(name).await,
             "flow" => {
                 let path = format!("/v1/templates/{}/flows/{unique}", demo.coffee);
                 id(&admin.put(&path, json!({"label": {"en": "Descale"}, "active": true})).await.ok())
@@ -133,6 +160,7 @@ impl Fixture {
                     .ok())
             }
             "template" => self.template().await,
+            "support_ticket" | "care" | "approval" => self.support_ticket(name, &unique).await,
             "employee" => {
                 let email = format!("{unique}@{}", demo.domain);
                 let new = json!({"name": "Eve", "email": email, "role": "MEMBER", "language": "en"});
@@ -157,6 +185,49 @@ impl Fixture {
             other => panic!("the table names an unknown thing: {other}"),
         };
         Thing { id, ticket: String::new() }
+    }
+
+    /// A conversation in which nora has said something, as its name says, known to the messenger.
+    async fn conversation(&self, name: &str) -> Thing {
+        let nora = self.by('I');
+        let thing = self.ticket("assigned").await;
+        let path = format!("/v1/conversations/{}", thing.ticket);
+        let becomes = |what: &'static str, field: &'static str, value: Value| {
+            let path = &path;
+            async move {
+                eventually(what, PATIENCE, || async {
+                    let answer = nora.get(path).await;
+                    if answer.body[field] == value { Ok(()) } else { Err(answer.body.to_string()) }
+                })
+                .await;
+            }
+        };
+        becomes("she may write", "mayWrite", true.into()).await;
+        nora.post(&format!("{path}:send"), json!({"text": "On my way"})).await.ok();
+        if name == "locked" {
+            set_status(nora, &thing.ticket, "CLOSED").await;
+            becomes("it is locked", "lock", "OUTSIDERS".into()).await;
+        }
+        if name == "hidden" {
+            let ticket = format!("/v1/tickets/{}", thing.ticket);
+            nora.patch(&ticket, json!({"visibility": "INTERNAL"})).await.ok();
+            becomes("it is hidden", "internal", true.into()).await;
+        }
+        thing
+    }
+
+    /// A file of nora's on an assigned public ticket: of a public update, of an internal one, or of none yet.
+    async fn file(&self, name: &str) -> Thing {
+        let nora = self.by('I');
+        let Thing { ticket, .. } = self.ticket("assigned").await;
+        let path = format!("/v1/tickets/{ticket}");
+        let file = id(&nora.upload(&format!("{path}/attachments?name=note.txt"), b"4 bar").await.ok());
+        let visibility = if name == "internal_file" { "INTERNAL" } else { "PUBLIC" };
+        if name != "pending_file" {
+            let update = json!({"visibility": visibility, "attachmentIds": [file]});
+            nora.post(&format!("{path}/updates"), update).await.ok();
+        }
+        Thing { id: file, ticket }
     }
 
     /// A public ticket of the visitor's that has come as far as its name says, known to every context.

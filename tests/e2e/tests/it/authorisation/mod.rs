@@ -215,9 +215,16 @@ async fn call_route(fixture: &Fixture, row: &Row, thing: &Thing, role: char) -> 
     if row.paged {
         path.push_str("?pageSize=200");
     }
-    if path == "/v1/live" {
-        let response = fixture.by(role).stream(&path, &[]).await;
-        return Heard { letter: status_letter(response.status().as_u16()), body: Vec::new() };
+    if path.ends_with("/live") {
+        let mut response = fixture.by(role).stream(&path, &[]).await;
+        let letter = status_letter(response.status().as_u16());
+        // A conversation's stream begins with it; that of all events with whatever happens.
+        let mut body = Vec::new();
+        while path != "/v1/live" && letter == "." && !String::from_utf8_lossy(&body).contains("event: ") {
+            let chunk = response.chunk().await.expect("a stream");
+            body.extend_from_slice(&chunk.expect("no end"));
+        }
+        return Heard { letter, body };
     }
     let body = (!row.request.is_empty())
         .then(|| serde_json::from_str(&fixture.fill(&row.request, thing)).expect("JSON in the table"));
