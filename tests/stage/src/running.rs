@@ -173,7 +173,7 @@ impl Stage {
         id
     }
 
-    /// Publishes an event as it is, also one that was published before.
+    /// Publishes an event as it is. One that is on the stream already is refused.
     pub async fn publish_event(&self, event: Event) {
         self.around.publish(event).await;
     }

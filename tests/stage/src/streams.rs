@@ -58,7 +58,7 @@ impl Around {
         Self { _bus: bus, logs }
     }
 
-    /// Publishes an event as it is, also one that was published before.
+    /// Publishes an event as it is. One that is on the stream already is refused.
     ///
     /// # Panics
     /// If its context has no stream here, or the bus refuses it.

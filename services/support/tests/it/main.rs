@@ -1,0 +1,8 @@
+//! The support desk as a service: real Postgres, real NATS, real gRPC.
+
+mod desk;
+mod domains;
+mod life;
+mod lists;
+mod permissions;
+mod stores;
