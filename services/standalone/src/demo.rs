@@ -172,6 +172,21 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
     nora.call(Method::POST, &format!("/v1/offers/{offer}:accept"), Some(json!({}))).await?;
     seen.wait("ticket.assigned", 0).await?;
 
+    say("\nThey write to each other.");
+    let conversation = format!("/v1/conversations/{ticket}");
+    let question = json!({"text": "Is there **water** under the machine?", "clientId": "nora-1"});
+    // The messenger hears of her acceptance a moment after tickets do.
+    let known = |found: &Value| found["mayWrite"] == true;
+    nora.client.get_until(&conversation, known).await?;
+    nora.call(Method::POST, &format!("{conversation}:send"), Some(question)).await?;
+    seen.wait("message.sent", 0).await?;
+    visitor.call(Method::GET, &format!("{conversation}/messages"), None).await?;
+    let before = seen.position();
+    let answer = json!({"text": "A little. See https://acme.example/leaks", "clientId": "visitor-1"});
+    visitor.call(Method::POST, &format!("{conversation}:send"), Some(answer)).await?;
+    seen.wait("message.sent", before).await?;
+    nora.call(Method::POST, &format!("{conversation}:markRead"), Some(json!({"sequence": 2}))).await?;
+
     say("\nShe works on it.");
     nora.call(Method::POST, &at(":setStatus"), Some(json!({"status": "IN_PROGRESS"}))).await?;
     let update = json!({"text": "Pump seal replaced, **pressure 9 bar**.", "visibility": "PUBLIC"});

@@ -52,6 +52,11 @@ pub async fn call(
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let request = with_token(prost::Message::encode_to_vec(&message), token);
     let path = path.parse().expect("a path");
+    if method.is_server_streaming() {
+        // What it begins with.
+        let mut answers = client.server_streaming(request, path, Raw).await?.into_inner();
+        return Ok(answers.message().await?.unwrap_or_default());
+    }
     Ok(client.unary(request, path, Raw).await?.into_inner())
 }
 

@@ -56,6 +56,14 @@ impl Live {
         live
     }
 
+    /// Opens a conversation's stream, from a position or from its latest messages on.
+    pub async fn conversation(caller: &Client, id: &str, last_event_id: Option<&str>) -> Self {
+        let headers: Vec<(&str, &str)> = last_event_id.map(|id| ("last-event-id", id)).into_iter().collect();
+        let response = caller.stream(&format!("/v1/conversations/{id}/live"), &headers).await;
+        assert!(response.status().is_success(), "{}", response.status());
+        Self { response, read: String::new() }
+    }
+
     /// The next event; `None` at the end of the stream. Heartbeats are passed over.
     pub async fn next(&mut self) -> Option<Frame> {
         loop {

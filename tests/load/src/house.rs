@@ -24,7 +24,7 @@ use crate::process::cpu_ms;
 use crate::rest::text;
 
 /// Contexts with an outbox.
-pub const CONTEXTS: [&str; 4] = ["directory", "tickets", "fleet", "ratings"];
+pub const CONTEXTS: [&str; 5] = ["directory", "tickets", "fleet", "messenger", "ratings"];
 /// The mail domain of the main organisation.
 const DOMAIN: &str = "bench.example";
 /// How long reactions may take to end.

@@ -3,6 +3,7 @@
 //! One feed for the process reads all contexts' streams along ([`Hub`]) and fans them out. Each connection ([`sse`])
 //! judges for itself what its caller may see, at the moment it sends.
 
+pub mod conversation;
 mod facts;
 mod hub;
 pub mod model;

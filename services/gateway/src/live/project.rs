@@ -144,6 +144,12 @@ fn circle(event: &Event, data: &Value) -> Circle {
             let outsiders_care = name != "rating.waived";
             on_ticket(subject, if outsiders_care { Circle::Ticket } else { Circle::TicketEmployees })
         }
+        ("messenger", "conversation.deleted") => Circle::Nobody,
+        // Who has read what, and who is involved, is for employees; outsiders see it where it concerns them.
+        ("messenger", "conversation.read" | "conversation.changed") => {
+            on_ticket(&data["conversation"]["ticketId"], Circle::TicketEmployees)
+        }
+        ("messenger", _) => on_ticket(&data["conversation"]["ticketId"], Circle::Ticket),
         ("ratings", _) | ("directory", "principal.tokens_revoked") => Circle::Nobody,
         ("directory", name) if name.starts_with("code.") => Circle::Administrators,
         ("directory", name) if name.starts_with("customer_user.") => Circle::Moderators,

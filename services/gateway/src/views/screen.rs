@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::model::Time;
 use crate::model::fleet::{AssignmentSource, OfferStatus};
+use crate::model::messenger::{Conversation, MessagePage};
 use crate::model::ratings::Rating;
 use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePage, UpdatePage, Visibility};
 
@@ -14,7 +15,7 @@ use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePag
 pub struct TicketView {
     /// UUID.
     pub ticket_id: String,
-    /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `ratings`.
+    /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `messenger`, `ratings`.
     pub unreachable: Vec<&'static str>,
     /// Progress, visibility, priority and moves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,12 +32,25 @@ pub struct TicketView {
     /// Who works on it. Employees only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fleet: Option<FleetPart>,
+    /// What was said; none before the ticket is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationPart>,
     /// Its rating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,
     /// Who changed what. Employees only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<TimelinePage>,
+}
+
+/// The conversation's tab: how it stands, and the latest messages; more by their own route.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationPart {
+    /// Who may write, how far people have read, what is unread.
+    pub conversation: Conversation,
+    /// The latest messages, the latest first.
+    pub messages: MessagePage,
 }
 
 /// The top of the screen, with labels in the caller's language.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use callboard_kernel::Language;
-use callboard_proto::{directory, fleet, ratings, tickets};
+use callboard_proto::{directory, fleet, messenger, ratings, tickets};
 use callboard_service::request::Deadline;
 use tokio::time::Instant;
 use tonic::Status;
@@ -12,8 +12,8 @@ use tonic::Status;
 use super::names::ById;
 use super::part::Part;
 use super::screen::{
-    AssignedEmployee, FleetPart, General, LabelledStatus, NamedEmployee, ProgressStep, Reached,
-    RequestedEmployee, StatusBar, TicketView,
+    AssignedEmployee, ConversationPart, FleetPart, General, LabelledStatus, NamedEmployee, ProgressStep,
+    Reached, RequestedEmployee, StatusBar, TicketView,
 };
 use crate::call::{Call, Id};
 use crate::language::{priority_label, status_label, visibility_label};
@@ -24,6 +24,8 @@ use crate::problem::Problem;
 
 /// Entries of each list that the view shows at once; more by the list's own route.
 const LIST_LENGTH: i32 = 200;
+/// Messages that the view shows at once.
+const MESSAGES: i32 = 50;
 
 /// What the view has of the directory and the flow, once the ticket is known.
 #[derive(Debug, Default)]
@@ -102,6 +104,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         )
         .await
     };
+    let conversation = conversation_part(&call, ticket_id, until, &miss);
     let names = async {
         if !is_employee {
             return ById::default();
@@ -109,15 +112,16 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         part("directory", &miss, call.gateway.names.of(&call, until)).await.unwrap_or_default()
     };
     // Boxed: together they are large, and a request waits on them once.
-    let (general, moves, updates, internal, timeline, dispatch, rating, names) = Box::pin(async {
-        tokio::join!(general, moves, updates, internal, timeline, dispatch, rating, names)
-    })
-    .await;
+    let (general, moves, updates, internal, timeline, dispatch, conversation, rating, names) =
+        Box::pin(async {
+            tokio::join!(general, moves, updates, internal, timeline, dispatch, conversation, rating, names)
+        })
+        .await;
     // The owner of the ticket has the last word on whether there is one for this caller.
     let general = general.map_err(|status| call.problem(status))?;
     let unreachable: Vec<&'static str> = missing.into_inner().into_iter().collect();
     if unreachable.len() == crate::upstream::CONTEXTS.len()
-        || (general.is_none() && dispatch.is_none() && rating.is_none())
+        || (general.is_none() && dispatch.is_none() && rating.is_none() && conversation.is_none())
     {
         let mut problem = Problem::new(
             http::StatusCode::SERVICE_UNAVAILABLE,
@@ -133,6 +137,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         updates: updates.map(Mirror::out),
         internal_updates: internal.map(Mirror::out),
         fleet: dispatch.map(|dispatch| fleet_part(dispatch, &names)),
+        conversation,
         rating: rating.and_then(|response| response.rating).map(Mirror::out),
         timeline: timeline.map(Mirror::out),
         ..TicketView::default()
@@ -181,6 +186,34 @@ async fn list_updates(
         Part::of(call.gateway.upstreams.tickets().list_updates(within(call, message, until)), until),
     )
     .await
+}
+
+/// The conversation and its latest messages, asked for at once.
+async fn conversation_part(
+    call: &Call,
+    ticket_id: &str,
+    until: Instant,
+    miss: &(dyn Fn(&'static str) + Sync),
+) -> Option<ConversationPart> {
+    let upstreams = &call.gateway.upstreams;
+    let conversation_id = ticket_id.to_owned();
+    let message = messenger::v1::GetConversationRequest { conversation_id: conversation_id.clone() };
+    let mut one = upstreams.messenger();
+    let conversation =
+        part("messenger", miss, Part::of(one.get_conversation(within(call, message, until)), until));
+    let message = messenger::v1::ListMessagesRequest {
+        conversation_id,
+        page_size: MESSAGES,
+        page_token: String::new(),
+    };
+    let mut other = upstreams.messenger();
+    let messages =
+        part("messenger", miss, Part::of(other.list_messages(within(call, message, until)), until));
+    let (conversation, messages) = tokio::join!(conversation, messages);
+    Some(ConversationPart {
+        conversation: Mirror::out(conversation?.conversation?),
+        messages: Mirror::out(messages?),
+    })
 }
 
 /// The ticket and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be reached.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use callboard_kernel::Refusal;
 use callboard_proto::{
-    common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, ratings::v1 as ratings,
-    tickets::v1 as tickets,
+    common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, messenger::v1 as messenger,
+    ratings::v1 as ratings, tickets::v1 as tickets,
 };
 use callboard_service::error::status;
 use callboard_testkit::{PATIENCE, eventually_some};
@@ -88,6 +88,16 @@ fn fill(world: &World) {
             rating: Some(ratings::Rating { may_submit: true, ..Default::default() }),
         })
     });
+    let of_messenger = |method: &str| format!("callboard.messenger.v1.MessengerService/{method}");
+    world.messenger.on(&of_messenger("GetConversation"), |_: messenger::GetConversationRequest| {
+        let conversation =
+            messenger::Conversation { id: TICKET.to_string(), unread_count: 1, ..Default::default() };
+        Ok(messenger::GetConversationResponse { conversation: Some(conversation) })
+    });
+    world.messenger.on(&of_messenger("ListMessages"), |_: messenger::ListMessagesRequest| {
+        let message = messenger::Message { text: "It hisses".into(), sequence: 1, ..Default::default() };
+        Ok(messenger::ListMessagesResponse { messages: vec![message], next_page_token: String::new() })
+    });
     world.directory.on(&directory("GetDevice"), |_: directory::GetDeviceRequest| {
         Ok(directory::GetDeviceResponse {
             device: Some(directory::Device { name: "Pump".into(), ..Default::default() }),
@@ -137,6 +147,8 @@ async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
     assert_eq!((&requested["employee"]["name"], &requested["seen"]), (&json!("Ada"), &json!(false)));
     assert_eq!(view["fleet"]["available"][0], json!({ "id": "nobody knows" }));
     assert_eq!(view["rating"]["maySubmit"], true);
+    assert_eq!(view["conversation"]["conversation"]["unreadCount"], 1);
+    assert_eq!(view["conversation"]["messages"]["messages"][0]["text"], "It hisses");
     eventually_some("the offer is marked as seen", PATIENCE, || async {
         world.fleet.asked::<fleet::MarkSeenRequest>(MARK_SEEN).pop()
     })
@@ -179,6 +191,19 @@ async fn what_cannot_be_reached_in_time_is_named_and_the_rest_is_there() {
     assert_eq!(view["general"]["ticket"]["number"], 7);
     assert!(view.get("fleet").is_none() && view.get("rating").is_none());
     assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn without_the_messenger_its_tab_is_missing_and_named() {
+    let world = World::with(|settings| {
+        settings.upstreams.insert("messenger".to_owned(), nobody());
+    })
+    .await;
+    fill(&world);
+    let (status, view) = view(&world, "en").await;
+    assert_eq!((status, &view["unreachable"]), (200, &json!(["messenger"])));
+    assert!(view.get("conversation").is_none());
+    assert_eq!(view["general"]["ticket"]["number"], 7);
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ pub struct World {
     pub tickets: Fake,
     pub fleet: Fake,
     pub ratings: Fake,
+    pub messenger: Fake,
     pub bus: MemBus,
     pub revocations: Arc<Revocations>,
     pub address: SocketAddr,
@@ -69,12 +70,12 @@ pub fn settings() -> Settings {
     }
 }
 
-pub fn member(departments: &[Uuid]) -> Principal {
 /// An address where nobody listens.
 pub fn nobody() -> String {
     format!("http://127.0.0.1:{}", callboard_testkit::free_port().unwrap())
 }
 
+pub fn member(departments: &[Uuid]) -> Principal {
     employee(Role::Member, departments)
 }
 
@@ -103,15 +104,18 @@ impl World {
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         callboard_service::install_crypto_provider();
+        let messenger = Fake::start().await;
         let (directory, tickets, fleet, ratings) =
             (Fake::start().await, Fake::start().await, Fake::start().await, Fake::start().await);
         let mut settings = settings();
-        settings.upstreams = UpstreamSettings {
-            directory: directory.address.clone(),
-            tickets: tickets.address.clone(),
-            fleet: fleet.address.clone(),
-            ratings: ratings.address.clone(),
-        };
+        // Contexts that no test asks have an address where nobody is.
+        settings.upstreams = CONTEXTS.iter().map(|context| ((*context).to_owned(), nobody())).collect();
+        for (context, fake) in
+            [("directory", &directory), ("tickets", &tickets), ("fleet", &fleet), ("ratings", &ratings)]
+        {
+            settings.upstreams.insert(context.to_owned(), fake.address.clone());
+        }
+        settings.upstreams.insert("messenger".to_owned(), messenger.address.clone());
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let issuing =
@@ -134,11 +138,11 @@ impl World {
             limits: Limits::new(&settings.rate),
             live: live.clone(),
             names: callboard_gateway::Names::default(),
+            visitors: callboard_gateway::Visitors::default(),
             verifier: Arc::new(Verifier::new(config, clock.clone(), revocations.clone())),
             clock,
             ids: Arc::new(RandomIds),
             stopping: stopping.clone(),
-            visitors: callboard_gateway::Visitors::default(),
             tracker: tasks.clone(),
             settings,
         });
@@ -156,6 +160,7 @@ impl World {
             tickets,
             fleet,
             ratings,
+            messenger,
             bus,
             revocations,
             address,

@@ -67,7 +67,7 @@ impl Queries {
                and m.withdrawn_at is null and m.author <> ",
         );
         query.push_bind(&reader).push(" limit ").push_bind(MAX_UNREAD);
-        query.push(") some) u where c.organisation_id = ");
+        query.push(") others) u where c.organisation_id = ");
         query.push_bind(viewer.principal.organisation.uuid());
         query.push(" and c.ticket_version is not null and c.last_message_at is not null");
         match &viewer.principal.subject {

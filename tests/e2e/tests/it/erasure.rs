@@ -82,8 +82,8 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     for part in ["", "/updates", "/timeline", "/serviceRecord", "/moves", "/view"] {
         max.get(&format!("/v1/tickets/{ticket}{part}")).await.problem(404);
     }
-    eventually("fleet and ratings to purge", PATIENCE, || async {
-        for part in ["/dispatch", "/dispatch/rounds", "/rating"] {
+    eventually("fleet, ratings and messenger to purge", PATIENCE, || async {
+        for part in ["/dispatch", "/dispatch/rounds", "/rating", "/conversation"] {
             let answer = max.get(&format!("/v1/tickets/{ticket}{part}")).await;
             if answer.status.as_u16() != 404 {
                 return Err(format!("{part}: {}", answer.status));
@@ -108,7 +108,7 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         .keys()
         .filter(|table| {
             let name = table.split_once('.').map_or("", |(_, name)| name);
-            !matches!(name, "outbox" | "command_receipt" | "ticket" | "dispatch" | "rating_request")
+            !matches!(name, "outbox" | "command_receipt" | "ticket" | "dispatch" | "rating_request" | "conversation")
         })
         .collect();
     assert!(unexpected.is_empty(), "{left:?}");
