@@ -1,0 +1,281 @@
+//! Read copies of the directory and of tickets: what they told last, newest version first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_kernel::{
+    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId, TicketId,
+};
+use callboard_tasks_domain::Place;
+use moka::future::Cache;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+use super::Sql;
+
+/// How long a copy may be read from memory.
+const TTL: Duration = Duration::from_secs(2);
+
+/// A device as the directory told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceCopy {
+    /// Which.
+    pub id: DeviceId,
+    /// Template, customer, departments.
+    pub place: Place,
+    /// IANA: its own, else the organisation's, else UTC.
+    pub time_zone: String,
+    /// It was removed: nothing new comes.
+    pub removed: bool,
+}
+
+/// A ticket as far as links need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketCopy {
+    /// Its device.
+    pub device: DeviceId,
+    /// Its customer.
+    pub customer: Option<CustomerId>,
+    /// Whether it is seen from outside.
+    pub public: bool,
+}
+
+/// The read copies.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    pool: PgPool,
+    isolations: Cache<OrganisationId, Isolation>,
+}
+
+fn uuids<I: Copy + Into<Uuid>>(ids: &[I]) -> Vec<Uuid> {
+    ids.iter().map(|id| (*id).into()).collect()
+}
+
+fn typed<I: From<Uuid>>(ids: Vec<Uuid>) -> Vec<I> {
+    ids.into_iter().map(I::from).collect()
+}
+
+impl Copies {
+    /// The copies in this database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
+    }
+
+    /// The isolation of an organisation; off when the directory has not told yet.
+    pub async fn isolation(&self, organisation: OrganisationId) -> Sql<Isolation> {
+        let load = async {
+            let word: Option<String> =
+                sqlx::query_scalar("select isolation from known_organisation where id = $1")
+                    .bind(organisation.uuid())
+                    .fetch_optional(&self.pool)
+                    .await?;
+            word.map_or(Ok(Isolation::Off), |word| {
+                word.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+            })
+        };
+        self.isolations.try_get_with(organisation, load).await.map_err(|error: Arc<sqlx::Error>| {
+            Arc::try_unwrap(error).unwrap_or_else(|error| sqlx::Error::Protocol(error.to_string()))
+        })
+    }
+
+    /// Keeps an organisation.
+    pub async fn keep_organisation(
+        &self,
+        id: OrganisationId,
+        version: i64,
+        isolation: Isolation,
+        time_zone: &str,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_organisation (id, version, isolation, time_zone) values ($1, $2, $3, $4)
+             on conflict (id) do update set version = excluded.version, isolation = excluded.isolation,
+                 time_zone = excluded.time_zone
+             where excluded.version > known_organisation.version",
+        )
+        .bind(id.uuid())
+        .bind(version)
+        .bind(isolation.as_str())
+        .bind(time_zone)
+        .execute(&self.pool)
+        .await?;
+        self.isolations.invalidate(&id).await;
+        Ok(())
+    }
+
+    /// Keeps a template.
+    pub async fn keep_template(
+        &self,
+        organisation: OrganisationId,
+        id: TemplateId,
+        version: i64,
+        removed: bool,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_template (id, organisation_id, version, removed) values ($1, $2, $3, $4)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed
+             where excluded.version > known_template.version",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(removed)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// True when the organisation has this template.
+    pub async fn has_template(&self, organisation: OrganisationId, template: TemplateId) -> Sql<bool> {
+        sqlx::query_scalar(
+            "select exists (select 1 from known_template
+             where id = $1 and organisation_id = $2 and not removed)",
+        )
+        .bind(template.uuid())
+        .bind(organisation.uuid())
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Keeps a device; `time_zone` is its own.
+    pub async fn keep_device(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        device: &DeviceCopy,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_device (id, organisation_id, version, removed, template_id, customer_id,
+                 department_ids, time_zone)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 template_id = excluded.template_id, customer_id = excluded.customer_id,
+                 department_ids = excluded.department_ids, time_zone = excluded.time_zone
+             where excluded.version > known_device.version",
+        )
+        .bind(device.id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(device.removed)
+        .bind(device.place.template.uuid())
+        .bind(device.place.customer.map(Uuid::from))
+        .bind(uuids(&device.place.departments))
+        .bind(&device.time_zone)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A device of the organisation, removed or not.
+    pub async fn device(&self, organisation: OrganisationId, id: DeviceId) -> Sql<Option<DeviceCopy>> {
+        let row = sqlx::query(
+            "select d.*, coalesce(nullif(d.time_zone, ''), nullif(o.time_zone, ''), 'UTC') as zone
+             from known_device d left join known_organisation o on o.id = d.organisation_id
+             where d.id = $1 and d.organisation_id = $2",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            Ok(DeviceCopy {
+                id,
+                place: Place {
+                    template: row.try_get::<Uuid, _>("template_id")?.into(),
+                    customer: row.try_get::<Option<Uuid>, _>("customer_id")?.map(Into::into),
+                    departments: typed(row.try_get("department_ids")?),
+                },
+                time_zone: row.try_get("zone")?,
+                removed: row.try_get("removed")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Keeps an employee.
+    pub async fn keep_employee(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        id: EmployeeId,
+        departments: &[DepartmentId],
+        removed: bool,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_employee (id, organisation_id, version, removed, department_ids)
+             values ($1, $2, $3, $4, $5)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 department_ids = excluded.department_ids
+             where excluded.version > known_employee.version",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(removed)
+        .bind(uuids(departments))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// These employees with their departments, as far as they are there.
+    pub async fn employees(
+        &self,
+        organisation: OrganisationId,
+        ids: &[EmployeeId],
+    ) -> Sql<Vec<(EmployeeId, Vec<DepartmentId>)>> {
+        let rows: Vec<(Uuid, Vec<Uuid>)> = sqlx::query_as(
+            "select id, department_ids from known_employee
+             where organisation_id = $1 and id = any($2) and not removed",
+        )
+        .bind(organisation.uuid())
+        .bind(uuids(ids))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(id, departments)| (id.into(), typed(departments))).collect())
+    }
+
+    /// Keeps a ticket; `None`: it was deleted (T-11), and nothing but that is kept, for good.
+    pub async fn keep_ticket(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        id: TicketId,
+        ticket: Option<&TicketCopy>,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_ticket (id, organisation_id, version, deleted, device_id, customer_id, public)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (id) do update set version = excluded.version, deleted = excluded.deleted,
+                 device_id = excluded.device_id, customer_id = excluded.customer_id, public = excluded.public
+             where not known_ticket.deleted
+               and (excluded.version > known_ticket.version or excluded.deleted)",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(ticket.is_none())
+        .bind(ticket.map(|ticket| ticket.device.uuid()))
+        .bind(ticket.and_then(|ticket| ticket.customer).map(Uuid::from))
+        .bind(ticket.is_some_and(|ticket| ticket.public))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A ticket of the organisation that is there.
+    pub async fn ticket(&self, organisation: OrganisationId, id: TicketId) -> Sql<Option<TicketCopy>> {
+        let row: Option<(Uuid, Option<Uuid>, bool)> = sqlx::query_as(
+            "select device_id, customer_id, public from known_ticket
+             where id = $1 and organisation_id = $2 and not deleted and device_id is not null",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(device, customer, public)| TicketCopy {
+            device: device.into(),
+            customer: customer.map(Into::into),
+            public,
+        }))
+    }
+}

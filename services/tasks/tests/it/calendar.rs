@@ -1,0 +1,104 @@
+//! The calendar and its feeds (K-5).
+
+use callboard_proto::tasks::v1 as tasks;
+use callboard_stage::{done, fields, refused, request_id, signed};
+
+use crate::house::{House, proto_time, time};
+
+fn span(from: &str, to: &str) -> tasks::GetCalendarRequest {
+    tasks::GetCalendarRequest { from: proto_time(from), to: proto_time(to), ..Default::default() }
+}
+
+#[tokio::test]
+async fn k_5_the_calendar_shows_what_falls_due_and_what_has_as_its_task() {
+    let house = House::new().await;
+    let boss = house.boss();
+    let definition = house.define("Maintenance", &[]).await;
+    let event = house.put_event(&boss, house.plan(&definition, "FREQ=WEEKLY")).await.expect("planned");
+    house.clock.set(time("2026-01-05T07:00:00Z"));
+    let made = house.tasks_of(&event.id, 1).await;
+    let january = span("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
+    let ask = async |who, request: tasks::GetCalendarRequest| {
+        done(house.calendar().get_calendar(signed(who, request)).await)
+    };
+    let shown = ask(&boss, january.clone()).await.expect("a calendar").entries;
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|entry| (entry.time.as_ref().map_or(0, |time| time.seconds), entry.task_id.as_str()))
+        .collect();
+    let monday = |text| time(text).timestamp();
+    let expected = [
+        (monday("2026-01-05T07:00:00Z"), made[0].id.as_str()),
+        (monday("2026-01-12T07:00:00Z"), ""),
+        (monday("2026-01-19T07:00:00Z"), ""),
+        (monday("2026-01-26T07:00:00Z"), ""),
+    ];
+    assert_eq!(shown, expected);
+    let visitor = house.visitor();
+    assert!(ask(&visitor, january).await.expect("a calendar").entries.is_empty(), "internal");
+    let long = span("2026-01-01T00:00:00Z", "2027-02-01T00:00:00Z");
+    assert_eq!(fields(ask(&boss, long).await), ["to"]);
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn k_5_a_feed_has_a_private_token_that_is_kept_only_as_its_hash_and_ends_when_revoked() {
+    let house = House::new().await;
+    let boss = house.boss();
+    let member = house.member();
+    house.kept("known_employee", house.worker, 1).await;
+    let definition = house.define("Wartung; jährlich", &[]).await;
+    house.put_event(&boss, house.plan(&definition, "FREQ=YEARLY")).await.expect("planned");
+    let request = tasks::CreateFeedRequest { request_id: request_id(), name: "My phone".into(), scope: 0 };
+    let made = done(house.calendar().create_feed(signed(&member, request.clone())).await).expect("made");
+    let again = done(house.calendar().create_feed(signed(&member, request)).await).expect("the same");
+    assert_eq!((again.feed.clone(), again.token.as_str()), (made.feed.clone(), ""), "shown once");
+    let read = async |token: &str| {
+        let request = tasks::ReadFeedRequest { token: token.into() };
+        done(house.calendar().read_feed(tonic::Request::new(request)).await)
+    };
+    let text = read(&made.token).await.expect("a calendar").icalendar;
+    assert!(text.contains("DTSTART:20260105T070000Z") && text.contains(r"Wartung\;"), "{text}");
+    assert_eq!(refused(read("guess").await), "NOT_FOUND");
+    for table in ["feed", "command_receipt", "outbox"] {
+        let sql = format!("select count(*) from tasks.{table} t where t::text like '%' || $1 || '%'");
+        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(&made.token)
+            .fetch_one(house.stage.pool())
+            .await
+            .expect("a count");
+        assert_eq!(found, 0, "{table}");
+    }
+    let feed_id = made.feed.expect("a feed").id;
+    let end = |who| {
+        let request = tasks::DeleteFeedRequest { request_id: request_id(), feed_id: feed_id.clone() };
+        signed(who, request)
+    };
+    assert_eq!(refused(done(house.calendar().delete_feed(end(&boss)).await)), "NOT_FOUND", "somebody else's");
+    done(house.calendar().delete_feed(end(&member)).await).expect("ended");
+    assert_eq!(refused(read(&made.token).await), "NOT_FOUND");
+    let request = tasks::CreateFeedRequest { request_id: request_id(), name: "X".into(), scope: 0 };
+    let visitor = house.visitor();
+    assert_eq!(
+        refused(done(house.calendar().create_feed(signed(&visitor, request)).await)),
+        "PERMISSION_DENIED"
+    );
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn k_5_one_feed_is_not_read_too_often() {
+    let house = House::new().await;
+    house.kept("known_employee", house.worker, 1).await;
+    let request = tasks::CreateFeedRequest { request_id: request_id(), name: "X".into(), scope: 1 };
+    let made = done(house.calendar().create_feed(signed(&house.member(), request)).await).expect("made");
+    let mut reason = String::new();
+    for _ in 0..12 {
+        let request = tasks::ReadFeedRequest { token: made.token.clone() };
+        if let Err(report) = done(house.calendar().read_feed(tonic::Request::new(request)).await) {
+            reason = report.reason;
+        }
+    }
+    assert_eq!(reason, "FEED_READ_TOO_OFTEN");
+    house.stage.stop().await;
+}

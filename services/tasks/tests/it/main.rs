@@ -1,0 +1,7 @@
+//! The tasks service over real Postgres and NATS.
+
+mod calendar;
+mod due;
+mod house;
+mod life;
+mod stores;
