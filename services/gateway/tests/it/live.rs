@@ -157,7 +157,7 @@ async fn events_come_with_type_facts_and_cause() {
     reader.ready().await;
     publish(&world, &started(7)).await;
     let block = reader.next().await.unwrap();
-    assert_eq!(block.id, "di0-ti1-fl0-ra0");
+    assert!(block.id.starts_with("di0-ti1-fl0-ra0"), "{}", block.id);
     assert_eq!(block.data["type"], tickets::TicketStarted::TYPE);
     assert_eq!(block.data["name"], "ticket.started");
     assert_eq!(block.data["ticketId"], TICKET.to_string());
@@ -410,7 +410,7 @@ async fn a_heartbeat_carries_the_position_and_streams_are_counted() {
         // Nothing for this reader; yet it need not read it again.
         let block = outsider.block().await.unwrap();
         assert!(block.text.starts_with(':') && block.data.is_null(), "{block:?}");
-        if block.id == "di0-ti1-fl0-ra0" {
+        if block.id.starts_with("di0-ti1-fl0-ra0") {
             break;
         }
     }
