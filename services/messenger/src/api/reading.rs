@@ -213,6 +213,6 @@ impl MessengerApi {
             after: message.after_position,
             history,
         };
-        Ok(watch(watching).map(|next| next.map_err(|refusal| super::service::status(refusal))).boxed())
+        Ok(watch(watching).map(|next| next.map_err(super::service::status)).boxed())
     }
 }
