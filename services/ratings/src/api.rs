@@ -254,9 +254,8 @@ impl RatingApi {
             self.admit(&mutation.principal, id).await?;
             Ok((id.uuid(), SwitchSetCommand::Set(switches)))
         };
-        let answer = move |state: &SwitchSetState, _: &[_], version| {
-            convert::switches(id, state.switches, version)
-        };
+        let answer =
+            move |state: &SwitchSetState, _: &[_], version| convert::switches(id, state.switches, version);
         mutation.carry_out(&self.switch_sets, prepared, answer).await
     }
 }

@@ -13,13 +13,13 @@ use callboard_kernel::{
 use callboard_proto::fleet::v1 as proto;
 use callboard_proto::fleet::v1::fleet_service_server::FleetService;
 use callboard_service::Mutation;
-use callboard_service::telemetry;
 use callboard_service::convert::to_proto_time;
 use callboard_service::database::refusal;
 use callboard_service::error::IntoStatus;
 use callboard_service::request::{
     self, decode_page_token, encode_page_token, page_size, parse_id, parse_optional_id,
 };
+use callboard_service::telemetry;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -85,16 +85,12 @@ impl Lists<'_> {
         let taken: HashSet<EmployeeId> =
             assigned.iter().copied().chain(requested.iter().map(|offer| offer.employee)).collect();
         let own = principal.employee().map(|employee| employee.id);
-        let own_offer =
-            requested.iter().find(|offer| Some(offer.employee) == own && offer.status.is_open());
+        let own_offer = requested.iter().find(|offer| Some(offer.employee) == own && offer.status.is_open());
         proto::Dispatch {
             ticket_id: self.id.to_string(),
             own_offer_id: own_offer.map(|offer| offer.id.to_string()).unwrap_or_default(),
             assigned: self.assignments.iter().map(convert::assignment).collect(),
-            requested: requested
-                .iter()
-                .map(|offer| convert::offer(self.id.uuid(), offer, version))
-                .collect(),
+            requested: requested.iter().map(|offer| convert::offer(self.id.uuid(), offer, version)).collect(),
             available_employee_ids: self
                 .may_see
                 .iter()
@@ -132,12 +128,8 @@ impl FleetApi {
         limit: usize,
     ) -> Result<Vec<EmployeeId>, Refusal> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = self.reads.copies.who_may_see(
-            principal.organisation,
-            isolation,
-            &ticket.departments,
-            limit,
-        );
+        let found =
+            self.reads.copies.who_may_see(principal.organisation, isolation, &ticket.departments, limit);
         found.await.map_err(refusal)
     }
 
@@ -389,8 +381,7 @@ impl FleetApi {
             offers.sort_by_key(|offer| (offer.created_at, offer.id));
             let mut assignments: Vec<Assignment> = state.assignments.values().cloned().collect();
             assignments.sort_by_key(|assignment| (assignment.created_at, assignment.employee));
-            let lists =
-                Lists { id: ticket, offers: &offers, assignments: &assignments, may_see: &may_see };
+            let lists = Lists { id: ticket, offers: &offers, assignments: &assignments, may_see: &may_see };
             let dispatch = lists.message(&principal, convert::int(state.required_workers), version);
             proto::CancelEmployeeResponse { dispatch: Some(dispatch) }
         };

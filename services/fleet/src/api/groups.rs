@@ -57,7 +57,9 @@ impl GroupApi {
             self.admit(&mutation.principal, template).await?;
             Ok((group_set_id(template), command))
         };
-        mutation.carry_out(&self.group_sets, prepared, answer).await
+        let answered = mutation.carry_out(&self.group_sets, prepared, answer).await;
+        self.reads.queries.forget_groups(mutation.principal.organisation, template).await;
+        answered
     }
 
     async fn list(
@@ -152,7 +154,9 @@ impl GroupApi {
         let answer = move |state: &GroupSetState, _: &[_], version| proto::CopyGroupsResponse {
             groups: all(to, state, version),
         };
-        mutation.carry_out(&self.group_sets, prepared, answer).await
+        let answered = mutation.carry_out(&self.group_sets, prepared, answer).await;
+        self.reads.queries.forget_groups(mutation.principal.organisation, to).await;
+        answered
     }
 }
 

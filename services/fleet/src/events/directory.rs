@@ -101,6 +101,7 @@ impl DirectoryHandler {
                 let template: TemplateId = self.keep_template(event, &message.template_id, true).await?;
                 let reaction = Reaction { consumer: CONSUMER, event };
                 reaction.give(&self.group_sets, group_set_id(template), GroupSetCommand::Clear).await?;
+                self.planner.queries.forget_groups(event.organisation, template).await;
             }
             // Devices come with the ticket's facts; departments and codes mean nothing here.
             _ => return Ok(Handled::Ignored),

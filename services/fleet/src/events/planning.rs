@@ -24,7 +24,7 @@ impl Planner {
     /// The round of a ticket that opened. A template without groups gives a plan of nobody: the round is recorded,
     /// and the notification group is told (F-11).
     pub async fn first(&self, organisation: OrganisationId, ticket: &Ticket) -> Result<Plan, sqlx::Error> {
-        let (set, _) = self.queries.groups(organisation, ticket.template).await?;
+        let set = self.queries.recent_groups(organisation, ticket.template).await?;
         match set.pick(ticket.group) {
             Some(group) => self.of(organisation, ticket, group).await,
             None => Ok(Plan::default()),

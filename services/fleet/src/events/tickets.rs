@@ -72,7 +72,8 @@ impl TicketsHandler {
                 .await;
         }
         let organisation = event.organisation;
-        let plan = Some(self.planner.first(organisation, &ticket).await.map_err(not_now)?);
+        let plan = self.planner.first(organisation, &ticket).await.map_err(not_now)?;
+        let grouped = plan.group.is_some();
         let gone = match meaning {
             Meaning::Opened | Meaning::Facts => Vec::new(),
             Meaning::Reopened => {
@@ -81,8 +82,17 @@ impl TicketsHandler {
             }
         };
         let ticket = Arc::new(ticket);
-        let observe = DispatchCommand::Observe { ticket: Arc::clone(&ticket), plan, gone };
-        let handled = self.give(event, id, observe).await?;
+        let observe = DispatchCommand::Observe { ticket: Arc::clone(&ticket), plan: Some(plan), gone };
+        let reaction = Reaction { consumer: CONSUMER, event };
+        let handled = match meaning {
+            Meaning::Opened => reaction.give_first(&self.dispatches, id, observe).await?,
+            Meaning::Reopened | Meaning::Facts => reaction.give(&self.dispatches, id, observe).await?,
+        };
+        // Where there is no group, nobody was given anything. Not asked of whoever is eligible now: if this event comes
+        // again, that need not be who was.
+        if !grouped && matches!(meaning, Meaning::Opened) {
+            return Ok(handled);
+        }
         let because = Because::of(Reaction { consumer: CONSUMER, event }, id);
         look_again(&self.dispatches, &self.planner, &because, id, &ticket).await?;
         Ok(handled)

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callboard_fleet_domain::dispatch::{Assignment, Offer, OfferStatus, Round};
 use callboard_fleet_domain::group::GroupSetState;
@@ -66,7 +67,12 @@ pub struct Queries {
     pool: PgPool,
     homes: Cache<OfferId, OfferHome>,
     misses: Arc<Semaphore>,
+    groups: Cache<(OrganisationId, TemplateId), Arc<GroupSetState>>,
 }
+
+/// How long a template's groups may be looked at without asking the database: what another replica was told is seen
+/// here by then.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// Look-ups of offers at once.
 const MISSES: usize = 2;
@@ -115,7 +121,8 @@ impl Queries {
     /// Queries in this database.
     pub fn new(pool: PgPool) -> Self {
         let homes = Cache::builder().max_capacity(100_000).build();
-        Self { pool, homes, misses: Arc::new(Semaphore::new(MISSES)) }
+        let groups = Cache::builder().max_capacity(20_000).time_to_live(FRESH).build();
+        Self { pool, homes, misses: Arc::new(Semaphore::new(MISSES)), groups }
     }
 
     /// Where an offer belongs; `None`: there is none in this organisation.
@@ -340,6 +347,23 @@ impl Queries {
             .await?;
         let groups = rows.iter().map(super::groups::read).collect::<Sql<_>>()?;
         Ok((GroupSetState { groups }, Version(version)))
+    }
+
+    /// The groups of a template, in order, at most two seconds old: every ticket that opens asks for them.
+    pub async fn recent_groups(
+        &self,
+        organisation: OrganisationId,
+        template: TemplateId,
+    ) -> Sql<Arc<GroupSetState>> {
+        let read = async { self.groups(organisation, template).await.map(|(set, _)| Arc::new(set)) };
+        let found = self.groups.try_get_with((organisation, template), read).await;
+        // Whoever else waited for the same answer has the details.
+        found.map_err(|error| Arc::try_unwrap(error).unwrap_or(sqlx::Error::PoolTimedOut))
+    }
+
+    /// The groups of a template were changed here: whatever opens from now on gets the new ones.
+    pub async fn forget_groups(&self, organisation: OrganisationId, template: TemplateId) {
+        self.groups.invalidate(&(organisation, template)).await;
     }
 
     /// Who holds an open offer of a ticket or is involved: who may lose it by F-8.

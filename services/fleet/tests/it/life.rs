@@ -40,9 +40,7 @@ async fn f_2_departments_teams_and_the_serving_local_team_are_offered_the_ticket
         serving_team_ids: [(meta.to_string(), south.to_string())].into(),
         ..Default::default()
     };
-    house
-        .tell_directory(customer, 1, &directory::CustomerChanged { customer: Some(facts), previous: None })
-        .await;
+    house.tell(customer, 1, &directory::CustomerChanged { customer: Some(facts), previous: None }).await;
     let northerner = house.hire(&[], &[north]).await;
     let southerner = house.hire(&[], &[south]).await;
     let colleague = house.hire(&[department], &[]).await;
@@ -64,13 +62,14 @@ async fn f_2_departments_teams_and_the_serving_local_team_are_offered_the_ticket
     available.sort();
     assert_eq!(available, [northerner.to_string(), bystander.to_string()]);
 
-    // F-10: why not them?
+    // F-10: why not them? Told in the language of who asks.
+    let german = callboard_kernel::Principal { language: callboard_kernel::Language::De, ..house.boss() };
     let why = async |employee: Uuid| {
         let request = fleet::ExplainEmployeeRequest {
             ticket_id: ticket.ticket_id.clone(),
             employee_id: employee.to_string(),
         };
-        house.fleet().explain_employee(signed(&house.boss(), request)).await.expect("why").into_inner()
+        house.fleet().explain_employee(signed(&german, request)).await.expect("why").into_inner()
     };
     assert_eq!(why(northerner).await.reason(), fleet::LeftOutReason::OtherLocalTeam);
     let not_in_group = why(bystander).await;

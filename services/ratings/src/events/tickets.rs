@@ -27,6 +27,8 @@ pub struct TicketsHandler {
 
 /// What an event means besides its facts.
 enum Meaning {
+    /// The first that is heard of the ticket.
+    Opened,
     Facts,
     Done,
     Over,
@@ -35,7 +37,7 @@ enum Meaning {
 impl TicketsHandler {
     async fn react(&self, event: &Event) -> Result<Handled, HandleError> {
         let (facts, meaning) = match event.kind.as_str() {
-            proto::TicketOpened::TYPE => (decode::<proto::TicketOpened>(event)?.ticket, Meaning::Facts),
+            proto::TicketOpened::TYPE => (decode::<proto::TicketOpened>(event)?.ticket, Meaning::Opened),
             proto::TicketDone::TYPE => (decode::<proto::TicketDone>(event)?.ticket, Meaning::Done),
             proto::TicketClosed::TYPE => (decode::<proto::TicketClosed>(event)?.ticket, Meaning::Over),
             proto::TicketCancelled::TYPE => (decode::<proto::TicketCancelled>(event)?.ticket, Meaning::Over),
@@ -58,7 +60,7 @@ impl TicketsHandler {
         let subject = convert::ticket(&facts, event.aggregate_version.0)
             .map_err(|problem| HandleError::Poison(format!("{}: {problem}", event.kind)))?;
         let news = match meaning {
-            Meaning::Facts => News::Facts,
+            Meaning::Opened | Meaning::Facts => News::Facts,
             Meaning::Over => News::Over,
             Meaning::Done => {
                 // The switch at the moment of DONE counts, not that of now.
@@ -70,7 +72,13 @@ impl TicketsHandler {
                 News::Done { switched_on: switches.tickets }
             }
         };
-        self.give(event, id, RequestCommand::Observe { subject: Arc::new(subject), news }).await
+        let observe = RequestCommand::Observe { subject: Arc::new(subject), news };
+        match meaning {
+            Meaning::Opened => {
+                Reaction { consumer: CONSUMER, event }.give_first(&self.requests, id, observe).await
+            }
+            Meaning::Facts | Meaning::Done | Meaning::Over => self.give(event, id, observe).await,
+        }
     }
 
     async fn give(
