@@ -169,6 +169,8 @@ pub async fn seed(admin: &Client, namespace: Uuid, domain: &str) -> Result<Demo,
             "language": language,
             "departmentIds": [find(&departments, department)],
             "teamIds": team.map(|team| vec![find(&teams, team)]).unwrap_or_default(),
+            // Who works at the support desk.
+            "supportRoles": if email == "max" { vec!["CARE", "ACCESS", "SALES"] } else { Vec::new() },
         });
         employees.push((email.to_owned(), seeder.id("/v1/employees", email, body).await?));
     }

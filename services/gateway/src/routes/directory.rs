@@ -56,7 +56,7 @@ crud! {
     /// Logged-in people of the organisation.
     mod employees, path "/v1/employees", tag "employees", about "Logged-in people of the organisation.", client directory,
     service "directory.v1.DirectoryService", resource Employee as employee, page EmployeePage,
-    writable ["name", "email", "role", "language", "departmentIds", "teamIds"], filters {
+    writable ["name", "email", "role", "language", "departmentIds", "teamIds", "supportRoles"], filters {
         /// Of these departments.
         department_id of department_ids,
         /// Of these teams.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::queries::{REQUESTS, Sql, stored};
+use super::queries::{Sql, select_tickets, stored};
 use super::{Queries, StoredTicket};
 
 /// What tickets a list shows. All conditions hold at once; within one, any value; an empty one is none.
@@ -204,8 +204,8 @@ impl Queries {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Sql<Vec<StoredTicket>> {
-        let mut query = QueryBuilder::new("select t.*, ");
-        query.push(REQUESTS).push(" from ticket t where t.organisation_id = ").push_bind(organisation.uuid());
+        let mut query = QueryBuilder::new(select_tickets());
+        query.push(" where t.organisation_id = ").push_bind(organisation.uuid());
         filter.restrict(&mut query);
         if let Some(cursor) = after {
             order.after(&mut query, cursor);

@@ -12,8 +12,15 @@ use super::ticket::{TICKET, state};
 
 pub(super) type Sql<T> = Result<T, sqlx::Error>;
 
-/// How often a ticket was asked for, beside its columns.
-pub(super) const REQUESTS: &str = "array(select r.event_id from ticket_request r where r.aggregate_id = t.id order by r.number) as requests";
+/// `select` and everything that makes a [`StoredTicket`], and no more: the words that are searched are of a type whose
+/// reading takes a question of its own.
+pub(super) fn select_tickets() -> String {
+    let columns: String = TICKET.columns.iter().map(|column| format!(", t.\"{}\"", column.name)).collect();
+    format!(
+        "select t.version{columns}, array(select r.event_id from ticket_request r
+             where r.aggregate_id = t.id order by r.number) as requests from ticket t"
+    )
+}
 
 /// A ticket as stored.
 #[derive(Debug, Clone)]
@@ -93,7 +100,7 @@ impl Queries {
     /// # Errors
     /// Those of the database.
     pub async fn ticket(&self, organisation: OrganisationId, id: Uuid) -> Sql<Option<StoredTicket>> {
-        let sql = format!("select t.*, {REQUESTS} from ticket t where t.organisation_id = $1 and t.id = $2");
+        let sql = format!("{} where t.organisation_id = $1 and t.id = $2", select_tickets());
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organisation.uuid())
             .bind(id)

@@ -115,32 +115,6 @@ impl Desk {
         self.stage.publish_event(event).await;
     }
 
-    /// As a partner system does that has nothing of ours but the contract: a CloudEvent on NATS. It comes again after the
-    /// server has forgotten that it was there, so under another message id.
-    pub async fn tell_again<M: callboard_proto::Event>(&self, event_id: Uuid, message: &M) {
-        let client = async_nats::connect(self.stage.broker().url()).await.expect("a connection");
-        let mut headers = async_nats::HeaderMap::new();
-        for (name, value) in [
-            ("ce-specversion", "1.0".to_owned()),
-            ("ce-id", event_id.to_string()),
-            ("ce-source", "/callboard/partners".to_owned()),
-            ("ce-type", M::TYPE.to_owned()),
-            ("ce-subject", id().to_string()),
-            ("ce-tenantid", self.people.id.to_string()),
-            ("ce-time", "2026-11-22T10:00:00Z".to_owned()),
-            ("ce-aggregateversion", "0".to_owned()),
-        ] {
-            headers.insert(name, value.as_str());
-        }
-        let subject = format!("callboard.{}.partners.{}.v1", self.people.id, M::SUBJECT);
-        let stream = async_nats::jetstream::new(client);
-        let published = stream
-            .publish_with_headers(subject, headers, message.encode_to_vec().into())
-            .await
-            .expect("published");
-        published.await.expect("stored");
-    }
-
     /// A care coordination with a requester.
     pub async fn care(&self) -> (support::Ticket, Principal) {
         let requester = self.people.customer_user(id());
