@@ -1,7 +1,7 @@
 //! The calendar and its feeds (K-5).
 
 use callboard_proto::tasks::v1 as tasks;
-use callboard_stage::{done, fields, refused, request_id, signed};
+use callboard_stage::{done, fields, refused, request_id};
 
 use crate::house::{House, proto_time, time};
 
@@ -19,7 +19,7 @@ async fn k_5_the_calendar_shows_what_falls_due_and_what_has_as_its_task() {
     let made = house.tasks_of(&event.id, 1).await;
     let january = span("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
     let ask = async |who, request: tasks::GetCalendarRequest| {
-        done(house.calendar().get_calendar(signed(who, request)).await)
+        done(house.calendar().get_calendar(house.signed(who, request)).await)
     };
     let shown = ask(&boss, january.clone()).await.expect("a calendar").entries;
     let shown: Vec<_> = shown
@@ -50,8 +50,9 @@ async fn k_5_a_feed_has_a_private_token_that_is_kept_only_as_its_hash_and_ends_w
     let definition = house.define("Wartung; jährlich", &[]).await;
     house.put_event(&boss, house.plan(&definition, "FREQ=YEARLY")).await.expect("planned");
     let request = tasks::CreateFeedRequest { request_id: request_id(), name: "My phone".into(), scope: 0 };
-    let made = done(house.calendar().create_feed(signed(&member, request.clone())).await).expect("made");
-    let again = done(house.calendar().create_feed(signed(&member, request)).await).expect("the same");
+    let made =
+        done(house.calendar().create_feed(house.signed(&member, request.clone())).await).expect("made");
+    let again = done(house.calendar().create_feed(house.signed(&member, request)).await).expect("the same");
     assert_eq!((again.feed.clone(), again.token.as_str()), (made.feed.clone(), ""), "shown once");
     let read = async |token: &str| {
         let request = tasks::ReadFeedRequest { token: token.into() };
@@ -72,7 +73,7 @@ async fn k_5_a_feed_has_a_private_token_that_is_kept_only_as_its_hash_and_ends_w
     let feed_id = made.feed.expect("a feed").id;
     let end = |who| {
         let request = tasks::DeleteFeedRequest { request_id: request_id(), feed_id: feed_id.clone() };
-        signed(who, request)
+        house.signed(who, request)
     };
     assert_eq!(refused(done(house.calendar().delete_feed(end(&boss)).await)), "NOT_FOUND", "somebody else's");
     done(house.calendar().delete_feed(end(&member)).await).expect("ended");
@@ -80,7 +81,7 @@ async fn k_5_a_feed_has_a_private_token_that_is_kept_only_as_its_hash_and_ends_w
     let request = tasks::CreateFeedRequest { request_id: request_id(), name: "X".into(), scope: 0 };
     let visitor = house.visitor();
     assert_eq!(
-        refused(done(house.calendar().create_feed(signed(&visitor, request)).await)),
+        refused(done(house.calendar().create_feed(house.signed(&visitor, request)).await)),
         "PERMISSION_DENIED"
     );
     house.stage.stop().await;
@@ -91,7 +92,8 @@ async fn k_5_one_feed_is_not_read_too_often() {
     let house = House::new().await;
     house.kept("known_employee", house.worker, 1).await;
     let request = tasks::CreateFeedRequest { request_id: request_id(), name: "X".into(), scope: 1 };
-    let made = done(house.calendar().create_feed(signed(&house.member(), request)).await).expect("made");
+    let made =
+        done(house.calendar().create_feed(house.signed(&house.member(), request)).await).expect("made");
     let mut reason = String::new();
     for _ in 0..12 {
         let request = tasks::ReadFeedRequest { token: made.token.clone() };

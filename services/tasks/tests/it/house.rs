@@ -1,14 +1,20 @@
 //! A running tasks service, the contexts it listens to, and people who call it.
 
-use callboard_kernel::{Principal, Role, Timestamp};
+use std::sync::Arc;
+
+use callboard_auth::{Issuer, IssuerSettings, SigningKey};
+use callboard_kernel::{Principal, RandomIds, Role, Timestamp};
 use callboard_proto::directory::v1 as directory;
 use callboard_proto::tasks::v1 as tasks;
 use callboard_proto::tasks::v1::calendar_service_client::CalendarServiceClient;
 use callboard_proto::tasks::v1::task_service_client::TaskServiceClient;
 use callboard_proto::tickets::v1 as tickets;
 use callboard_service::error::Report;
-use callboard_stage::{Organisation, Stage, done, id, request_id, signed};
+use callboard_stage::{Organisation, Stage, done, id, request_id};
 use callboard_testkit::{ManualClock, PATIENCE, eventually};
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+use tonic::Request;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -16,6 +22,8 @@ pub struct House {
     pub stage: Stage,
     pub people: Organisation,
     pub clock: ManualClock,
+    /// Its tokens are of the house's time, as the service judges them by that.
+    issuer: Issuer,
     pub template: Uuid,
     pub device: Uuid,
     pub customer: Uuid,
@@ -36,13 +44,20 @@ impl House {
     /// It is 1 January 2026; the device stands in Berlin and belongs to a customer.
     pub async fn new() -> Self {
         let clock = ManualClock::at(time("2026-01-01T00:00:00Z"));
+        let settings = IssuerSettings { issuer: "https://id.tasks".into(), audience: "callboard".into() };
+        let key = SigningKey::generate().expect("a signing key");
+        let issuer = Issuer::new(settings, key, Arc::new(clock.clone()), Arc::new(RandomIds));
+        let issuers = serde_json::json!([{
+            "issuer": "https://id.tasks", "audience": "callboard", "jwks": issuer.jwks().to_string(),
+        }]);
         let stage = Stage::of(callboard_tasks::definition(), &["directory", "tickets"])
+            .with("auth.issuers", issuers)
             .at(clock.clone())
             .start()
             .await;
         let people = Organisation::new();
         let (template, device, customer, worker) = (id(), id(), id(), id());
-        let house = Self { stage, people, clock, template, device, customer, worker };
+        let house = Self { stage, people, clock, issuer, template, device, customer, worker };
         house.stage.publish(people.id, template, 1, &people.template_changed(template)).await;
         let facts = people.employee_facts(worker, &[], &[]);
         let created = directory::EmployeeCreated { employee: Some(facts) };
@@ -87,6 +102,15 @@ impl House {
         self.people.code_user(self.device)
     }
 
+    /// A request of this person, at the house's time.
+    pub fn signed<T>(&self, who: &Principal, message: T) -> Request<T> {
+        let token = self.issuer.issue(who, 0, TimeDelta::minutes(30)).expect("a token").token;
+        let mut request = Request::new(message);
+        let bearer = format!("Bearer {}", token.expose_secret());
+        request.metadata_mut().insert("authorization", bearer.parse().expect("a header"));
+        request
+    }
+
     pub fn client(&self) -> TaskServiceClient<Channel> {
         TaskServiceClient::new(self.stage.channel())
     }
@@ -113,7 +137,7 @@ impl House {
     pub async fn put_definition(&self, definition: tasks::Definition) -> Told<tasks::Definition> {
         self.kept("known_template", self.template, 1).await;
         let request = tasks::PutDefinitionRequest { request_id: request_id(), definition: Some(definition) };
-        let answer = done(self.client().put_definition(signed(&self.boss(), request)).await)?;
+        let answer = done(self.client().put_definition(self.signed(&self.boss(), request)).await)?;
         Ok(answer.definition.expect("a definition"))
     }
 
@@ -132,13 +156,13 @@ impl House {
 
     pub async fn put_event(&self, who: &Principal, event: tasks::DeviceEvent) -> Told<tasks::DeviceEvent> {
         let request = tasks::PutDeviceEventRequest { request_id: request_id(), device_event: Some(event) };
-        let answer = done(self.client().put_device_event(signed(who, request)).await)?;
+        let answer = done(self.client().put_device_event(self.signed(who, request)).await)?;
         Ok(answer.device_event.expect("a device event"))
     }
 
     pub async fn get_event(&self, who: &Principal, event: &str) -> Told<tasks::DeviceEvent> {
         let request = tasks::GetDeviceEventRequest { device_event_id: event.into() };
-        let answer = done(self.client().get_device_event(signed(who, request)).await)?;
+        let answer = done(self.client().get_device_event(self.signed(who, request)).await)?;
         Ok(answer.device_event.expect("a device event"))
     }
 
@@ -152,12 +176,12 @@ impl House {
     }
 
     pub async fn create(&self, who: &Principal, request: tasks::CreateTaskRequest) -> Told<tasks::Task> {
-        Ok(done(self.client().create_task(signed(who, request)).await)?.task.expect("a task"))
+        Ok(done(self.client().create_task(self.signed(who, request)).await)?.task.expect("a task"))
     }
 
     pub async fn get(&self, who: &Principal, task: &str) -> Told<tasks::Task> {
         let request = tasks::GetTaskRequest { task_id: task.into() };
-        Ok(done(self.client().get_task(signed(who, request)).await)?.task.expect("a task"))
+        Ok(done(self.client().get_task(self.signed(who, request)).await)?.task.expect("a task"))
     }
 
     pub async fn tick(&self, who: &Principal, task: &str, step: &str, done_: bool) -> Told<tasks::Task> {
@@ -167,7 +191,7 @@ impl House {
             step_id: step.into(),
             done: done_,
         };
-        Ok(done(self.client().tick_step(signed(who, request)).await)?.task.expect("a task"))
+        Ok(done(self.client().tick_step(self.signed(who, request)).await)?.task.expect("a task"))
     }
 
     pub async fn close(&self, who: &Principal, task: &str) -> Told<tasks::Task> {
@@ -176,7 +200,7 @@ impl House {
             task_id: task.into(),
             ..tasks::CloseTaskRequest::default()
         };
-        Ok(done(self.client().close_task(signed(who, request)).await)?.task.expect("a task"))
+        Ok(done(self.client().close_task(self.signed(who, request)).await)?.task.expect("a task"))
     }
 
     pub async fn reopen(&self, who: &Principal, task: &str) -> Told<tasks::Task> {
@@ -185,12 +209,12 @@ impl House {
             task_id: task.into(),
             ..tasks::ReopenTaskRequest::default()
         };
-        Ok(done(self.client().reopen_task(signed(who, request)).await)?.task.expect("a task"))
+        Ok(done(self.client().reopen_task(self.signed(who, request)).await)?.task.expect("a task"))
     }
 
     pub async fn list(&self, who: &Principal, filter: tasks::TaskFilter) -> Told<Vec<tasks::Task>> {
         let request = tasks::ListTasksRequest { filter: Some(filter), ..tasks::ListTasksRequest::default() };
-        Ok(done(self.client().list_tasks(signed(who, request)).await)?.tasks)
+        Ok(done(self.client().list_tasks(self.signed(who, request)).await)?.tasks)
     }
 
     /// The tasks of a device event, once there are so many.

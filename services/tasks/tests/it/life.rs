@@ -5,7 +5,7 @@ use callboard_proto::directory::v1 as directory;
 use callboard_proto::tasks::v1 as tasks;
 use callboard_proto::tasks::v1::TaskStatus;
 use callboard_proto::tickets::v1 as tickets;
-use callboard_stage::{done, fields, id, refused, request_id, signed};
+use callboard_stage::{done, fields, id, refused, request_id};
 use callboard_testkit::{PATIENCE, eventually};
 
 use crate::house::House;
@@ -48,6 +48,7 @@ async fn k_2_from_outside_only_external_tasks_are_there() {
         ..house.new_task("Outside")
     };
     let external = house.create(&boss, external).await.expect("made");
+    house.clock.advance(std::time::Duration::from_secs(1));
     let own = house.create(&visitor, house.new_task("Mine")).await.expect("made");
     assert_eq!(own.visibility(), tasks::Visibility::External);
     for who in [visitor.clone(), house.people.customer_user(house.customer)] {
@@ -145,7 +146,7 @@ async fn t_11_a_deleted_ticket_is_linked_no_more_and_t_13_an_internal_one_is_not
         ticket_id: Some(ticket.ticket_id),
         ..tasks::UpdateTaskRequest::default()
     };
-    assert_eq!(fields(done(house.client().update_task(signed(&boss, again)).await)), ["ticket_id"]);
+    assert_eq!(fields(done(house.client().update_task(house.signed(&boss, again)).await)), ["ticket_id"]);
     house.stage.stop().await;
 }
 
@@ -167,7 +168,7 @@ async fn k_5_lists_are_filtered_sorted_and_paged() {
             page_token,
             ..tasks::ListTasksRequest::default()
         };
-        let page = done(house.client().list_tasks(signed(&boss, request)).await).expect("a page");
+        let page = done(house.client().list_tasks(house.signed(&boss, request)).await).expect("a page");
         titles.extend(page.tasks.into_iter().map(|task| task.title));
         page_token = page.next_page_token;
         if page_token.is_empty() {
