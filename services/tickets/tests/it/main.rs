@@ -9,6 +9,7 @@ mod flows;
 mod life;
 mod lists;
 mod numbers;
+mod record;
 mod redelivery;
 mod rounds;
 mod statements;

@@ -57,7 +57,7 @@ fn flow() -> Flow {
     }
 }
 
-fn answers() -> Vec<Answer> {
+fn answers(file: Uuid) -> Vec<Answer> {
     let answer = |step: &str, value| Answer { step: step.into(), value };
     vec![
         answer("text", AnswerValue::Text("It leaks".into())),
@@ -67,7 +67,7 @@ fn answers() -> Vec<Answer> {
         answer("number", AnswerValue::Number(-0.1)),
         answer("date", AnswerValue::Date(chrono::NaiveDate::from_ymd_opt(2026, 11, 21).unwrap())),
         answer("yes_no", AnswerValue::YesNo(false)),
-        answer("attachment", AnswerValue::Attachments(vec!["a-1".into()])),
+        answer("attachment", AnswerValue::Attachments(vec![file.to_string()])),
         answer("contact", AnswerValue::Contact(Contact { name: "Ada".into(), ..Contact::default() })),
     ]
 }
@@ -101,11 +101,16 @@ async fn ask<S: Store<TicketAggregate>>(
     seen.clone()
 }
 
-async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
+/// `files` are pending ones of the organisation, where the store knows such a thing.
+async fn every_state_survives<S: Store<TicketAggregate> + Clone>(
+    store: S,
+    organisation: Uuid,
+    files: [Uuid; 3],
+) {
     let tracker = TaskTracker::new();
     let registry =
         Registry::new(store.clone(), Options::default(), Arc::new(SystemClock), Arc::new(RandomIds), tracker);
-    let organisation = id().into();
+    let organisation = organisation.into();
     let employee = Employee { id: id().into(), role: Role::Moderator, departments: vec![] };
     let moderator =
         Arc::new(Principal { organisation, subject: Subject::Employee(employee), language: Language::En });
@@ -122,16 +127,16 @@ async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
         flow: Some(flow),
         title: String::new(),
         description: "described".into(),
-        answers: answers(),
+        answers: answers(files[0]),
         visibility: Some(Visibility::Public),
         priority: Some(Priority::High),
         open: None,
     };
-    let update = |text: &str| Command::PostUpdate {
+    let update = |text: &str, file: Uuid| Command::PostUpdate {
         id: id().into(),
         text: text.into(),
         visibility: None,
-        attachments: vec!["a".into()],
+        attachments: vec![file.to_string()],
     };
     let number = i64::from(ticket.as_fields().0);
     let life = [
@@ -140,7 +145,7 @@ async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
         (&moderator, Command::Submit { number, visibility: None, place: Some(place()) }),
         (&system, Command::Involve(one)),
         (&system, Command::Involve(two)),
-        (&moderator, update("first")),
+        (&moderator, update("first", files[1])),
         (&system, Command::Uninvolve(one)),
         (&system, Command::Involve(one)),
         (
@@ -155,7 +160,7 @@ async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
         (&moderator, Command::SetStatus(Status::Done)),
         (&system, Command::Rate { done_round: 1, score: 3 }),
         (&moderator, Command::Reopen),
-        (&moderator, update("second")),
+        (&moderator, update("second", files[2])),
         (&moderator, Command::Delete),
     ];
     for (principal, command) in life {
@@ -172,7 +177,7 @@ async fn every_state_survives<S: Store<TicketAggregate> + Clone>(store: S) {
 fn every_state_survives_its_rows_in_memory() {
     alone(async {
         let journal = MemJournal::new(JournalOptions::new("tickets"));
-        every_state_survives(journal.store(TicketMapping::default())).await;
+        every_state_survives(journal.store(TicketMapping::default()), id(), [id(), id(), id()]).await;
     });
 }
 
@@ -180,7 +185,21 @@ fn every_state_survives_its_rows_in_memory() {
 fn every_state_survives_its_rows_on_postgres() {
     run(|world| async move {
         let journal = PgJournal::new(world.pool.clone(), JournalOptions::new("tickets"), TaskTracker::new());
-        every_state_survives(journal.store(TicketMapping::default())).await;
+        let (organisation, files) = (id(), [id(), id(), id()]);
+        for file in files {
+            sqlx::query(
+                "insert into attachment (id, organisation_id, uploader, state, name, media_type, size, sha256, \
+                 object_key, thumbnail, scan, reserved, create_time, change_time) \
+                 values ($1, $2, 'system', 'PENDING', 'a', 'text/plain', 1, '', $3, 'NONE', 'OFF', 0, now(), now())",
+            )
+            .bind(file)
+            .bind(organisation)
+            .bind(file.to_string())
+            .execute(&world.pool)
+            .await
+            .unwrap();
+        }
+        every_state_survives(journal.store(TicketMapping::default()), organisation, files).await;
     });
 }
 
