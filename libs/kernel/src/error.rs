@@ -103,7 +103,13 @@ impl Refusal {
             .map(|violation| format!("{}: {}", violation.field, violation.description))
             .collect::<Vec<_>>()
             .join("; ");
-        Self { kind: ErrorKind::InvalidArgument, reason: "INVALID_FIELDS", message, violations, resource: None }
+        Self {
+            kind: ErrorKind::InvalidArgument,
+            reason: "INVALID_FIELDS",
+            message,
+            violations,
+            resource: None,
+        }
     }
 
     /// No such object, or one the caller may not see: the two look the same on purpose (AIP-211). Where the request

@@ -14,6 +14,11 @@
 //! - [`request`] and [`error`]: for handlers. [`client`]: for callers.
 //! - [`config`], [`telemetry`], [`lifecycle`], [`readiness`]: for what runs beside the calls.
 
+/// Every process of ours. It is faster than libc's with many small things that are freed on other threads, and gives
+/// back to the machine what a burst took (the hash of one PIN takes 19 MiB).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod cli;
 pub mod client;
 pub mod config;

@@ -15,9 +15,6 @@ use callboard_standalone::{demo, organisation, seed};
 use clap::{Parser, Subcommand};
 use reqwest::Method;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The port tried first for people to come in; another is taken when it is not free.
 const PREFERRED_PORT: u16 = 8480;
 /// The demo organisation's mail domain.

@@ -24,9 +24,6 @@ use house::House;
 use options::Options;
 use report::{Report, table};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Anything that went wrong, in words.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 

@@ -57,7 +57,11 @@ impl Announced for Employee {
             language: value.language.as_str().to_owned(),
             department_ids: ids(&value.departments),
             team_ids: ids(&value.teams),
-            support_roles: value.support_roles.iter().map(|&role| to_proto_support_role(role).into()).collect(),
+            support_roles: value
+                .support_roles
+                .iter()
+                .map(|&role| to_proto_support_role(role).into())
+                .collect(),
         };
         let (employee, previous) = (after.map(facts), before.map(facts));
         match (before, after) {

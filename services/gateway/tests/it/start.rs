@@ -44,7 +44,7 @@ fn flow() -> tickets::Flow {
 }
 
 fn tokens(access: &str, left: i64) -> Option<directory::Tokens> {
-    let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp();
+    let now = callboard_kernel::Clock::now(&callboard_kernel::SystemClock).timestamp();
     let at = |seconds| Some(prost_types::Timestamp { seconds: now + seconds, nanos: 0 });
     Some(directory::Tokens {
         access_token: access.into(),

@@ -108,7 +108,10 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         .keys()
         .filter(|table| {
             let name = table.split_once('.').map_or("", |(_, name)| name);
-            !matches!(name, "outbox" | "command_receipt" | "ticket" | "dispatch" | "rating_request" | "conversation")
+            !matches!(
+                name,
+                "outbox" | "command_receipt" | "ticket" | "dispatch" | "rating_request" | "conversation"
+            )
         })
         .collect();
     assert!(unexpected.is_empty(), "{left:?}");

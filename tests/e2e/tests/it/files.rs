@@ -40,7 +40,10 @@ async fn a_file_comes_in_goes_out_in_parts_and_is_never_run_by_a_browser() {
     let etag = header("etag");
     assert_eq!(whole.bytes().await.unwrap().as_ref(), page);
     let part = sofia.stream(&content(&file), &[("range", "bytes=1-6"), ("if-range", &etag)]).await;
-    assert_eq!((part.status().as_u16(), part.headers()["content-range"].to_str().unwrap()), (206, "bytes 1-6/25"));
+    assert_eq!(
+        (part.status().as_u16(), part.headers()["content-range"].to_str().unwrap()),
+        (206, "bytes 1-6/25")
+    );
     assert_eq!(part.bytes().await.unwrap().as_ref(), b"script");
     let other = sofia.stream(&content(&file), &[("range", "bytes=1-6"), ("if-range", "\"x\"")]).await;
     assert_eq!((other.status().as_u16(), other.bytes().await.unwrap().len()), (200, 25));

@@ -4,10 +4,10 @@ use callboard_e2e_tests::{Platform, World};
 use callboard_proto::fleet::v1::OfferAccepted;
 use callboard_testkit::{PATIENCE, eventually};
 use prost::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::events::{heard, only};
-use crate::play::{becomes, id, offer_of};
+use crate::play::{becomes, id, offer_of, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_life_of_a_ticket_over_rest() {
@@ -103,4 +103,60 @@ async fn the_life_of_a_ticket_over_rest() {
     // The view has all of it in one call.
     let view = nora.get(&format!("/v1/tickets/{ticket}/view")).await.ok();
     assert_eq!(view["unreachable"], json!([]), "{view}");
+}
+
+/// Employee ids of a list of a ticket's dispatch, sorted.
+fn who(list: &Value) -> Vec<String> {
+    let of = |entry: &Value| entry["employeeId"].as_str().or_else(|| entry.as_str()).map(str::to_owned);
+    let mut ids: Vec<String> = list.as_array().into_iter().flatten().filter_map(of).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d_5_another_customer_routes_tickets_opened_later_and_f_4_three_lists_say_who() {
+    let platform = Platform::shared().await;
+    let world = World::make(platform, "routing.test").await;
+    let (ada, nora, sofia) =
+        (world.person("ada").await, world.person("nora").await, world.person("sofia").await);
+    let demo = &world.demo;
+    let ids = |names: &[&str]| {
+        let mut ids: Vec<String> = names.iter().map(|name| demo.employee(name).to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let before = open(&nora, &world).await;
+    offer_of(&nora, &before).await;
+    // The bakery is served by North; whoever has the machine now, by South.
+    let new =
+        json!({"name": "Ritz", "kind": "PRIVATE", "servingTeamIds": {&demo.technicians: demo.team("South")}});
+    let customer = id(&ada.post("/v1/customers", new).await.ok());
+    ada.patch(&format!("/v1/devices/{}", demo.coffee_machine), json!({"customerId": customer})).await.ok();
+    // Tickets and fleet hear of it each in its own time; every ticket is offered by what is known when it opens.
+    let later = eventually("a later ticket to be offered to South", PATIENCE, || async {
+        let ticket = open(&nora, &world).await;
+        let dispatch = eventually("its first round", PATIENCE, || async {
+            let rounds = ada.get(&format!("/v1/tickets/{ticket}/dispatch/rounds")).await.body;
+            match rounds["rounds"].as_array() {
+                Some(rounds) if !rounds.is_empty() => Ok(()),
+                _ => Err(rounds.to_string()),
+            }
+        });
+        dispatch.await;
+        let requested = who(&ada.get(&format!("/v1/tickets/{ticket}/dispatch")).await.ok()["requested"]);
+        if requested == ids(&["sofia"]) { Ok(ticket) } else { Err(requested) }
+    })
+    .await;
+    let dispatch = ada.get(&format!("/v1/tickets/{before}/dispatch")).await.ok();
+    assert_eq!(who(&dispatch["requested"]), ids(&["nick", "nora"]), "the earlier one stays as it was routed");
+
+    // F-4: each employee in one of the lists.
+    let offer = offer_of(&sofia, &later).await;
+    sofia.post(&format!("/v1/offers/{offer}:accept"), json!({})).await.ok();
+    let dispatch = ada.get(&format!("/v1/tickets/{later}/dispatch")).await.ok();
+    assert_eq!(who(&dispatch["assigned"]), ids(&["sofia"]));
+    let mut others = ids(&["max", "nora", "nick", "otto"]);
+    others.push(id(&ada.get("/v1/me").await.ok()["employee"]));
+    others.sort_unstable();
+    assert_eq!(who(&dispatch["availableEmployeeIds"]), others, "everybody else who may see the ticket");
 }

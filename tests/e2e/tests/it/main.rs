@@ -14,5 +14,5 @@ mod operations;
 mod play;
 mod rush;
 mod sessions;
-mod support;
 mod start;
+mod support;

@@ -90,7 +90,7 @@ impl Wanted {
 /// A part of a download, whichever context's message it came in.
 #[derive(Debug)]
 pub(super) enum Part {
-    Head(common::AttachmentHead),
+    Head(Box<common::AttachmentHead>),
     Chunk(Vec<u8>),
 }
 

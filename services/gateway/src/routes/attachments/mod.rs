@@ -115,7 +115,7 @@ macro_rules! files {
                         .into_inner();
                     let parts = parts.map(|part| {
                         part.map(|part| match part.part {
-                            Some(Part::Head(head)) => download::Part::Head(head),
+                            Some(Part::Head(head)) => download::Part::Head(Box::new(head)),
                             Some(Part::Chunk(bytes)) => download::Part::Chunk(bytes),
                             None => download::Part::Chunk(Vec::new()),
                         })
