@@ -31,14 +31,28 @@ async fn answered<T>(
         let mut connection = pool.acquire().await.map_err(failed)?;
         match timeout(ANSWER_LIMIT, read(&mut connection)).await {
             Ok(Ok(found)) => return Ok(found),
-            Ok(Err(sqlx::Error::Io(_))) if !tried => connection.close_on_drop(),
+            // Taken out of the pool rather than closed: a farewell to a server that does not listen would hold the
+            // connection's place.
+            Ok(Err(error)) if !tried && broken(&error) => drop(connection.detach()),
             Ok(Err(error)) => return Err(failed(error)),
             Err(late) => {
-                connection.close_on_drop();
+                drop(connection.detach());
                 return Err(failed(sqlx::Error::Io(late.into())));
             }
         }
         tried = true;
+    }
+}
+
+/// The connection is at fault, or the server as it was when the connection was made: shut down, or somebody ended this
+/// session (classes 08 and 57P).
+fn broken(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(database) => {
+            database.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
     }
 }
 

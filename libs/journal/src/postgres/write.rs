@@ -155,9 +155,11 @@ impl PgWriter {
             Ok(rows) => rows,
             Err(error) => {
                 if matches!(Failure::of(&error), Failure::Lost) {
-                    // Closed by the server, or nobody knows what state it is in.
-                    connection.close_on_drop();
-                    *session = None;
+                    // Closed by the server, or nobody knows what state it is in. Taken out of the pool rather than
+                    // closed: a farewell to a server that does not listen would hold the connection's place.
+                    if let Some(lost) = session.take() {
+                        drop(lost.detach());
+                    }
                 }
                 return Err(error);
             }

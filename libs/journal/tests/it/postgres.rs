@@ -188,8 +188,11 @@ async fn a_read_of_a_server_that_vanished_without_a_word_ends_in_time_and_the_ne
     let wire = Wire::to(&format!("{}:{}", options.get_host(), options.get_port())).await;
     options = options.host("127.0.0.1").port(wire.port());
     let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_lazy_with(options);
-    let store = PgJournal::new(pool, JournalOptions::new("sample"), TaskTracker::new()).store(Samples);
+    let store =
+        PgJournal::new(pool.clone(), JournalOptions::new("sample"), TaskTracker::new()).store(Samples);
     assert!(store.load(id(1)).await.is_ok());
+    // Not while it goes back into the pool: the pool asks it then, and that is the pool's to limit.
+    eventually_some("it idles", PATIENCE, || async { (pool.num_idle() == 1).then_some(()) }).await;
     wire.cut();
     let lost = timeout(PATIENCE, store.load(id(1))).await.expect("an end");
     assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");

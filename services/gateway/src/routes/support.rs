@@ -203,27 +203,32 @@ pub fn resource() -> Resource {
                 .about("What a partner or account system tells. Administrators. The Idempotency-Key is the event's id (S-1)."),
             Route::get("/v1/supportTickets", list)
                 .rpc(rpc!("support.v1.SupportService", "ListTickets"))
+                .named("listSupportTickets")
                 .query::<Asked>()
                 .answers::<SupportTicketPage>()
                 .about("Tickets of the support desk. Support agents (S-5)."),
             Route::get("/v1/supportTickets/{id}", get)
                 .rpc(rpc!("support.v1.SupportService", "GetTicket"))
+                .named("getSupportTicket")
                 .answers::<SupportTicket>()
                 .about("A ticket. Support agents; the requester of care coordination."),
             Route::post("/v1/supportTickets/{id}:setStatus", set_status)
                 .rpc(rpc!("support.v1.SupportService", "SetTicketStatus"))
+                .named("setSupportTicketStatus")
                 .body::<NewSupportStatus>()
                 .answers::<SupportTicket>()
                 .conditional()
                 .about("Sets the status. Support agents."),
             Route::post("/v1/supportTickets/{id}:setPriority", set_priority)
                 .rpc(rpc!("support.v1.SupportService", "SetTicketPriority"))
+                .named("setSupportTicketPriority")
                 .body::<NewSupportPriority>()
                 .answers::<SupportTicket>()
                 .conditional()
                 .about("Sets the priority. Support agents."),
             Route::post("/v1/supportTickets/{id}:assign", assign)
                 .rpc(rpc!("support.v1.SupportService", "AssignTicket"))
+                .named("assignSupportTicket")
                 .body::<NewAssignee>()
                 .answers::<SupportTicket>()
                 .conditional()
