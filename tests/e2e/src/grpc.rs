@@ -1,6 +1,6 @@
 //! gRPC as a stranger speaks it: by descriptors, without generated code.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ServiceDescriptor};
 use serde_json::Value;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
@@ -26,6 +26,11 @@ pub fn with_token<T>(message: T, token: Option<&str>) -> Request<T> {
 /// All protos of Callboard.
 pub fn descriptors() -> DescriptorPool {
     DescriptorPool::decode(callboard_proto::FILE_DESCRIPTOR_SET).expect("the descriptor set")
+}
+
+/// The services that the platform serves. Tasks have a service of their own that is not behind the gateway yet.
+pub fn served(pool: &DescriptorPool) -> impl Iterator<Item = ServiceDescriptor> {
+    pool.services().filter(|service| !service.full_name().starts_with("callboard.tasks."))
 }
 
 /// Finds an RPC: `tickets.v1.TicketService/GetTicket`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use callboard_e2e_tests::grpc::{channel, descriptors, with_token};
+use callboard_e2e_tests::grpc::{channel, descriptors, served, with_token};
 use callboard_e2e_tests::{Platform, Service, World, grpc};
 use callboard_kernel::{IdGenerator, RandomIds};
 use callboard_proto::directory::v1 as directory;
@@ -207,7 +207,7 @@ async fn any_reflection_client_lists_and_calls_everything_on_the_gateways_addres
     let world = World::make(platform, "reflection.test").await;
     let door = channel(&platform.gateway_url());
     let known: BTreeSet<String> =
-        descriptors().services().map(|service| service.full_name().to_owned()).collect();
+        served(&descriptors()).map(|service| service.full_name().to_owned()).collect();
     assert_eq!(listed(&door).await, known);
 
     // As grpcurl does: the file of a symbol with all that it needs, then a call by what it says.

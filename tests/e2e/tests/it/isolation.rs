@@ -176,7 +176,9 @@ async fn a_second_organisation_sees_nothing_anywhere() {
             continue;
         }
         let answer = stranger.get(path).await;
-        assert!(answer.status.is_success(), "{path}: {}: {}", answer.status, answer.body);
+        // Who has no role at the support desk is told so, whatever there is.
+        let denied = answer.status.as_u16() == 403 && path.starts_with("/v1/support");
+        assert!(denied || answer.status.is_success(), "{path}: {}: {}", answer.status, answer.body);
         assert_unmarked(&answer.body.to_string(), &marks, path);
         lists += 1;
     }
