@@ -66,6 +66,13 @@ pub mod tasks {
     }
 }
 
+/// What people are told, and how.
+pub mod notifications {
+    pub mod v1 {
+        include!("gen/callboard.notifications.v1.rs");
+    }
+}
+
 mod events {
     include!("gen/events.rs");
 }
