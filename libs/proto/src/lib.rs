@@ -66,10 +66,10 @@ pub mod tasks {
     }
 }
 
-/// What people are told, and how.
-pub mod notifications {
+/// Video sessions and their calls.
+pub mod video {
     pub mod v1 {
-        include!("gen/callboard.notifications.v1.rs");
+        include!("gen/callboard.video.v1.rs");
     }
 }
 

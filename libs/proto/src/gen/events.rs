@@ -528,6 +528,114 @@ impl crate::Event for crate::tickets::v1::TicketDeleted {
     const TYPE: &'static str = "callboard.tickets.v1.TicketDeleted";
 }
 
+impl crate::Event for crate::video::v1::SessionRequested {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_requested";
+    const TYPE: &'static str = "callboard.video.v1.SessionRequested";
+}
+
+impl crate::Event for crate::video::v1::SessionCreated {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_created";
+    const TYPE: &'static str = "callboard.video.v1.SessionCreated";
+}
+
+impl crate::Event for crate::video::v1::SessionConfirmed {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_confirmed";
+    const TYPE: &'static str = "callboard.video.v1.SessionConfirmed";
+}
+
+impl crate::Event for crate::video::v1::SessionCancelled {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_cancelled";
+    const TYPE: &'static str = "callboard.video.v1.SessionCancelled";
+}
+
+impl crate::Event for crate::video::v1::SessionReopened {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_reopened";
+    const TYPE: &'static str = "callboard.video.v1.SessionReopened";
+}
+
+impl crate::Event for crate::video::v1::SessionVisibilityChanged {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_visibility_changed";
+    const TYPE: &'static str = "callboard.video.v1.SessionVisibilityChanged";
+}
+
+impl crate::Event for crate::video::v1::SessionLinked {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_linked";
+    const TYPE: &'static str = "callboard.video.v1.SessionLinked";
+}
+
+impl crate::Event for crate::video::v1::SessionUnlinked {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_unlinked";
+    const TYPE: &'static str = "callboard.video.v1.SessionUnlinked";
+}
+
+impl crate::Event for crate::video::v1::ConsentChanged {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.consent_changed";
+    const TYPE: &'static str = "callboard.video.v1.ConsentChanged";
+}
+
+impl crate::Event for crate::video::v1::RecordingChanged {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.recording_changed";
+    const TYPE: &'static str = "callboard.video.v1.RecordingChanged";
+}
+
+impl crate::Event for crate::video::v1::CallStarted {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.call_started";
+    const TYPE: &'static str = "callboard.video.v1.CallStarted";
+}
+
+impl crate::Event for crate::video::v1::CallJoined {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.call_joined";
+    const TYPE: &'static str = "callboard.video.v1.CallJoined";
+}
+
+impl crate::Event for crate::video::v1::CallEnded {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.call_ended";
+    const TYPE: &'static str = "callboard.video.v1.CallEnded";
+}
+
+impl crate::Event for crate::video::v1::SessionDone {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_done";
+    const TYPE: &'static str = "callboard.video.v1.SessionDone";
+}
+
+impl crate::Event for crate::video::v1::SessionClosed {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_closed";
+    const TYPE: &'static str = "callboard.video.v1.SessionClosed";
+}
+
+impl crate::Event for crate::video::v1::SessionRated {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_rated";
+    const TYPE: &'static str = "callboard.video.v1.SessionRated";
+}
+
+impl crate::Event for crate::video::v1::CallPresenceChanged {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.call_presence_changed";
+    const TYPE: &'static str = "callboard.video.v1.CallPresenceChanged";
+}
+
+impl crate::Event for crate::video::v1::SessionFlowChanged {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "session_flow.changed";
+    const TYPE: &'static str = "callboard.video.v1.SessionFlowChanged";
+}
+
 /// Every event of the platform, in the order of the protos.
 pub const EVENTS: &[crate::EventDescription] = &[
     crate::EventDescription {
@@ -1145,5 +1253,131 @@ pub const EVENTS: &[crate::EventDescription] = &[
         kind: "callboard.tickets.v1.TicketDeleted",
         when: "Deleted for good (T-11). Drafts vanish without an event.",
         reactions: "every context purges.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_requested",
+        kind: "callboard.video.v1.SessionRequested",
+        when: "A code user or customer user asks for a session (V-1).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_created",
+        kind: "callboard.video.v1.SessionCreated",
+        when: "An employee made a session; it is CONFIRMED (V-1).",
+        reactions: "messenger posts the join link, where it was made from a conversation (M-7); notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_confirmed",
+        kind: "callboard.video.v1.SessionConfirmed",
+        when: "A requested session was confirmed (V-2).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_cancelled",
+        kind: "callboard.video.v1.SessionCancelled",
+        when: "A session was withdrawn by who requested it, or cancelled by an employee (V-5).",
+        reactions: "ratings withdraws its request; notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_reopened",
+        kind: "callboard.video.v1.SessionReopened",
+        when: "A session that was over is CONFIRMED again (V-6).",
+        reactions: "ratings withdraws its request; notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_visibility_changed",
+        kind: "callboard.video.v1.SessionVisibilityChanged",
+        when: "A session was made internal or public (V-7, T-13).",
+        reactions: "every context that shows parts of it; ratings withdraws its request.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_linked",
+        kind: "callboard.video.v1.SessionLinked",
+        when: "A ticket was linked (V-9).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_unlinked",
+        kind: "callboard.video.v1.SessionUnlinked",
+        when: "A ticket is linked no more: by hand, or because it was deleted (V-9, T-11).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.consent_changed",
+        kind: "callboard.video.v1.ConsentChanged",
+        when: "One side gave or withdrew its consent to recordings (V-8).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.recording_changed",
+        kind: "callboard.video.v1.RecordingChanged",
+        when: "A recording began or ended (V-8).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.call_started",
+        kind: "callboard.video.v1.CallStarted",
+        when: "The call started: the session is IN_PROGRESS (V-3).",
+        reactions: "notifications tells the other side.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.call_joined",
+        kind: "callboard.video.v1.CallJoined",
+        when: "Somebody is in the call: the other side, or the same person again.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.call_ended",
+        kind: "callboard.video.v1.CallEnded",
+        when: "The call is over (V-4).",
+        reactions: "notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_done",
+        kind: "callboard.video.v1.SessionDone",
+        when: "The call is over and a rating is awaited (V-4).",
+        reactions: "ratings asks (`rating.requested`) or waives (`rating.waived`).",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_closed",
+        kind: "callboard.video.v1.SessionClosed",
+        when: "Nothing more is awaited: not rated at all, or rated (V-4).",
+        reactions: "ratings withdraws its request; notifications.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_rated",
+        kind: "callboard.video.v1.SessionRated",
+        when: "The session was rated (R-4).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.call_presence_changed",
+        kind: "callboard.video.v1.CallPresenceChanged",
+        when: "The people of a running call changed: somebody's connection was lost, or came back.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "session_flow.changed",
+        kind: "callboard.video.v1.SessionFlowChanged",
+        when: "A template's session flow changed (V-1).",
+        reactions: "none yet.",
     },
 ];
