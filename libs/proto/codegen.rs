@@ -129,6 +129,7 @@ fn catalogue(descriptors: &FileDescriptorSet) -> String {
          The payload is the protobuf message named in `ce-type`; the attributes are CloudEvents 1.0 in binary mode, as\n\
          lower-case headers:\n\n\
          | header | what it holds |\n|---|---|\n\
+         | `ce-specversion` | `1.0` |\n| `ce-datacontenttype` | `application/protobuf` |\n\
          | `ce-id`, `Nats-Msg-Id` | UUIDv7 of the event; the same again when it is delivered or published again |\n\
          | `ce-type` | full name of the message |\n| `ce-source` | `/callboard/<context>` |\n\
          | `ce-subject`, `ce-partitionkey` | id of the aggregate; order is promised within it and nowhere else |\n\
@@ -147,6 +148,10 @@ fn catalogue(descriptors: &FileDescriptorSet) -> String {
         }
         let context = file.package().split('.').nth(1).expect("callboard.<context>.v1");
         writeln!(page, "\n## {context}\n").expect("writing to a string");
+        let about = file_comment(file);
+        if !about.is_empty() {
+            writeln!(page, "{about}\n").expect("writing to a string");
+        }
         for (index, message) in file.message_type.iter().enumerate() {
             let comment = leading_comment(file, index);
             let Some(subject) = line(&comment, "Subject: ") else { continue };
@@ -180,6 +185,16 @@ fn catalogue(descriptors: &FileDescriptorSet) -> String {
     page.truncate(page.trim_end().len());
     page.push('\n');
     page
+}
+
+/// What stands above `syntax`.
+fn file_comment(file: &FileDescriptorProto) -> String {
+    // descriptor.proto: FileDescriptorProto.syntax
+    const SYNTAX: [i32; 1] = [12];
+    let locations = file.source_code_info.iter().flat_map(|info| &info.location);
+    let found = locations.into_iter().find(|location| location.path == SYNTAX);
+    let comment = found.map(|location| location.leading_comments()).unwrap_or_default();
+    comment.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 /// ` { ticket: TicketFacts, by: Actor }`.

@@ -181,8 +181,8 @@ fn launch(
     name: &str,
     fast_unsafe: bool,
 ) -> Result<Supervised, Error> {
-    // By default the broker acknowledges before it syncs, every two minutes. Kept data is synced at every write.
-    let sync = if fast_unsafe { "" } else { "  sync_interval: always\n" };
+    // The broker acknowledges before it syncs. What a crash of the machine takes, relays publish again (ADR 0014).
+    let sync = if fast_unsafe { "" } else { "  sync_interval: \"1s\"\n" };
     let quoted = |name: &str| serde_json::Value::from(folder.join(name).to_string_lossy()).to_string();
     let configuration = folder.write_private(
         "nats.conf",

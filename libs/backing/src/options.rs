@@ -24,7 +24,8 @@ pub struct Options {
     /// Where the data lives.
     pub data: Data,
     /// Gives up the promise that what was acknowledged survives a crash of the machine (not of the process):
-    /// neither server waits for the disk. For tests that do not test durability.
+    /// Postgres does not wait for the disk, and NATS writes to it when it likes. For tests that do not test durability.
+    /// Otherwise Postgres waits at every commit, and NATS syncs every second (ADR 0014).
     pub fast_unsafe: bool,
     /// A Postgres that is there already; none is started then.
     pub database_url: Option<String>,

@@ -128,18 +128,24 @@ pub(crate) fn decode(
 ) -> Result<Event, Box<Undecodable>> {
     let attributes = Attributes::read(headers);
     let mut wrong: Option<String> = None;
-    let name = event_name(subject).unwrap_or_else(|| {
-        wrong.get_or_insert(format!("subject: {subject:?} is none of ours"));
-        "unknown.unknown".to_owned()
+    // What a publisher may say is ruled by subject, so the subject decides; attributes may only agree with it.
+    let place_of = Place::read(subject).unwrap_or_else(|| {
+        wrong.get_or_insert(format!("subject: {:?} is none of ours", shortened(subject)));
+        Place::unknown()
     });
-    let context = attributes.text("ce-source", &mut wrong);
-    let context = match context.strip_prefix(SOURCE_PREFIX) {
-        Some(context) => context.to_owned(),
-        None => {
-            wrong.get_or_insert(format!("ce-source: {context:?} does not begin with {SOURCE_PREFIX}"));
-            String::new()
-        }
-    };
+    let source = attributes.text("ce-source", &mut wrong);
+    if source.strip_prefix(SOURCE_PREFIX) != Some(&place_of.context) {
+        wrong.get_or_insert(format!(
+            "ce-source: must be {SOURCE_PREFIX}{}, as the subject has it",
+            place_of.context
+        ));
+    }
+    if attributes.parse::<Uuid>("ce-tenantid", &mut wrong).is_some_and(|id| id != place_of.organisation) {
+        wrong.get_or_insert("ce-tenantid: is not the organisation of the subject".to_owned());
+    }
+    if attributes.0.get("ce-datacontenttype").is_some_and(|kind| kind != CONTENT_TYPE) {
+        wrong.get_or_insert(format!("ce-datacontenttype: only {CONTENT_TYPE} is known"));
+    }
     if attributes.text("ce-specversion", &mut wrong) != SPEC_VERSION {
         wrong.get_or_insert(format!("ce-specversion: only {SPEC_VERSION} is known"));
     }
@@ -152,12 +158,13 @@ pub(crate) fn decode(
     }
     let event = Event {
         id: EventId(id),
-        context,
-        name,
-        kind: attributes.text("ce-type", &mut wrong),
-        organisation: attributes.parse("ce-tenantid", &mut wrong).unwrap_or(Uuid::nil()).into(),
+        context: place_of.context,
+        name: place_of.name,
+        kind: shortened(&attributes.text("ce-type", &mut wrong)),
+        organisation: place_of.organisation.into(),
         aggregate_id: attributes.parse("ce-subject", &mut wrong).unwrap_or(Uuid::nil()),
-        aggregate_version: Version(attributes.parse("ce-aggregateversion", &mut wrong).unwrap_or(0)),
+        // Other systems, which may write to streams of their own, need not number what they tell.
+        aggregate_version: Version(attributes.optional("ce-aggregateversion", &mut wrong).unwrap_or(0)),
         time: attributes
             .parse::<DateTime<chrono::FixedOffset>>("ce-time", &mut wrong)
             .map_or(Timestamp::UNIX_EPOCH, |time| time.with_timezone(&Utc)),
@@ -165,7 +172,7 @@ pub(crate) fn decode(
         correlation: attributes.optional("ce-correlationid", &mut wrong),
         // Of no use unless well-formed, and it goes on into our own events: a stranger's must not make them too large.
         traceparent: attributes.0.get("ce-traceparent").filter(|text| is_traceparent(text)).cloned(),
-        actor: attributes.parse("ce-authid", &mut wrong).unwrap_or(Actor::System),
+        actor: attributes.optional("ce-authid", &mut wrong).unwrap_or(Actor::System),
         payload,
     };
     match wrong {
@@ -179,14 +186,35 @@ pub(crate) fn event_id(headers: Option<&HeaderMap>) -> Option<EventId> {
     Attributes::read(headers).0.get("ce-id")?.parse().ok()
 }
 
-fn event_name(subject: &str) -> Option<String> {
-    let parts: Vec<&str> = subject.split('.').collect();
-    match parts.as_slice() {
-        ["callboard", _, _, aggregate, happened, "v1"] => {
-            Some(without_zero(format!("{aggregate}.{happened}")))
+/// What a subject says of its event.
+struct Place {
+    organisation: Uuid,
+    context: String,
+    name: String,
+}
+
+impl Place {
+    fn read(subject: &str) -> Option<Self> {
+        let parts: Vec<&str> = subject.split('.').collect();
+        match parts.as_slice() {
+            ["callboard", organisation, context, aggregate, happened, "v1"] => Some(Self {
+                organisation: organisation.parse().ok()?,
+                context: without_zero((*context).to_owned()),
+                name: without_zero(format!("{aggregate}.{happened}")),
+            }),
+            _ => None,
         }
-        _ => None,
     }
+
+    fn unknown() -> Self {
+        Self { organisation: Uuid::nil(), context: String::new(), name: "unknown.unknown".to_owned() }
+    }
+}
+
+/// A stranger's text, in a length that a log line bears.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 200;
+    text.chars().take(MOST).collect()
 }
 
 /// `version-trace-parent-flags` in hexadecimal digits; what later versions add is let pass up to a limit.
@@ -372,8 +400,52 @@ mod tests {
 
     #[test]
     fn a_subject_gives_the_name_back() {
-        let text = subject("7a", "tickets", "ticket.opened");
-        assert_eq!(event_name(&text).as_deref(), Some("ticket.opened"));
-        assert_eq!(event_name("callboard.x.tickets.ticket.v1"), None);
+        let organisation = Uuid::from_u128(7);
+        let text = subject(&organisation.to_string(), "tickets", "ticket.opened");
+        let place = Place::read(&text).unwrap();
+        assert_eq!(
+            (place.organisation, place.context.as_str(), place.name.as_str()),
+            (organisation, "tickets", "ticket.opened")
+        );
+        assert!(Place::read(&format!("callboard.{organisation}.tickets.ticket.v1")).is_none());
+        assert!(Place::read(&subject("7a", "tickets", "ticket.opened")).is_none(), "no organisation");
+    }
+
+    #[test]
+    fn attributes_may_not_say_otherwise_than_the_subject() {
+        let event = sample();
+        let of_another = subject(&Uuid::from_u128(9).to_string(), "tickets", "ticket.opened");
+        let error = decode(&of_another, Some(&encode(&event)), Bytes::new(), ("S", 1)).unwrap_err();
+        assert_eq!(error.reason, "ce-tenantid: is not the organisation of the subject");
+        assert_eq!(error.event.organisation, Uuid::from_u128(9).into(), "whose account published it");
+        let of_another = subject(&event.organisation.to_string(), "fleet", "ticket.opened");
+        let error = decode(&of_another, Some(&encode(&event)), Bytes::new(), ("S", 1)).unwrap_err();
+        assert_eq!(error.reason, "ce-source: must be /callboard/fleet, as the subject has it");
+        assert_eq!(error.event.context, "fleet");
+        let mut json = encode(&event);
+        json.insert("ce-datacontenttype", "application/json");
+        let error = decode(&event.subject(), Some(&json), Bytes::new(), ("S", 1)).unwrap_err();
+        assert_eq!(error.reason, "ce-datacontenttype: only application/protobuf is known");
+    }
+
+    #[test]
+    fn another_system_needs_the_attributes_that_are_asked_of_it_and_no_more() {
+        let event = sample();
+        let all = encode(&event);
+        let needed =
+            ["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-tenantid", "ce-subject", "ce-time"];
+        let few = |left_out: &str| {
+            let mut few = HeaderMap::new();
+            for name in needed.iter().filter(|name| **name != left_out) {
+                few.insert(*name, all.get(*name).unwrap().as_str());
+            }
+            decode(&event.subject(), Some(&few), Bytes::new(), ("S", 1))
+        };
+        let read = few("").unwrap();
+        assert_eq!((read.actor, read.aggregate_version), (Actor::System, Version(0)));
+        for name in needed {
+            let error = few(name).unwrap_err();
+            assert!(error.reason.starts_with(name), "{name}: {}", error.reason);
+        }
     }
 }

@@ -35,7 +35,22 @@ pub struct Event {
     pub payload: Bytes,
 }
 
+/// What keeps order: an aggregate of an organisation. Not the aggregate alone: in a stream that others write (partners),
+/// one tenant could name what is another's and hold its events up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// `ce-subject`.
+    pub aggregate: Uuid,
+}
+
 impl Event {
+    /// Events of one key are handled one at a time and in order.
+    pub const fn key(&self) -> Key {
+        Key { organisation: self.organisation, aggregate: self.aggregate_id }
+    }
+
     /// The subject on NATS.
     pub fn subject(&self) -> String {
         subject(&self.organisation.to_string(), &self.context, &self.name)

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::{
-    ConsumerOptions, Delivery, Event, HandleError, Handled, Handler, Parking, Settle, all_of, metric,
+    ConsumerOptions, Delivery, Event, HandleError, Handled, Handler, Parking, Problem, Settle, all_of, metric,
 };
 
 /// What all lanes of a consumer share.
@@ -26,7 +26,8 @@ pub(crate) struct Lane {
     pub(crate) options: ConsumerOptions,
 }
 
-/// The lanes of one consumer while it reads.
+/// The lanes of one consumer while it reads. Dropped without an end, they let go of everything: nothing may handle
+/// events for a reader that is no more.
 pub(crate) struct Lanes {
     senders: Vec<mpsc::Sender<Delivery>>,
     hasher: RandomState,
@@ -36,8 +37,8 @@ pub(crate) struct Lanes {
     /// Stop trying again: what does not succeed now stays unacknowledged, and what waits behind it too.
     patience_over: CancellationToken,
     /// Let go of everything at once, half-done or not.
-    abandon: CancellationToken,
-    beat: CancellationToken,
+    abandon: DropGuard,
+    beat: DropGuard,
 }
 
 /// Messages that were taken and are not settled: each is kept from being given to anybody else.
@@ -76,17 +77,22 @@ impl Lanes {
             })
             .collect();
         keeper.spawn(keep_alive(Arc::clone(&held), shared.options.ack_wait / 3, beat.clone()));
+        let (abandon, beat) = (abandon.drop_guard(), beat.drop_guard());
         Self { senders, hasher: RandomState::new(), held, tasks, keeper, patience_over, abandon, beat }
     }
 
     /// Hands a message to its key's lane.
     pub(crate) async fn push(&self, delivery: Delivery) {
         let key = match &delivery.event {
-            Ok(event) => event.aggregate_id,
-            Err(undecodable) => undecodable.event.aggregate_id,
+            Ok(event) => event.key(),
+            Err(undecodable) => undecodable.event.key(),
         };
         let lane = self.hasher.hash_one(key) % self.senders.len() as u64;
-        self.held.0.lock().insert(delivery.sequence, Arc::clone(&delivery.settle));
+        // Given to us again although it is held (word of its progress was late): whoever holds it settles it. In its
+        // lane a second time, it would only fill it.
+        if self.held.0.lock().insert(delivery.sequence, Arc::clone(&delivery.settle)).is_some() {
+            return;
+        }
         if let Some(sender) = usize::try_from(lane).ok().and_then(|lane| self.senders.get(lane)) {
             // Fails only when the lane gave up; the message stays unacknowledged and comes again.
             let _ = sender.send(delivery).await;
@@ -96,18 +102,16 @@ impl Lanes {
     /// Ends the lanes. `finish`: what is held is handled once more and acknowledged; otherwise it is let go of.
     pub(crate) async fn end(self, finish: bool, limit: Duration) {
         self.patience_over.cancel();
-        if !finish {
-            self.abandon.cancel();
-        }
         drop(self.senders);
         self.tasks.close();
-        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+        let finished = finish && tokio::time::timeout(limit, self.tasks.wait()).await.is_ok();
+        if finish && !finished {
             tracing::warn!("handlers did not finish in time; their events come again");
-            self.abandon.cancel();
-            self.tasks.wait().await;
         }
+        drop(self.abandon);
+        self.tasks.wait().await;
         // Last, so that what is being finished is kept until it is settled.
-        self.beat.cancel();
+        drop(self.beat);
         self.keeper.close();
         self.keeper.wait().await;
     }
@@ -141,9 +145,10 @@ async fn run_lane(
             () = abandon.cancelled() => false,
             settled = shared.take(delivery, &patience_over) => settled,
         };
-        held.0.lock().remove(&sequence);
+        // The newest way to settle it: it may have been given to us again meanwhile.
+        let newest = held.0.lock().remove(&sequence).unwrap_or(settle);
         if settled {
-            settle.ack().await;
+            newest.ack().await;
         } else {
             // Nothing behind it may be handled: it may be of the same key.
             return;
@@ -165,7 +170,9 @@ impl Lane {
             Ok(event) => event,
             Err(undecodable) => {
                 return self
-                    .stubbornly(patience_over, || self.park(&undecodable.event, &undecodable.reason))
+                    .stubbornly(patience_over, || {
+                        self.park(&undecodable.event, Problem::Unreadable(&undecodable.reason))
+                    })
                     .await
                     .is_some();
             }
@@ -193,7 +200,11 @@ impl Lane {
             Verdict::Done(Handled::Done) => self.processed("done"),
             Verdict::Done(Handled::Ignored) => self.processed("ignored"),
             Verdict::Park(reason) => {
-                if self.stubbornly(patience_over, || self.park(&event, &reason)).await.is_none() {
+                if self
+                    .stubbornly(patience_over, || self.park(&event, Problem::Failed(&reason)))
+                    .await
+                    .is_none()
+                {
                     return false;
                 }
                 self.processed("parked");
@@ -241,18 +252,18 @@ impl Lane {
     }
 
     async fn park_if_behind(&self, event: &Event) -> Result<bool, HandleError> {
-        Ok(self.parking.is_parked(&self.consumer, event.aggregate_id).await?
+        Ok(self.parking.is_parked(&self.consumer, event.key()).await?
             && self.parking.park_behind(&self.consumer, event).await?)
     }
 
-    async fn park(&self, event: &Event, reason: &str) -> Result<(), HandleError> {
-        self.parking.park(&self.consumer, event, reason).await?;
+    async fn park(&self, event: &Event, problem: Problem<'_>) -> Result<(), HandleError> {
+        self.parking.park(&self.consumer, event, problem).await?;
         self.count(metric::CONSUMER_PARKED);
         tracing::error!(
             consumer = self.consumer,
             event.id = %event.id,
             event.kind = event.kind,
-            reason,
+            reason = problem.text(),
             "parked: later events of the same key wait behind it"
         );
         Ok(())

@@ -5,7 +5,7 @@ use std::future::Future;
 use callboard_kernel::EventId;
 use futures::future::BoxFuture;
 
-use crate::Event;
+use crate::{Event, Key};
 
 /// The end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,24 @@ pub enum HandleError {
     Poison(String),
 }
 
+/// Why an event is parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem<'a> {
+    /// It could not be read, and what is kept of it is only what could: no handler may ever be given it.
+    Unreadable(&'a str),
+    /// Handling it failed.
+    Failed(&'a str),
+}
+
+impl<'a> Problem<'a> {
+    /// In words.
+    pub const fn text(self) -> &'a str {
+        match self {
+            Self::Unreadable(text) | Self::Failed(text) => text,
+        }
+    }
+}
+
 /// Takes the events of one stream for one consumer. Must be idempotent by event id.
 pub trait Handler: Send + Sync + 'static {
     /// Takes one event. Events of one aggregate come one at a time and in order.
@@ -97,11 +115,7 @@ pub trait Parking: Send + Sync + 'static {
     /// A consumer begins to read: forget what was remembered of its keys and look again.
     fn open<'a>(&'a self, consumer: &'a str) -> BoxFuture<'a, Result<(), HandleError>>;
     /// True when an event of this key may be parked for this consumer; false only when none is.
-    fn is_parked<'a>(
-        &'a self,
-        consumer: &'a str,
-        key: uuid::Uuid,
-    ) -> BoxFuture<'a, Result<bool, HandleError>>;
+    fn is_parked<'a>(&'a self, consumer: &'a str, key: Key) -> BoxFuture<'a, Result<bool, HandleError>>;
     /// Parks an event behind those of its key, if there still are any; false: there are none, so handle it.
     fn park_behind<'a>(
         &'a self,
@@ -113,6 +127,6 @@ pub trait Parking: Send + Sync + 'static {
         &'a self,
         consumer: &'a str,
         event: &'a Event,
-        error: &'a str,
+        problem: Problem<'a>,
     ) -> BoxFuture<'a, Result<(), HandleError>>;
 }

@@ -14,7 +14,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use callboard_bus::{Event, HandleError, Handler, Parking};
+use callboard_bus::{Event, HandleError, Handler, Key, Parking, Problem};
 use callboard_kernel::{EventId, Timestamp};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -33,6 +33,10 @@ const RECHECK: Duration = Duration::from_secs(1);
 /// What is said of an event that only waits.
 const WAITS: &str = "waits behind a parked event of the same key";
 
+/// What is said of one that no handler may be given.
+const UNREADABLE: &str =
+    "it could not be read and cannot be replayed: skip it, and have it published again as it should be";
+
 /// The most a list answers at once.
 const MOST: i64 = 1000;
 
@@ -43,12 +47,14 @@ pub struct DeadLetter {
     pub position: i64,
     /// Who could not process it.
     pub consumer: String,
-    /// What keeps order: the event's aggregate.
-    pub key: Uuid,
+    /// What keeps order: the event's aggregate in its organisation.
+    pub key: Key,
     /// The event.
     pub event: Event,
     /// What went wrong last.
     pub error: String,
+    /// It could not be read, and only what could was kept: it can be looked at and skipped, not replayed.
+    pub unreadable: bool,
     /// How often it was tried, beyond the tries before it was parked; 0: it only waits behind another.
     pub attempts: i32,
     /// When it was parked.
@@ -84,7 +90,7 @@ pub struct DeadLetters {
 
 #[derive(Debug)]
 struct Known {
-    keys: HashSet<Uuid>,
+    keys: HashSet<Key>,
     read: Instant,
 }
 
@@ -121,11 +127,14 @@ impl DeadLetters {
     /// # Errors
     /// What Postgres says.
     pub async fn show(&self, consumer: &str, event: EventId) -> Result<Option<DeadLetter>, DeadLetterError> {
-        let row = sqlx::query("select * from dead_letter where consumer = $1 and event_id = $2")
-            .bind(consumer)
-            .bind(event.uuid())
-            .fetch_optional(&self.pool)
-            .await?;
+        // Ids of events that other systems publish are theirs to choose: two organisations may have the same.
+        let row = sqlx::query(
+            "select * from dead_letter where consumer = $1 and event_id = $2 order by position limit 1",
+        )
+        .bind(consumer)
+        .bind(event.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(row.as_ref().map(letter).transpose()?)
     }
 
@@ -133,14 +142,16 @@ impl DeadLetters {
     ///
     /// # Errors
     /// What Postgres says.
-    pub async fn keys(&self, consumer: &str) -> Result<Vec<Uuid>, DeadLetterError> {
-        Ok(sqlx::query_scalar(
-            "select key from dead_letter where consumer = $1 group by key order by min(position) limit $2",
+    pub async fn keys(&self, consumer: &str) -> Result<Vec<Key>, DeadLetterError> {
+        let keys: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "select organisation_id, key from dead_letter where consumer = $1 group by organisation_id, key \
+             order by min(position) limit $2",
         )
         .bind(consumer)
         .bind(MOST)
         .fetch_all(&self.pool)
-        .await?)
+        .await?;
+        Ok(keys.into_iter().map(key).collect())
     }
 
     /// Hands a key's parked events to the handler again, in order, and stops at the first that fails. The consumer
@@ -151,7 +162,7 @@ impl DeadLetters {
     pub async fn replay(
         &self,
         consumer: &str,
-        key: Uuid,
+        key: Key,
         handler: &dyn Handler,
     ) -> Result<Replay, DeadLetterError> {
         // A connection of its own: handlers commit through the pool, and nobody waits for a second pooled connection
@@ -167,15 +178,16 @@ impl DeadLetters {
         &self,
         connection: &mut PgConnection,
         consumer: &str,
-        key: Uuid,
+        key: Key,
         handler: &dyn Handler,
     ) -> Result<Replay, DeadLetterError> {
         let alone: bool = sqlx::query_scalar(
             "select pg_try_advisory_lock(hashtextextended(\
-               current_schema() || ':replay:' || $1 || ':' || $2::text, 0))",
+               current_schema() || ':replay:' || $1 || ':' || $2::text || ':' || $3::text, 0))",
         )
         .bind(consumer)
-        .bind(key)
+        .bind(key.organisation.uuid())
+        .bind(key.aggregate)
         .fetch_one(&mut *connection)
         .await?;
         if !alone {
@@ -184,14 +196,19 @@ impl DeadLetters {
         let mut handled = 0;
         loop {
             let row = sqlx::query(
-                "select * from dead_letter where consumer = $1 and key = $2 order by position limit 1",
+                "select * from dead_letter where consumer = $1 and organisation_id = $2 and key = $3 \
+                 order by position limit 1",
             )
             .bind(consumer)
-            .bind(key)
+            .bind(key.organisation.uuid())
+            .bind(key.aggregate)
             .fetch_optional(&mut *connection)
             .await?;
             let Some(row) = row else { return Ok(Replay { handled, stopped: None }) };
             let event = event_row::event(&row)?;
+            if row.try_get("unreadable")? {
+                return Ok(Replay { handled, stopped: Some((event.id, UNREADABLE.to_owned())) });
+            }
             match handler.handle(&event).await {
                 Ok(_) => {
                     remove(connection, consumer, key, Some(event.id)).await?;
@@ -201,11 +218,12 @@ impl DeadLetters {
                     let error = error.to_string().replace('\0', "\u{fffd}");
                     sqlx::query(
                         "update dead_letter set error = $3, attempts = attempts + 1 \
-                         where consumer = $1 and event_id = $2",
+                         where consumer = $1 and event_id = $2 and organisation_id = $4",
                     )
                     .bind(consumer)
                     .bind(event.id.uuid())
                     .bind(&error)
+                    .bind(key.organisation.uuid())
                     .execute(&mut *connection)
                     .await?;
                     return Ok(Replay { handled, stopped: Some((event.id, error)) });
@@ -231,7 +249,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// What Postgres says.
-    pub async fn skip_key(&self, consumer: &str, key: Uuid) -> Result<u64, DeadLetterError> {
+    pub async fn skip_key(&self, consumer: &str, key: Key) -> Result<u64, DeadLetterError> {
         let mut connection = self.pool.acquire().await?;
         let removed = remove(&mut connection, consumer, key, None).await?;
         drop(connection);
@@ -242,11 +260,12 @@ impl DeadLetters {
     /// Reads again which keys of a consumer are parked.
     async fn look(&self, consumer: &str) -> Result<(), sqlx::Error> {
         let read = Instant::now();
-        let keys: Vec<Uuid> = sqlx::query_scalar("select distinct key from dead_letter where consumer = $1")
-            .bind(consumer)
-            .fetch_all(&self.pool)
-            .await?;
-        let known = Known { keys: keys.into_iter().collect(), read };
+        let keys: Vec<(Uuid, Uuid)> =
+            sqlx::query_as("select distinct organisation_id, key from dead_letter where consumer = $1")
+                .bind(consumer)
+                .fetch_all(&self.pool)
+                .await?;
+        let known = Known { keys: keys.into_iter().map(key).collect(), read };
         self.known.lock().insert(consumer.to_owned(), known);
         Ok(())
     }
@@ -268,26 +287,30 @@ impl DeadLetters {
         &self,
         consumer: &str,
         event: &Event,
-        error: &str,
+        problem: Problem<'_>,
         behind: bool,
     ) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        lock_key(&mut transaction, consumer, event.aggregate_id).await?;
+        lock_key(&mut transaction, consumer, event.key()).await?;
         // A statement of its own, so that it sees what the last holder of the lock did.
-        let still: bool =
-            sqlx::query_scalar("select exists (select 1 from dead_letter where consumer = $1 and key = $2)")
-                .bind(consumer)
-                .bind(event.aggregate_id)
-                .fetch_one(&mut *transaction)
-                .await?;
+        let still: bool = sqlx::query_scalar(
+            "select exists (\
+               select 1 from dead_letter where consumer = $1 and organisation_id = $2 and key = $3)",
+        )
+        .bind(consumer)
+        .bind(event.organisation.uuid())
+        .bind(event.aggregate_id)
+        .fetch_one(&mut *transaction)
+        .await?;
         if behind && !still {
             return Ok(false);
         }
         sqlx::query(
             "insert into dead_letter (consumer, event_id, key, organisation_id, context, name, kind, aggregate_id, \
-               aggregate_version, time, causation, correlation, traceparent, actor, payload, error, attempts) \
-             values ($1, $2, $3, $4, $5, $6, $7, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
-             on conflict (consumer, event_id) do update \
+               aggregate_version, time, causation, correlation, traceparent, actor, payload, error, attempts, \
+               unreadable) \
+             values ($1, $2, $3, $4, $5, $6, $7, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+             on conflict (consumer, organisation_id, event_id) do update \
                set attempts = dead_letter.attempts + excluded.attempts, \
                    error = case when excluded.attempts > 0 then excluded.error else dead_letter.error end",
         )
@@ -306,15 +329,16 @@ impl DeadLetters {
         .bind(event.actor.to_string())
         .bind(event.payload.as_ref())
         // A handler's text may quote what it read, and Postgres takes no zero character.
-        .bind(error.replace('\0', "\u{fffd}"))
+        .bind(problem.text().replace('\0', "\u{fffd}"))
         .bind(i32::from(!behind))
+        .bind(matches!(problem, Problem::Unreadable(_)))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
         Ok(true)
     }
 
-    fn remember(&self, consumer: &str, key: Uuid, parked: bool) {
+    fn remember(&self, consumer: &str, key: Key, parked: bool) {
         if let Some(known) = self.known.lock().get_mut(consumer) {
             if parked {
                 known.keys.insert(key);
@@ -326,12 +350,14 @@ impl DeadLetters {
 }
 
 /// Only one at a time adds to or takes from what is parked of a key.
-async fn lock_key(connection: &mut PgConnection, consumer: &str, key: Uuid) -> Result<(), sqlx::Error> {
+async fn lock_key(connection: &mut PgConnection, consumer: &str, key: Key) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "select pg_advisory_xact_lock(hashtextextended(current_schema() || ':parked:' || $1 || ':' || $2::text, 0))",
+        "select pg_advisory_xact_lock(hashtextextended(\
+           current_schema() || ':parked:' || $1 || ':' || $2::text || ':' || $3::text, 0))",
     )
     .bind(consumer)
-    .bind(key)
+    .bind(key.organisation.uuid())
+    .bind(key.aggregate)
     .execute(connection)
     .await?;
     Ok(())
@@ -341,16 +367,18 @@ async fn lock_key(connection: &mut PgConnection, consumer: &str, key: Uuid) -> R
 async fn remove(
     connection: &mut PgConnection,
     consumer: &str,
-    key: Uuid,
+    key: Key,
     event: Option<EventId>,
 ) -> Result<u64, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     lock_key(&mut transaction, consumer, key).await?;
     let done = sqlx::query(
-        "delete from dead_letter where consumer = $1 and key = $2 and ($3::uuid is null or event_id = $3)",
+        "delete from dead_letter where consumer = $1 and organisation_id = $2 and key = $3 \
+         and ($4::uuid is null or event_id = $4)",
     )
     .bind(consumer)
-    .bind(key)
+    .bind(key.organisation.uuid())
+    .bind(key.aggregate)
     .bind(event.map(EventId::uuid))
     .execute(&mut *transaction)
     .await?;
@@ -358,12 +386,17 @@ async fn remove(
     Ok(done.rows_affected())
 }
 
+fn key((organisation, aggregate): (Uuid, Uuid)) -> Key {
+    Key { organisation: organisation.into(), aggregate }
+}
+
 fn letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
     Ok(DeadLetter {
         position: row.try_get("position")?,
         consumer: row.try_get("consumer")?,
-        key: row.try_get("key")?,
+        key: key((row.try_get("organisation_id")?, row.try_get("key")?)),
         event: event_row::event(row)?,
+        unreadable: row.try_get("unreadable")?,
         error: row.try_get("error")?,
         attempts: row.try_get("attempts")?,
         first_seen: row.try_get("first_seen")?,
@@ -383,7 +416,7 @@ impl Parking for DeadLetters {
         })
     }
 
-    fn is_parked<'a>(&'a self, consumer: &'a str, key: Uuid) -> BoxFuture<'a, Result<bool, HandleError>> {
+    fn is_parked<'a>(&'a self, consumer: &'a str, key: Key) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move {
             let fresh = self.known.lock().get(consumer).is_some_and(|known| known.read.elapsed() < RECHECK);
             if !fresh {
@@ -399,8 +432,11 @@ impl Parking for DeadLetters {
         event: &'a Event,
     ) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move {
-            let parked = self.insert(consumer, event, WAITS, true).await.map_err(|error| not_now(&error))?;
-            self.remember(consumer, event.aggregate_id, parked);
+            let parked = self
+                .insert(consumer, event, Problem::Failed(WAITS), true)
+                .await
+                .map_err(|error| not_now(&error))?;
+            self.remember(consumer, event.key(), parked);
             if parked {
                 self.measure(consumer).await;
             }
@@ -412,11 +448,11 @@ impl Parking for DeadLetters {
         &'a self,
         consumer: &'a str,
         event: &'a Event,
-        error: &'a str,
+        problem: Problem<'a>,
     ) -> BoxFuture<'a, Result<(), HandleError>> {
         Box::pin(async move {
-            self.insert(consumer, event, error, false).await.map_err(|error| not_now(&error))?;
-            self.remember(consumer, event.aggregate_id, true);
+            self.insert(consumer, event, problem, false).await.map_err(|error| not_now(&error))?;
+            self.remember(consumer, event.key(), true);
             self.measure(consumer).await;
             Ok(())
         })

@@ -104,8 +104,8 @@ fn process_in(file: &Path) -> Result<u32, Failure> {
 ///
 /// # Errors
 /// There is no home.
-pub fn servers(durable: bool) -> Result<BackingOptions, Failure> {
-    Ok(BackingOptions { fast_unsafe: !durable, ..BackingOptions::for_tests(home()?) })
+pub fn servers() -> Result<BackingOptions, Failure> {
+    Ok(BackingOptions { fast_unsafe: false, ..BackingOptions::for_tests(home()?) })
 }
 
 impl House {
@@ -114,7 +114,7 @@ impl House {
     /// # Errors
     /// What does not start.
     pub async fn start(options: &Options) -> Result<Self, Failure> {
-        let mut postgres = Postgres::start(&servers(true)?).await?;
+        let mut postgres = Postgres::start(&servers()?).await?;
         if options.statements {
             let pool = PgPoolOptions::new().max_connections(1).connect(&postgres.url()).await?;
             sqlx::raw_sql("alter system set shared_preload_libraries = 'pg_stat_statements'")
@@ -126,7 +126,7 @@ impl House {
             sqlx::raw_sql("create extension pg_stat_statements schema public").execute(&pool).await?;
             pool.close().await;
         }
-        let nats = Nats::start(&servers(options.nats_sync)?).await?;
+        let nats = Nats::start(&servers()?).await?;
         let folder = |log: &Path| log.parent().map(Path::to_owned).ok_or("a log without a folder");
         let postgres_log = postgres.log();
         let servers = (
@@ -349,10 +349,7 @@ async fn told(pool: &PgPool, nats: &str, options: &Options) -> Result<Vec<(Strin
         told.push((format!("postgres {setting}"), value));
     }
     told.push(("nats".to_owned(), nats.to_owned()));
-    told.push((
-        "nats sync_interval".to_owned(),
-        if options.nats_sync { "always" } else { "default" }.to_owned(),
-    ));
+    told.push(("nats sync_interval".to_owned(), "1s".to_owned()));
     told.push(("seconds, rounds".to_owned(), format!("{:?}, {}", options.span, options.rounds)));
     Ok(told)
 }

@@ -37,8 +37,6 @@ pub struct Options {
     pub live_organisations: usize,
     /// `BENCH_TICKETS`: how many are stored in the row `scale`.
     pub tickets: u64,
-    /// `BENCH_NATS_SYNC`: `always` as deployed, `default` as NATS comes.
-    pub nats_sync: bool,
     /// `BENCH_STATEMENTS=1`: `create` tells what each statement cost. Costs a little itself.
     pub statements: bool,
     /// `BENCH_PAUSE`: seconds to wait after start-up, for whoever attaches a profiler.
@@ -73,7 +71,6 @@ impl Options {
             streams: given("BENCH_STREAMS", 2_000),
             live_organisations: given("BENCH_LIVE_ORGANISATIONS", 20),
             tickets: given("BENCH_TICKETS", 1_000_000),
-            nats_sync: given("BENCH_NATS_SYNC", "always".to_owned()) != "default",
             statements: given("BENCH_STATEMENTS", 0) == 1,
             profile_seconds: given("BENCH_PAUSE", 0),
         })

@@ -87,7 +87,7 @@ pub async fn measure(house: &House, options: &Options) -> Result<Standalone, Fai
     let place = Place {
         home: TempDir::new()?,
         database: format!("{front}/{name}"),
-        nats: Nats::start(&servers(options.nats_sync)?).await?,
+        nats: Nats::start(&servers()?).await?,
     };
     let mut child = place.start()?;
     place.ready(&mut child).await?;

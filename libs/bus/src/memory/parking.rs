@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::{Event, HandleError, Key, Parking, Problem};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use uuid::Uuid;
-
-use crate::{Event, HandleError, Parking};
 
 /// Parks events in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -16,16 +14,16 @@ pub struct MemParking {
 }
 
 /// By consumer and key: events in order, each with why.
-type Parked = BTreeMap<(String, Uuid), Vec<(Event, String)>>;
+type Parked = BTreeMap<(String, Key), Vec<(Event, String)>>;
 
 impl MemParking {
     /// Parked events of a consumer's key, in order, with why.
-    pub fn parked(&self, consumer: &str, key: Uuid) -> Vec<(Event, String)> {
+    pub fn parked(&self, consumer: &str, key: Key) -> Vec<(Event, String)> {
         self.parked.lock().get(&(consumer.to_owned(), key)).cloned().unwrap_or_default()
     }
 
     /// Forgets a key: later events are handled again.
-    pub fn skip(&self, consumer: &str, key: Uuid) {
+    pub fn skip(&self, consumer: &str, key: Key) {
         self.parked.lock().remove(&(consumer.to_owned(), key));
     }
 }
@@ -35,7 +33,7 @@ impl Parking for MemParking {
         Box::pin(async { Ok(()) })
     }
 
-    fn is_parked<'a>(&'a self, consumer: &'a str, key: Uuid) -> BoxFuture<'a, Result<bool, HandleError>> {
+    fn is_parked<'a>(&'a self, consumer: &'a str, key: Key) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move { Ok(self.parked.lock().contains_key(&(consumer.to_owned(), key))) })
     }
 
@@ -46,7 +44,7 @@ impl Parking for MemParking {
     ) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move {
             let mut parked = self.parked.lock();
-            let Some(events) = parked.get_mut(&(consumer.to_owned(), event.aggregate_id)) else {
+            let Some(events) = parked.get_mut(&(consumer.to_owned(), event.key())) else {
                 return Ok(false);
             };
             if !events.iter().any(|(there, _)| there.id == event.id) {
@@ -60,13 +58,13 @@ impl Parking for MemParking {
         &'a self,
         consumer: &'a str,
         event: &'a Event,
-        error: &'a str,
+        problem: Problem<'a>,
     ) -> BoxFuture<'a, Result<(), HandleError>> {
         Box::pin(async move {
             let mut parked = self.parked.lock();
-            let events = parked.entry((consumer.to_owned(), event.aggregate_id)).or_default();
+            let events = parked.entry((consumer.to_owned(), event.key())).or_default();
             if !events.iter().any(|(there, _)| there.id == event.id) {
-                events.push((event.clone(), error.to_owned()));
+                events.push((event.clone(), problem.text().to_owned()));
             }
             Ok(())
         })

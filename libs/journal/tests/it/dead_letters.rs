@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_bus::{
-    Bus, Consumer, ConsumerOptions, Event, HandleError, Handled, Handler, MemBus, Parking, StreamLog,
+    Bus, Consumer, ConsumerOptions, Event, HandleError, Handled, Handler, MemBus, Parking, Problem, StreamLog,
 };
 use callboard_journal::{DeadLetterError, DeadLetters};
 use callboard_testkit::{PATIENCE, eventually};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::delivery::{CONTEXT, Outbox, event, event_id, log};
 
 const CONSUMER: &str = "fleet-reacts";
+const BUG: Problem<'_> = Problem::Failed("a bug");
 
 type Answer = dyn Fn(&Event) -> Result<Handled, HandleError> + Send + Sync;
 
@@ -82,13 +83,13 @@ async fn until_parked(letters: &DeadLetters, wanted: &[i64]) {
 async fn a_replay_goes_in_order_and_stops_at_the_first_failure() {
     let outbox = Outbox::new().await;
     let letters = DeadLetters::new(outbox.pool.clone());
-    letters.park(CONSUMER, &event(1, 1), "a bug").await.unwrap();
+    letters.park(CONSUMER, &event(1, 1), BUG).await.unwrap();
     for version in 2..=4 {
         assert!(letters.park_behind(CONSUMER, &event(1, version)).await.unwrap());
     }
     assert!(!letters.park_behind(CONSUMER, &event(2, 1)).await.unwrap(), "nothing of this key is parked");
     let handler = Scripted::new(poison(&[3]));
-    let key = Uuid::from_u128(1);
+    let key = event(1, 1).key();
     let replay = letters.replay(CONSUMER, key, handler.as_ref()).await.unwrap();
     assert_eq!(replay.handled, 2);
     assert_eq!(replay.stopped.unwrap(), (event_id(1, 3), "cannot be processed: cannot be decoded".into()));
@@ -106,15 +107,18 @@ async fn lists_go_on_where_they_ended() {
     let outbox = Outbox::new().await;
     let letters = DeadLetters::new(outbox.pool.clone());
     for key in 1..=5 {
-        letters.park(CONSUMER, &event(key, 1), "a bug").await.unwrap();
+        letters.park(CONSUMER, &event(key, 1), BUG).await.unwrap();
     }
-    letters.park("another", &event(9, 1), "a bug").await.unwrap();
+    letters.park("another", &event(9, 1), BUG).await.unwrap();
     let first = letters.list(Some(CONSUMER), None, 3).await.unwrap();
     let rest = letters.list(Some(CONSUMER), Some(first[2].position), 3).await.unwrap();
     assert_eq!((first.len(), rest.len()), (3, 2));
     assert_eq!(letters.list(None, None, 100).await.unwrap().len(), 6);
-    assert_eq!(letters.keys(CONSUMER).await.unwrap(), (1..=5).map(Uuid::from_u128).collect::<Vec<_>>());
-    assert_eq!(letters.skip_key(CONSUMER, Uuid::from_u128(2)).await.unwrap(), 1);
+    assert_eq!(
+        letters.keys(CONSUMER).await.unwrap(),
+        (1..=5).map(|key| event(key, 1).key()).collect::<Vec<_>>()
+    );
+    assert_eq!(letters.skip_key(CONSUMER, event(2, 1).key()).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -135,11 +139,11 @@ async fn what_comes_while_a_replay_goes_on_is_handled_behind_it() {
         let replayer = Scripted::new(|_| Ok(Handled::Done));
         replayer.gate.forget_permits(10_000);
         handler.answer(|_| Ok(Handled::Done));
-        let replay = other.replay(CONSUMER, Uuid::from_u128(1), replayer.as_ref());
+        let replay = other.replay(CONSUMER, event(1, 1).key(), replayer.as_ref());
         let meanwhile = async {
             replayer.gate.add_permits(1);
             until_parked(&letters, &[2, 3]).await;
-            let busy = letters.replay(CONSUMER, Uuid::from_u128(1), replayer.as_ref()).await;
+            let busy = letters.replay(CONSUMER, event(1, 1).key(), replayer.as_ref()).await;
             assert!(matches!(busy, Err(DeadLetterError::Busy)));
             log.publish(&[event(1, 4)], 3).await;
             until_parked(&letters, &[2, 3, 4]).await;
@@ -158,4 +162,41 @@ async fn what_comes_while_a_replay_goes_on_is_handled_behind_it() {
         stop.cancel();
     };
     tokio::join!(async { consumer.run(&bus, stop.clone()).await.unwrap() }, life);
+}
+
+#[tokio::test]
+async fn what_one_organisation_parks_holds_nothing_of_another_up() {
+    let outbox = Outbox::new().await;
+    let letters = DeadLetters::new(outbox.pool.clone());
+    let own = event(1, 1);
+    // In a stream that others write, ids are theirs to choose.
+    let same_ids = Event { organisation: Uuid::from_u128(0xb).into(), ..own.clone() };
+    letters.park(CONSUMER, &same_ids, BUG).await.unwrap();
+    assert!(!letters.is_parked(CONSUMER, own.key()).await.unwrap());
+    assert!(!letters.park_behind(CONSUMER, &own).await.unwrap(), "nothing of this organisation is parked");
+    letters.park(CONSUMER, &own, BUG).await.unwrap();
+    assert_eq!(
+        letters.list(Some(CONSUMER), None, 10).await.unwrap().len(),
+        2,
+        "neither took the other's place"
+    );
+    let handler = Scripted::new(|_| Ok(Handled::Done));
+    assert_eq!(letters.replay(CONSUMER, own.key(), handler.as_ref()).await.unwrap().handled, 1);
+    let left = letters.list(Some(CONSUMER), None, 10).await.unwrap();
+    assert_eq!(left.iter().map(|letter| letter.event.clone()).collect::<Vec<_>>(), [same_ids]);
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_given_to_no_handler() {
+    let outbox = Outbox::new().await;
+    let letters = DeadLetters::new(outbox.pool.clone());
+    letters.park(CONSUMER, &event(1, 1), Problem::Unreadable("ce-tenantid: missing")).await.unwrap();
+    assert!(letters.park_behind(CONSUMER, &event(1, 2)).await.unwrap());
+    let handler = Scripted::new(|_| Ok(Handled::Done));
+    let replay = letters.replay(CONSUMER, event(1, 1).key(), handler.as_ref()).await.unwrap();
+    assert_eq!((replay.handled, replay.stopped.map(|(id, _)| id)), (0, Some(event_id(1, 1))));
+    assert!(handler.done().is_empty());
+    assert!(letters.skip(CONSUMER, event_id(1, 1)).await.unwrap());
+    assert_eq!(letters.replay(CONSUMER, event(1, 1).key(), handler.as_ref()).await.unwrap().handled, 1);
+    assert_eq!(handler.done(), [2]);
 }

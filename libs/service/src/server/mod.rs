@@ -46,6 +46,12 @@ impl CallServer {
         let guard = Arc::new(Guard::new(&self, drain.clone()));
         let router = self.routes.prepare().into_axum_router();
         let router = router.layer(axum::middleware::from_fn_with_state(guard, guard::guard));
+        // HTTP/1.1 has no pings of its own: the kernel asks whether a silent reader of a stream is still there.
+        let incoming = TcpIncoming::from(listener)
+            .with_nodelay(Some(true))
+            .with_keepalive(Some(config.keepalive_interval))
+            .with_keepalive_interval(Some(config.keepalive_timeout))
+            .with_keepalive_retries(Some(3));
         tonic::transport::Server::builder()
             .max_concurrent_streams(config.max_concurrent_streams)
             .http2_keepalive_interval(Some(config.keepalive_interval))
@@ -54,9 +60,7 @@ impl CallServer {
             .max_connection_age_grace(config.max_connection_age_grace)
             .accept_http1(self.serves_http)
             .add_routes(Routes::from(router))
-            .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
-                drain.cancelled().await
-            })
+            .serve_with_incoming_shutdown(incoming, async move { drain.cancelled().await })
             .await
     }
 }
