@@ -299,8 +299,14 @@ fn refused(event: &Event) -> String {
 
 fn line(letter: &DeadLetter) -> String {
     format!(
-        "{} {} {} key {} attempts {} {}\n",
-        letter.event.id, letter.consumer, letter.event.kind, letter.key, letter.attempts, letter.error
+        "{} {} {} organisation {} key {} attempts {} {}\n",
+        letter.event.id,
+        letter.consumer,
+        letter.event.kind,
+        letter.key.organisation,
+        letter.key.aggregate,
+        letter.attempts,
+        letter.error
     )
 }
 
