@@ -1,0 +1,181 @@
+//! Stable words.
+
+/// Makes an enum of stable words: `as_str`, `FromStr` and nothing else.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident as $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every one of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Stable word, as stored.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = callboard_kernel::UnknownWord;
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(callboard_kernel::UnknownWord { what: $what, word: word.to_owned() }),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// What somebody is told of.
+    EventType as "event type" {
+        /// A ticket opened.
+        TicketOpened = "TICKET_OPENED",
+        /// A ticket's status changed otherwise.
+        TicketStatus = "TICKET_STATUS",
+        /// Priority, title, description or visibility of a ticket changed.
+        TicketChanged = "TICKET_CHANGED",
+        /// An update was written.
+        TicketUpdate = "TICKET_UPDATE",
+        /// A ticket was rated.
+        TicketRated = "TICKET_RATED",
+        /// Somebody wrote in the conversation.
+        Message = "MESSAGE",
+        /// One was offered a ticket.
+        Offer = "OFFER",
+        /// One's offer was taken back, filled by others, or ran out.
+        OfferWithdrawn = "OFFER_WITHDRAWN",
+        /// One was assigned.
+        Assigned = "ASSIGNED",
+        /// One's assignment was taken back.
+        Unassigned = "UNASSIGNED",
+        /// Nobody is left who could take a ticket (F-11).
+        Unserved = "UNSERVED",
+        /// A ticket went to the next group (F-9).
+        Escalated = "ESCALATED",
+        /// One is asked to rate.
+        RatingRequested = "RATING_REQUESTED",
+        /// A task arose.
+        TaskCreated = "TASK_CREATED",
+        /// A task or a device event fell due.
+        TaskDue = "TASK_DUE",
+        /// A task's status changed.
+        TaskStatus = "TASK_STATUS",
+        /// One was assigned to a task.
+        TaskAssigned = "TASK_ASSIGNED",
+        /// A ticket of the support desk arose, and nobody is assigned (S-5).
+        SupportOpened = "SUPPORT_OPENED",
+        /// One was assigned to a ticket of the support desk (S-3).
+        SupportAssigned = "SUPPORT_ASSIGNED",
+        /// Somebody commented at the support desk (S-5).
+        SupportComment = "SUPPORT_COMMENT",
+        /// A domain was decided about (S-5).
+        SupportDecided = "SUPPORT_DECIDED",
+    }
+}
+
+words! {
+    /// Seen from the person who is told.
+    Origin as "origin" {
+        /// One caused it oneself.
+        Me = "ME",
+        /// Somebody else did, or Callboard itself.
+        Others = "OTHERS",
+    }
+}
+
+words! {
+    /// How somebody is told besides the drawer (N-2).
+    Channel as "channel" {
+        /// An open window.
+        Browser = "BROWSER",
+        /// Web Push.
+        Push = "PUSH",
+        /// E-mail.
+        Email = "EMAIL",
+    }
+}
+
+words! {
+    /// Which of the channels are used (N-2).
+    Strategy as "strategy" {
+        /// All of them.
+        All = "ALL",
+        /// In order, until one has truly delivered.
+        FirstSuccessful = "FIRST_SUCCESSFUL",
+    }
+}
+
+words! {
+    /// What a notification is about.
+    SubjectKind as "subject kind" {
+        /// A ticket.
+        Ticket = "TICKET",
+        /// A task.
+        Task = "TASK",
+        /// A device event that fell due without a task.
+        DeviceEvent = "DEVICE_EVENT",
+        /// A ticket of the support desk.
+        SupportTicket = "SUPPORT_TICKET",
+    }
+}
+
+words! {
+    /// Why somebody hears of something. The first that holds counts.
+    Because as "reason" {
+        /// It is about this very person: an offer, an assignment.
+        Named = "NAMED",
+        /// Involved in the ticket or assigned to the task.
+        Involved = "INVOLVED",
+        /// Of the notification group that the flow names.
+        Group = "GROUP",
+        /// Of the support role whose field it is.
+        Agent = "AGENT",
+        /// Answers for tasks that nobody is assigned to.
+        Steward = "STEWARD",
+        /// Of the company that owns the device.
+        Company = "COMPANY",
+        /// The code on the device.
+        Code = "CODE",
+        /// Asked for it at the support desk.
+        Requester = "REQUESTER",
+    }
+}
+
+impl EventType {
+    /// True for what asks the person to act: told on every channel there is until one delivers. The rest is told where
+    /// it disturbs nobody.
+    pub const fn is_urgent(self) -> bool {
+        match self {
+            Self::Message
+            | Self::Offer
+            | Self::Assigned
+            | Self::Unserved
+            | Self::Escalated
+            | Self::RatingRequested
+            | Self::TaskDue
+            | Self::TaskAssigned
+            | Self::SupportOpened
+            | Self::SupportAssigned
+            | Self::SupportComment => true,
+            Self::TicketOpened
+            | Self::TicketStatus
+            | Self::TicketChanged
+            | Self::TicketUpdate
+            | Self::TicketRated
+            | Self::OfferWithdrawn
+            | Self::Unassigned
+            | Self::TaskCreated
+            | Self::TaskStatus
+            | Self::SupportDecided => false,
+        }
+    }
+}
