@@ -1,0 +1,385 @@
+//! Delivers what is due, each channel in a lane of its own (N-2, N-3, N-5).
+
+mod email;
+mod prepare;
+mod push;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_kernel::{Clock, Timestamp};
+use callboard_notifications_domain::delivery::{Outcome, abandoned};
+use callboard_notifications_domain::{Channel, Person};
+use chrono::TimeDelta;
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub use email::EmailChannel;
+pub use push::{PushChannel, PushKey, is_public};
+
+use crate::Tables;
+use crate::contacts::Contacts;
+use crate::links::Links;
+use crate::render::{Mail, Texts};
+use crate::store::deliveries::Report;
+use crate::store::{Address, Claimed};
+use crate::window::Windows;
+use prepare::Prepared;
+use push::Taken;
+
+/// Windows that are told at once: waiting for them costs nothing.
+const WINDOWS_AT_ONCE: usize = 256;
+/// How often it is looked for what nobody said was due, such as what another process queued.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked for what dead workers left behind.
+const SWEEP: Duration = Duration::from_secs(5);
+/// How often what is old is forgotten.
+const FORGET: Duration = Duration::from_secs(600);
+/// Rows of one query that tidies up.
+const BATCH: i64 = 500;
+
+/// Delivers.
+#[derive(Debug, Clone)]
+pub struct Courier {
+    /// The tables.
+    pub tables: Tables,
+    /// Windows that are open.
+    pub windows: Windows,
+    /// Names and addresses.
+    pub contacts: Contacts,
+    /// What people read.
+    pub texts: Arc<Texts>,
+    /// Links in e-mails.
+    pub links: Links,
+    /// E-mail; `None`: there is none.
+    pub email: Option<Arc<EmailChannel>>,
+    /// Web Push.
+    pub push: Arc<PushChannel>,
+    /// How long a window may take.
+    pub patience: Duration,
+    /// E-mails at once.
+    pub email_concurrency: usize,
+    /// Pushes at once.
+    pub push_concurrency: usize,
+    /// How long the log is kept.
+    pub log_kept: Duration,
+    /// Woken when something was queued.
+    pub wake: Arc<Notify>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+}
+
+pub(crate) fn report(outcome: Outcome, reason: &'static str) -> Report {
+    Report { outcome, reason, answer: String::new() }
+}
+
+impl Courier {
+    /// Delivers until it is asked to stop; then finishes what it holds.
+    pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(
+            self.lane(Channel::Browser, WINDOWS_AT_ONCE, &stop),
+            self.lane(Channel::Push, self.push_concurrency, &stop),
+            self.lane(Channel::Email, self.email_concurrency, &stop),
+            self.every(SWEEP, &stop, || self.sweep()),
+            self.every(FORGET, &stop, || self.forget()),
+        );
+    }
+
+    async fn lane(&self, channel: Channel, most: usize, stop: &CancellationToken) {
+        let mut flying = FuturesUnordered::new();
+        loop {
+            // Before looking, so that what is queued meanwhile is not slept over.
+            let woken = self.wake.notified();
+            if !stop.is_cancelled() && flying.len() < most {
+                match self.tables.deliveries.claim(channel, self.clock.now(), most - flying.len()).await {
+                    Ok(claimed) => flying.extend(claimed.into_iter().map(|one| self.deliver(one))),
+                    Err(error) => {
+                        tracing::warn!(%error, channel = channel.as_str(), "nothing can be claimed")
+                    }
+                }
+            }
+            if flying.is_empty() {
+                if stop.is_cancelled() {
+                    return;
+                }
+                tokio::select! {
+                    () = woken => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = stop.cancelled() => {}
+                }
+            } else {
+                tokio::select! {
+                    _ = flying.next() => {}
+                    () = woken, if flying.len() < most => {}
+                    () = tokio::time::sleep(LOOK), if flying.len() < most => {}
+                }
+            }
+        }
+    }
+
+    async fn every<F: Future<Output = Result<(), sqlx::Error>>>(
+        &self,
+        pause: Duration,
+        stop: &CancellationToken,
+        work: impl Fn() -> F,
+    ) {
+        loop {
+            if let Err(error) = work().await {
+                tracing::warn!(%error, "tidying up failed");
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        let deliveries = &self.tables.deliveries;
+        for (event, person, channel, attempt, state) in deliveries.abandoned(now, BATCH).await? {
+            if let Some(outcome) = abandoned(state) {
+                let report = report(outcome, "INTERRUPTED");
+                deliveries.settle(event, person, channel, attempt, &report, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget(&self) -> Result<(), sqlx::Error> {
+        let kept = TimeDelta::from_std(self.log_kept).unwrap_or(TimeDelta::days(90));
+        let before = self.clock.now() - kept;
+        while self.tables.tellings.forget(before, BATCH).await? >= u64::try_from(BATCH).unwrap_or(1) {}
+        let unconfirmed = self.clock.now() - crate::links::CONFIRM_WITHIN;
+        self.tables.addresses.forget_unconfirmed(unconfirmed).await?;
+        Ok(())
+    }
+
+    async fn deliver(&self, claimed: Claimed) {
+        let attempt = match self.attempt(&claimed).await {
+            Ok(attempt) => attempt,
+            // Not written: the lease runs out, and the delivery is taken up again or given up as it must be.
+            Err(error) => return tracing::warn!(%error, "a delivery cannot be worked on now"),
+        };
+        let Some(report) = attempt else { return };
+        let labels = [("channel", claimed.channel.as_str()), ("outcome", outcome_word(report.outcome))];
+        metrics::counter!("callboard_notifications_attempts_total", &labels).increment(1);
+        let now = self.clock.now();
+        let settled = self
+            .tables
+            .deliveries
+            .settle(claimed.event, claimed.person, claimed.channel, claimed.attempt, &report, now)
+            .await;
+        match settled {
+            Ok(()) if !matches!(report.outcome, Outcome::Delivered) => self.wake.notify_waiters(),
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "what became of a delivery cannot be written"),
+        }
+    }
+
+    /// One attempt; `None`: it is somebody else's by now.
+    async fn attempt(&self, claimed: &Claimed) -> Result<Option<Report>, sqlx::Error> {
+        let prepared = match self.prepare(claimed).await? {
+            Ok(prepared) => prepared,
+            Err(report) => return Ok(Some(report)),
+        };
+        match claimed.channel {
+            Channel::Browser => self.to_window(claimed, &prepared).await,
+            Channel::Push => self.to_browsers(claimed, &prepared).await,
+            Channel::Email => self.by_email(claimed, &prepared).await,
+        }
+    }
+
+    async fn to_window(&self, claimed: &Claimed, prepared: &Prepared) -> Result<Option<Report>, sqlx::Error> {
+        if !self.tables.deliveries.hand_over(claimed, "window", self.clock.now()).await? {
+            return Ok(None);
+        }
+        let (organisation, person) = (claimed.organisation, claimed.person);
+        let event = claimed.event.uuid();
+        let taken = self.windows.tell(organisation, person, event, prepared.entry, self.patience).await;
+        Ok(Some(if taken { report(Outcome::Delivered, "") } else { report(Outcome::Refused, "NO_WINDOW") }))
+    }
+
+    async fn to_browsers(
+        &self,
+        claimed: &Claimed,
+        prepared: &Prepared,
+    ) -> Result<Option<Report>, sqlx::Error> {
+        let (organisation, person) = (claimed.organisation, claimed.person);
+        let subscriptions = self.tables.subscriptions.of(organisation, person).await?;
+        let Some(first) = subscriptions.first() else {
+            return Ok(Some(report(Outcome::Refused, "NO_SUBSCRIPTION")));
+        };
+        let host = host(&first.endpoint);
+        if !self.tables.deliveries.hand_over(claimed, &host, self.clock.now()).await? {
+            return Ok(None);
+        }
+        let text = json!({
+            "text": prepared.line,
+            "eventType": claimed.event_type.as_str(),
+            "subjectKind": claimed.subject_kind.as_str(),
+            "subjectId": claimed.subject,
+            "entryId": prepared.entry,
+            "url": prepared.open.as_ref().map(|(url, _)| url),
+        })
+        .to_string();
+        // The stack's own: a browser that was away gets the latest of it.
+        let topic = prepared.entry.simple().to_string();
+        let now = self.clock.now();
+        let pushes =
+            subscriptions.iter().map(|browser| self.push.push(browser, text.as_bytes(), &topic, now));
+        let answers = join_all(pushes).await;
+        for (browser, answer) in subscriptions.iter().zip(&answers) {
+            match answer {
+                Taken::Gone(_) => {
+                    self.tables.subscriptions.remove(organisation, person, browser.id).await?;
+                }
+                Taken::NotNow(_) | Taken::Unreachable | Taken::Unknown => {
+                    let host = self::host(&browser.endpoint);
+                    self.tables.deliveries.rest(Channel::Push, &host, now).await?;
+                }
+                Taken::Yes(_) => {
+                    self.tables.deliveries.answers(Channel::Push, &self::host(&browser.endpoint)).await?;
+                }
+                Taken::Refused(_) => {}
+            }
+        }
+        Ok(Some(sum(&answers)))
+    }
+
+    async fn by_email(&self, claimed: &Claimed, prepared: &Prepared) -> Result<Option<Report>, sqlx::Error> {
+        let Some(channel) = &self.email else {
+            return Ok(Some(report(Outcome::Refused, "NO_EMAIL")));
+        };
+        let letters = match self.letters(claimed, prepared).await? {
+            Ok(letters) => letters,
+            Err(report) => return Ok(Some(report)),
+        };
+        // All connections stand before anything leaves the house.
+        let mut ready = Vec::with_capacity(letters.len());
+        let mut last = report(Outcome::Refused, "NO_ADDRESS");
+        for (to, mail) in &letters {
+            let id = callboard_kernel::derive_uuid(
+                claimed.event.uuid(),
+                &[claimed.person.to_string().as_bytes(), to.as_bytes()],
+            );
+            match channel.message(to, mail, &id.to_string()) {
+                Ok(message) => match channel.connect().await {
+                    Ok(connection) => ready.push((connection, message)),
+                    Err(report) => {
+                        self.tables.deliveries.rest(Channel::Email, "smtp", self.clock.now()).await?;
+                        return Ok(Some(report));
+                    }
+                },
+                Err(report) => last = report,
+            }
+        }
+        if ready.is_empty() {
+            return Ok(Some(last));
+        }
+        self.tables.deliveries.answers(Channel::Email, "smtp").await?;
+        if !self.tables.deliveries.hand_over(claimed, "smtp", self.clock.now()).await? {
+            return Ok(None);
+        }
+        let mut delivered = None;
+        for (connection, (envelope, message)) in ready {
+            last = connection.send(&envelope, &message).await;
+            if last.outcome == Outcome::Delivered {
+                delivered = Some(last.clone());
+            }
+        }
+        // Several addresses are one delivery: who has it is not written to again because of another.
+        Ok(Some(delivered.unwrap_or(last)))
+    }
+
+    /// Asks an address to confirm itself. Answers whether the server took it.
+    pub async fn ask_to_confirm(&self, address: &Address, url: &str, ends: Timestamp) -> Result<(), Report> {
+        let Some(channel) = &self.email else { return Err(report(Outcome::Refused, "NO_EMAIL")) };
+        let mail = self.texts.confirmation(address.language, url, ends);
+        let (envelope, message) = channel.message(&address.email, &mail, &address.id.to_string())?;
+        let sent = channel.connect().await?.send(&envelope, &message).await;
+        if sent.outcome == Outcome::Delivered { Ok(()) } else { Err(sent) }
+    }
+
+    async fn letters(
+        &self,
+        claimed: &Claimed,
+        prepared: &Prepared,
+    ) -> Result<Result<Vec<(String, Mail)>, Report>, sqlx::Error> {
+        let organisation = claimed.organisation;
+        let now = self.clock.now();
+        match claimed.person {
+            person @ (Person::Employee(_) | Person::CustomerUser(_)) => {
+                let contact = match self.contacts.person(organisation, person).await {
+                    Ok(Some(contact)) if !contact.email.is_empty() => contact,
+                    Ok(_) => return Ok(Err(report(Outcome::Refused, "NO_ADDRESS"))),
+                    Err(status) => {
+                        tracing::debug!(code = ?status.code(), "the directory cannot be asked");
+                        return Ok(Err(report(Outcome::NotNow, "DIRECTORY_UNREACHABLE")));
+                    }
+                };
+                let unsubscribe = self.links.mute(organisation, person, claimed.event_type, now);
+                let mail = prepared.mail(&self.texts, Some(&contact.name), Some(unsubscribe));
+                Ok(Ok(vec![(contact.email, mail)]))
+            }
+            Person::Code(code) => {
+                let addresses = self.tables.addresses.of(organisation, code).await?;
+                let letters = addresses.iter().filter(|address| address.confirmed).map(|address| {
+                    let unsubscribe = self.links.forget(organisation, address.id, now);
+                    let prepared = prepared.in_language(self, claimed, address.language);
+                    (address.email.clone(), prepared.mail(&self.texts, None, Some(unsubscribe)))
+                });
+                let letters: Vec<(String, Mail)> = letters.collect();
+                Ok(if letters.is_empty() { Err(report(Outcome::Refused, "NO_ADDRESS")) } else { Ok(letters) })
+            }
+        }
+    }
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Refused => "refused",
+        Outcome::NotNow => "not_now",
+        Outcome::Withheld => "withheld",
+        Outcome::Unknown => "unknown",
+    }
+}
+
+/// The host of an endpoint: what rests when it fails.
+fn host(endpoint: &str) -> String {
+    endpoint
+        .parse::<http::Uri>()
+        .ok()
+        .and_then(|url| url.authority().map(|authority| authority.host().to_owned()))
+        .unwrap_or_default()
+}
+
+/// What several browsers' answers are together: one that has it is enough.
+fn sum(answers: &[Taken]) -> Report {
+    let code = |code: u16| if code == 0 { String::new() } else { code.to_string() };
+    let mut sum = report(Outcome::Refused, "GONE");
+    let rank = |outcome: Outcome| match outcome {
+        Outcome::Refused | Outcome::Withheld => 0,
+        Outcome::NotNow => 1,
+        Outcome::Unknown => 2,
+        Outcome::Delivered => 3,
+    };
+    for answer in answers {
+        let one = match *answer {
+            Taken::Yes(status) => Report { answer: code(status), ..report(Outcome::Delivered, "") },
+            Taken::Gone(status) => Report { answer: code(status), ..report(Outcome::Refused, "GONE") },
+            Taken::Refused(status) => Report { answer: code(status), ..report(Outcome::Refused, "REFUSED") },
+            Taken::NotNow(status) => Report { answer: code(status), ..report(Outcome::NotNow, "NOT_NOW") },
+            Taken::Unreachable => report(Outcome::NotNow, "UNREACHABLE"),
+            Taken::Unknown => report(Outcome::Unknown, "TIMEOUT"),
+        };
+        if sum.answer.is_empty() && rank(one.outcome) == 0 || rank(one.outcome) > rank(sum.outcome) {
+            sum = one;
+        }
+    }
+    sum
+}

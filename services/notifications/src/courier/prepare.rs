@@ -1,0 +1,132 @@
+//! What is said to whom, found out when it is sent (N-3).
+
+use callboard_kernel::{Language, Timestamp};
+use callboard_notifications_domain::audience::{employee_hears, outsider_hears};
+use callboard_notifications_domain::delivery::Outcome;
+use callboard_notifications_domain::{Because, Person, SubjectKind};
+use uuid::Uuid;
+
+use super::{Courier, report};
+use crate::render::{Mail, MailLinks, Matter, Texts};
+use crate::store::deliveries::Report;
+use crate::store::telling::entry_id;
+use crate::store::{Claimed, KnownSubject};
+
+/// What is said.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    /// In this language.
+    pub language: Language,
+    /// One line.
+    pub line: String,
+    /// Where it leads, and when that link ends.
+    pub open: Option<(String, Option<Timestamp>)>,
+    /// The drawer's entry.
+    pub entry: Uuid,
+    number: i64,
+}
+
+impl Prepared {
+    /// The e-mail of it.
+    pub fn mail(&self, texts: &Texts, name: Option<&str>, unsubscribe: Option<String>) -> Mail {
+        let links = MailLinks { open: self.open.clone(), unsubscribe };
+        texts.mail(self.language, &self.line, name, &links)
+    }
+
+    /// The same for a reader of another language; without names, as outsiders read it.
+    pub fn in_language(&self, courier: &Courier, claimed: &Claimed, language: Language) -> Self {
+        let line = courier.texts.line(language, &matter(claimed, self.number, None));
+        Self { language, line, ..self.clone() }
+    }
+}
+
+fn matter<'a>(claimed: &'a Claimed, number: i64, name: Option<&'a str>) -> Matter<'a> {
+    Matter {
+        event_type: claimed.event_type,
+        subject_kind: claimed.subject_kind,
+        number,
+        actor: claimed.actor,
+        name,
+        reader: claimed.person,
+        details: &claimed.details,
+    }
+}
+
+impl Courier {
+    /// Whether the person may still hear of it; if so, in which language.
+    async fn still_hears(
+        &self,
+        claimed: &Claimed,
+        subject: &KnownSubject,
+    ) -> Result<Option<Language>, sqlx::Error> {
+        let copies = &self.tables.copies;
+        let organisation = claimed.organisation;
+        let judged = copies.judged(subject).await?;
+        match claimed.person {
+            Person::Employee(id) => {
+                let Some((colleague, language, is_agent)) = copies.colleague(organisation, id).await? else {
+                    return Ok(None);
+                };
+                if claimed.because == Because::Agent && !is_agent {
+                    return Ok(None);
+                }
+                let isolation = copies.isolation(organisation).await?;
+                // The desk is not divided by departments, and its tickets have none.
+                let desk = subject.kind == SubjectKind::SupportTicket;
+                let hears = desk || employee_hears(&colleague, claimed.because, isolation, &judged);
+                Ok(hears.then_some(language))
+            }
+            Person::CustomerUser(id) => {
+                let Some((customer, language)) = copies.customer_user(organisation, id).await? else {
+                    return Ok(None);
+                };
+                let own = claimed.because != Because::Company || subject.customer == Some(customer);
+                Ok((own && outsider_hears(claimed.because, &judged)).then_some(language))
+            }
+            Person::Code(id) => {
+                let device = copies.open_code(organisation, id).await?;
+                let own = device.is_some() && device == subject.device;
+                let hears = own && outsider_hears(claimed.because, &judged);
+                if hears { Ok(Some(copies.language(organisation).await?)) } else { Ok(None) }
+            }
+        }
+    }
+
+    /// What is said, or what to write down instead.
+    pub(super) async fn prepare(&self, claimed: &Claimed) -> Result<Result<Prepared, Report>, sqlx::Error> {
+        let withheld = || Ok(Err(report(Outcome::Withheld, "NOT_VISIBLE")));
+        let organisation = claimed.organisation;
+        let Some(subject) = self.tables.copies.subject(organisation, claimed.subject).await? else {
+            return withheld();
+        };
+        if subject.deleted {
+            return withheld();
+        }
+        if subject.version < 0 {
+            return Ok(Err(report(Outcome::NotNow, "SUBJECT_UNKNOWN")));
+        }
+        let Some(language) = self.still_hears(claimed, &subject).await? else { return withheld() };
+        // Names are of those who log in, for those who log in and are of the house.
+        let name = if claimed.person.is_outsider() {
+            None
+        } else {
+            self.contacts.name(organisation, claimed.actor).await
+        };
+        let line = self.texts.line(language, &matter(claimed, subject.number, name.as_deref()));
+        let is_ticket = subject.kind == SubjectKind::Ticket;
+        let open = match (claimed.person, subject.device) {
+            _ if !is_ticket => None,
+            (Person::Code(code), Some(device)) => {
+                let now = self.clock.now();
+                let (url, ends) = self.links.access(organisation, code, device, subject.id, now);
+                Some((url, Some(ends)))
+            }
+            (Person::Code(_), None) => None,
+            (Person::Employee(_) | Person::CustomerUser(_), _) => {
+                self.links.ticket(subject.id).map(|url| (url, None))
+            }
+        };
+        let entry = entry_id(organisation, claimed.person, claimed.event_type, claimed.subject);
+        Ok(Ok(Prepared { language, line, open, entry, number: subject.number }))
+    }
+}

@@ -1,0 +1,129 @@
+//! Offers and assignments.
+
+use callboard_bus::{Event, HandleError, Handled};
+use callboard_kernel::{Actor, EmployeeId};
+use callboard_notifications_domain::{EventType, SubjectKind};
+use callboard_proto::Event as _;
+use callboard_proto::fleet::v1 as proto;
+use callboard_service::reaction::{decode, event_id};
+use uuid::Uuid;
+
+use super::{by, handles, lacks, optional_id};
+use crate::not_now;
+use crate::tell::{Happening, Teller};
+
+/// Tells those whom it is about.
+#[derive(Debug, Clone)]
+pub struct FleetHandler(pub Teller);
+
+impl FleetHandler {
+    async fn react(&self, event: &Event) -> Result<Handled, HandleError> {
+        match event.kind.as_str() {
+            proto::OffersMade::TYPE => {
+                let message: proto::OffersMade = decode(event)?;
+                let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
+                let employees: Vec<EmployeeId> = message
+                    .offers
+                    .iter()
+                    .map(|offer| event_id("employee_id", &offer.employee_id))
+                    .collect::<Result<_, _>>()?;
+                self.decline(event, ticket, &employees, false).await?;
+                self.tell(event, EventType::Offer, ticket, employees, event.actor).await
+            }
+            proto::OfferDeclined::TYPE => {
+                let (ticket, employee) = facts(event, decode::<proto::OfferDeclined>(event)?.offer)?;
+                self.decline(event, ticket, &[employee], true).await?;
+                Ok(Handled::Done)
+            }
+            proto::OfferAccepted::TYPE => {
+                let (ticket, employee) = facts(event, decode::<proto::OfferAccepted>(event)?.offer)?;
+                self.decline(event, ticket, &[employee], false).await?;
+                Ok(Handled::Done)
+            }
+            proto::OfferCancelled::TYPE => {
+                self.withdrawn(event, decode::<proto::OfferCancelled>(event)?.offer).await
+            }
+            proto::OfferExpired::TYPE => {
+                self.withdrawn(event, decode::<proto::OfferExpired>(event)?.offer).await
+            }
+            proto::OfferRescinded::TYPE => {
+                self.withdrawn(event, decode::<proto::OfferRescinded>(event)?.offer).await
+            }
+            proto::EmployeeAssigned::TYPE => {
+                let message: proto::EmployeeAssigned = decode(event)?;
+                let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
+                let employee: EmployeeId = event_id("employee_id", &message.employee_id)?;
+                self.decline(event, ticket, &[employee], false).await?;
+                let actor = by(event, message.by.as_ref());
+                self.tell(event, EventType::Assigned, ticket, vec![employee], actor).await
+            }
+            proto::AssignmentCancelled::TYPE => {
+                let message: proto::AssignmentCancelled = decode(event)?;
+                let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
+                let employee: EmployeeId = event_id("employee_id", &message.employee_id)?;
+                let actor = by(event, message.by.as_ref());
+                self.tell(event, EventType::Unassigned, ticket, vec![employee], actor).await
+            }
+            proto::TicketUnserved::TYPE => {
+                let message: proto::TicketUnserved = decode(event)?;
+                let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
+                let group = optional_id("notification_group_id", &message.notification_group_id)?;
+                let happening = Happening {
+                    group,
+                    ..Happening::new(EventType::Unserved, SubjectKind::Ticket, ticket, Actor::System)
+                };
+                self.0.tell(event, happening).await
+            }
+            proto::TicketEscalated::TYPE => {
+                let message: proto::TicketEscalated = decode(event)?;
+                let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
+                self.tell(event, EventType::Escalated, ticket, Vec::new(), Actor::System).await
+            }
+            _ => Ok(Handled::Ignored),
+        }
+    }
+
+    async fn decline(
+        &self,
+        event: &Event,
+        ticket: Uuid,
+        employees: &[EmployeeId],
+        declined: bool,
+    ) -> Result<(), HandleError> {
+        let version = event.aggregate_version.0;
+        self.0
+            .tables
+            .copies
+            .keep_decline(event.organisation, ticket, employees, version, declined)
+            .await
+            .map_err(not_now)
+    }
+
+    async fn withdrawn(
+        &self,
+        event: &Event,
+        offer: Option<proto::OfferFacts>,
+    ) -> Result<Handled, HandleError> {
+        let (ticket, employee) = facts(event, offer)?;
+        self.tell(event, EventType::OfferWithdrawn, ticket, vec![employee], event.actor).await
+    }
+
+    async fn tell(
+        &self,
+        event: &Event,
+        event_type: EventType,
+        ticket: Uuid,
+        named: Vec<EmployeeId>,
+        actor: Actor,
+    ) -> Result<Handled, HandleError> {
+        let happening = Happening { named, ..Happening::new(event_type, SubjectKind::Ticket, ticket, actor) };
+        self.0.tell(event, happening).await
+    }
+}
+
+fn facts(event: &Event, offer: Option<proto::OfferFacts>) -> Result<(Uuid, EmployeeId), HandleError> {
+    let offer = offer.ok_or_else(|| lacks(event, "offer"))?;
+    Ok((event_id("ticket_id", &offer.ticket_id)?, event_id("employee_id", &offer.employee_id)?))
+}
+
+handles!(FleetHandler);

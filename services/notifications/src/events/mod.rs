@@ -1,0 +1,78 @@
+//! What notifications make of what others tell.
+
+mod directory;
+mod fleet;
+mod messenger;
+mod ratings;
+mod support;
+mod tasks;
+mod tickets;
+
+use std::sync::Arc;
+
+use callboard_bus::{Event, HandleError};
+use callboard_kernel::{Actor, DepartmentId, EmployeeId};
+use callboard_proto::common::v1 as common;
+use callboard_service::Context;
+use callboard_service::convert::from_proto_actor;
+use uuid::Uuid;
+
+use crate::tell::Teller;
+
+/// Takes the events of all contexts. The names of the durables must never change.
+pub(crate) fn subscribe(context: &mut Context, teller: &Teller) {
+    let copies = teller.tables.copies.clone();
+    context.consume("notifications-directory", "directory", Arc::new(directory::DirectoryHandler { copies }));
+    context.consume("notifications-tickets", "tickets", Arc::new(tickets::TicketsHandler(teller.clone())));
+    context.consume("notifications-fleet", "fleet", Arc::new(fleet::FleetHandler(teller.clone())));
+    context.consume(
+        "notifications-messenger",
+        "messenger",
+        Arc::new(messenger::MessengerHandler(teller.clone())),
+    );
+    context.consume("notifications-ratings", "ratings", Arc::new(ratings::RatingsHandler(teller.clone())));
+    context.consume("notifications-tasks", "tasks", Arc::new(tasks::TasksHandler(teller.clone())));
+    context.consume("notifications-support", "support", Arc::new(support::SupportHandler(teller.clone())));
+}
+
+/// Implements the port for a handler with a `react` of its own.
+macro_rules! handles {
+    ($handler:ident) => {
+        impl callboard_bus::Handler for $handler {
+            fn handle<'a>(
+                &'a self,
+                event: &'a callboard_bus::Event,
+            ) -> futures::future::BoxFuture<'a, Result<callboard_bus::Handled, callboard_bus::HandleError>>
+            {
+                Box::pin(self.react(event))
+            }
+        }
+    };
+}
+pub(crate) use handles;
+
+fn lacks(event: &Event, what: &str) -> HandleError {
+    HandleError::Poison(format!("{} lacks its {what}", event.kind))
+}
+
+/// Who did it: as the message says, else as the envelope does.
+fn by(event: &Event, actor: Option<&common::Actor>) -> Actor {
+    actor.and_then(from_proto_actor).unwrap_or(event.actor)
+}
+
+/// An id that may be missing.
+fn optional_id<I: From<Uuid>>(field: &str, text: &str) -> Result<Option<I>, HandleError> {
+    if text.is_empty() { Ok(None) } else { callboard_service::reaction::event_id(field, text).map(Some) }
+}
+
+fn ids<I: From<Uuid>>(field: &str, texts: &[String]) -> Result<Vec<I>, HandleError> {
+    texts.iter().map(|text| callboard_service::reaction::event_id(field, text)).collect()
+}
+
+fn departments(texts: &[String]) -> Result<Vec<DepartmentId>, HandleError> {
+    ids("department_ids", texts)
+}
+
+fn employees(texts: &[String]) -> Result<Vec<EmployeeId>, HandleError> {
+    ids("employee_ids", texts)
+}

@@ -1,0 +1,123 @@
+//! The support desk (S-3, S-5).
+
+use callboard_bus::{Event, HandleError, Handled};
+use callboard_kernel::Actor;
+use callboard_notifications_domain::{EventType, SubjectKind};
+use callboard_proto::Event as _;
+use callboard_proto::support::v1 as proto;
+use callboard_service::convert::from_proto_actor;
+use callboard_service::reaction::{decode, event_id};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{by, handles, lacks, optional_id};
+use crate::not_now;
+use crate::store::KnownSubject;
+use crate::tell::{Happening, Teller};
+
+/// Tells agents, assignees and requesters.
+#[derive(Debug, Clone)]
+pub struct SupportHandler(pub Teller);
+
+/// The support role whose field a type of tickets is.
+const fn field(kind: proto::TicketType) -> Option<&'static str> {
+    match kind {
+        proto::TicketType::ServiceRequest | proto::TicketType::CareCoordination => Some("CARE"),
+        proto::TicketType::DomainApproval | proto::TicketType::PermissionRequest => Some("ACCESS"),
+        proto::TicketType::AccountCreated | proto::TicketType::Purchase | proto::TicketType::SeatAdded => {
+            Some("SALES")
+        }
+        proto::TicketType::Unspecified => None,
+    }
+}
+
+const fn decision(decision: proto::DomainDecision) -> &'static str {
+    match decision {
+        proto::DomainDecision::Unspecified => "",
+        proto::DomainDecision::Approved => "APPROVED",
+        proto::DomainDecision::Declined => "DECLINED",
+        proto::DomainDecision::Cleared => "CLEARED",
+    }
+}
+
+impl SupportHandler {
+    async fn react(&self, event: &Event) -> Result<Handled, HandleError> {
+        match event.kind.as_str() {
+            proto::TicketOpened::TYPE => {
+                let facts = decode::<proto::TicketOpened>(event)?.ticket;
+                let (facts, id) = self.keep(event, facts).await?;
+                // S-5: of new unassigned tickets.
+                if !facts.assignee_id.is_empty() {
+                    return Ok(Handled::Done);
+                }
+                self.tell(event, EventType::SupportOpened, &facts, id, Actor::System, None).await
+            }
+            proto::TicketAssigned::TYPE => {
+                let message: proto::TicketAssigned = decode(event)?;
+                let (facts, id) = self.keep(event, message.ticket).await?;
+                let assignee = optional_id("assignee_id", &facts.assignee_id)?;
+                let Some(assignee) = assignee.filter(|_| message.mail_at_once) else {
+                    return Ok(Handled::Done);
+                };
+                let actor = by(event, message.assigned_by.as_ref());
+                let happening = Happening {
+                    named: vec![assignee],
+                    email_at_once: true,
+                    ..Happening::new(EventType::SupportAssigned, SubjectKind::SupportTicket, id, actor)
+                };
+                self.0.tell(event, happening).await
+            }
+            proto::TicketCommented::TYPE => {
+                let message: proto::TicketCommented = decode(event)?;
+                let (facts, id) = self.keep(event, message.ticket).await?;
+                let author = by(event, message.author.as_ref());
+                let requester = facts.requester.as_ref().and_then(from_proto_actor);
+                // What staff wrote; one's own comment is no news.
+                let requester = requester.filter(|requester| *requester != author);
+                self.tell(event, EventType::SupportComment, &facts, id, author, requester).await
+            }
+            proto::DomainDecided::TYPE => {
+                let message: proto::DomainDecided = decode(event)?;
+                let (facts, id) = self.keep(event, message.ticket).await?;
+                let actor = by(event, message.decided_by.as_ref());
+                self.tell(event, EventType::SupportDecided, &facts, id, actor, None).await
+            }
+            _ => Ok(Handled::Ignored),
+        }
+    }
+
+    async fn keep(
+        &self,
+        event: &Event,
+        facts: Option<proto::TicketFacts>,
+    ) -> Result<(proto::TicketFacts, Uuid), HandleError> {
+        let facts = facts.ok_or_else(|| lacks(event, "ticket"))?;
+        let id: Uuid = event_id("ticket_id", &facts.ticket_id)?;
+        let subject = KnownSubject {
+            version: event.aggregate_version.0,
+            ..KnownSubject::unheard(SubjectKind::SupportTicket, id)
+        };
+        self.0.tables.copies.keep_subject(event.organisation, &subject).await.map_err(not_now)?;
+        Ok((facts, id))
+    }
+
+    async fn tell(
+        &self,
+        event: &Event,
+        event_type: EventType,
+        facts: &proto::TicketFacts,
+        id: Uuid,
+        actor: Actor,
+        requester: Option<Actor>,
+    ) -> Result<Handled, HandleError> {
+        let happening = Happening {
+            field: field(facts.r#type()),
+            requester,
+            details: json!({ "decision": decision(facts.decision()) }),
+            ..Happening::new(event_type, SubjectKind::SupportTicket, id, actor)
+        };
+        self.0.tell(event, happening).await
+    }
+}
+
+handles!(SupportHandler);

@@ -1,0 +1,221 @@
+//! What people read, in their language (N-3). One file per language: `texts/`.
+
+mod mail;
+
+use std::collections::BTreeMap;
+
+use callboard_kernel::{Actor, Language};
+use callboard_notifications_domain::{EventType, Person, SubjectKind};
+use callboard_service::BoxError;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use mail::{Mail, MailLinks};
+
+/// The texts of one language.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    lines: BTreeMap<String, String>,
+    subject: SubjectWords,
+    who: WhoWords,
+    words: BTreeMap<String, String>,
+    mail: MailWords,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubjectWords {
+    numbered: String,
+    plain: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "SCREAMING_SNAKE_CASE")]
+struct WhoWords {
+    employee: String,
+    staff: String,
+    code_user: String,
+    customer_user: String,
+    system: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailWords {
+    greeting: String,
+    greeting_unnamed: String,
+    open: String,
+    access: String,
+    why: String,
+    why_code: String,
+    unsubscribe: String,
+    confirm_subject: String,
+    confirm: String,
+    confirm_button: String,
+    confirm_ends: String,
+}
+
+/// What is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Matter<'a> {
+    /// Of which type.
+    pub event_type: EventType,
+    /// About what.
+    pub subject_kind: SubjectKind,
+    /// Short number; 0: none.
+    pub number: i64,
+    /// Who did it.
+    pub actor: Actor,
+    /// What that one is called, where it is known and may be told.
+    pub name: Option<&'a str>,
+    /// Who reads it.
+    pub reader: Person,
+    /// Words and numbers of the event.
+    pub details: &'a Value,
+}
+
+/// All texts.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    english: Words,
+    german: Words,
+}
+
+impl Texts {
+    /// Reads the files that are built in.
+    ///
+    /// # Errors
+    /// When one of them lacks something.
+    pub fn read() -> Result<Self, BoxError> {
+        let read = |text: &str, language: Language| -> Result<Words, BoxError> {
+            let words: Words = serde_json::from_str(text)?;
+            for event_type in EventType::ALL {
+                if !words.lines.contains_key(event_type.as_str()) {
+                    return Err(format!("{} has no line of {event_type:?}", language.as_str()).into());
+                }
+            }
+            Ok(words)
+        };
+        Ok(Self {
+            english: read(include_str!("../../texts/en.json"), Language::En)?,
+            german: read(include_str!("../../texts/de.json"), Language::De)?,
+        })
+    }
+
+    const fn of(&self, language: Language) -> &Words {
+        match language {
+            Language::En => &self.english,
+            Language::De => &self.german,
+        }
+    }
+
+    /// One line that says what happened.
+    pub fn line(&self, language: Language, matter: &Matter<'_>) -> String {
+        let words = self.of(language);
+        let subject = match matter.subject_kind {
+            SubjectKind::Ticket if matter.number > 0 => {
+                words.subject.numbered.replace("{number}", &matter.number.to_string())
+            }
+            SubjectKind::Ticket
+            | SubjectKind::Task
+            | SubjectKind::DeviceEvent
+            | SubjectKind::SupportTicket => words.subject.plain.clone(),
+        };
+        // Staff are told of by name among themselves; outside they are one team.
+        let who = match (matter.actor, matter.name) {
+            (Actor::Employee(_), _) if matter.reader.is_outsider() => words.who.staff.clone(),
+            (_, Some(name)) => name.to_owned(),
+            (Actor::Employee(_), None) => words.who.employee.clone(),
+            (Actor::CodeUser(_), None) => words.who.code_user.clone(),
+            (Actor::CustomerUser(_), None) => words.who.customer_user.clone(),
+            (Actor::System, None) => words.who.system.clone(),
+        };
+        let word = |key: &str| {
+            let value = matter.details.get(key);
+            match value {
+                Some(Value::String(word)) => words.words.get(word).unwrap_or(word).clone(),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            }
+        };
+        let line = words.lines.get(matter.event_type.as_str()).map_or("", String::as_str);
+        fill(
+            line,
+            &[
+                ("subject", &subject),
+                ("who", &who),
+                ("status", &word("status")),
+                ("score", &word("score")),
+                ("decision", &word("decision")),
+            ],
+        )
+    }
+}
+
+/// Fills in what stands in braces, once: what is filled in is not looked at again, whatever a name holds.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut text = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else {
+            text.push('{');
+            rest = after;
+            break;
+        };
+        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
+            text.push_str(value);
+        }
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn matter<'a>(event_type: EventType, details: &'a Value, name: Option<&'a str>) -> Matter<'a> {
+        Matter {
+            event_type,
+            subject_kind: SubjectKind::Ticket,
+            number: 7,
+            actor: Actor::Employee(Uuid::from_u128(1).into()),
+            name,
+            reader: Person::Employee(Uuid::from_u128(2).into()),
+            details,
+        }
+    }
+
+    #[test]
+    fn n_3_every_line_is_there_in_every_language_and_holds_no_braces() {
+        let texts = Texts::read().expect("texts");
+        let details = json!({"status": "DONE", "score": 5, "decision": "APPROVED"});
+        for event_type in EventType::ALL {
+            let lines = [Language::En, Language::De]
+                .map(|language| texts.line(language, &matter(*event_type, &details, None)));
+            assert_ne!(lines[0], lines[1], "{event_type:?}");
+            for line in lines {
+                assert!(!line.is_empty() && !line.contains(['{', '}']), "{line}");
+            }
+        }
+        let status = matter(EventType::TicketStatus, &details, None);
+        assert_eq!(texts.line(Language::En, &status), "Ticket 7 is now done");
+        assert_eq!(texts.line(Language::De, &status), "Ticket 7 ist jetzt fertig");
+    }
+
+    #[test]
+    fn a_name_is_filled_in_as_it_is_and_outsiders_read_none_of_staff() {
+        let texts = Texts::read().expect("texts");
+        let none = json!({});
+        let mut matter = matter(EventType::Message, &none, Some("{subject}"));
+        assert_eq!(texts.line(Language::En, &matter), "{subject} wrote a message on Ticket 7");
+        matter.reader = Person::Code(Uuid::from_u128(3).into());
+        assert_eq!(texts.line(Language::En, &matter), "Our team wrote a message on Ticket 7");
+    }
+}

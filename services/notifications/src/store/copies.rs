@@ -1,0 +1,503 @@
+//! Read copies: what other contexts told last, newest version first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_kernel::{
+    CodeId, CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, Language,
+    OrganisationId, Role, Timestamp,
+};
+use callboard_notifications_domain::audience::{Colleague, Subject};
+use callboard_notifications_domain::{GroupId, Person, SubjectKind, TeamId};
+use moka::future::Cache;
+use sqlx::PgPool;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Sql, decoded};
+
+/// How long a copy may be read from memory.
+const TTL: Duration = Duration::from_secs(2);
+
+/// What is known of an employee.
+#[derive(Debug, Clone)]
+pub struct KnownEmployee {
+    /// Who.
+    pub id: EmployeeId,
+    /// The role.
+    pub role: Role,
+    /// The language of the profile.
+    pub language: Language,
+    /// For isolation.
+    pub departments: Vec<DepartmentId>,
+    /// For groups.
+    pub teams: Vec<TeamId>,
+    /// Words: `CARE`, `ACCESS`, `SALES`.
+    pub support_roles: Vec<&'static str>,
+}
+
+/// What is known of a ticket, a task, a device event or a ticket of the support desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownSubject {
+    /// Which.
+    pub id: Uuid,
+    /// What it is.
+    pub kind: SubjectKind,
+    /// Its own version; -1: another context spoke of it first, and what it is remains to be heard.
+    pub version: i64,
+    /// Gone for good (T-11).
+    pub deleted: bool,
+    /// Short number; 0: none.
+    pub number: i64,
+    /// The device.
+    pub device: Option<DeviceId>,
+    /// The company.
+    pub customer: Option<CustomerId>,
+    /// Not for outsiders (T-13).
+    pub internal: bool,
+    /// The device's departments.
+    pub departments: Vec<DepartmentId>,
+    /// Who works on it.
+    pub involved: Vec<EmployeeId>,
+    /// The notification group.
+    pub group: Option<GroupId>,
+}
+
+impl KnownSubject {
+    /// A subject of which nothing is known but that it is there.
+    pub const fn unheard(kind: SubjectKind, id: Uuid) -> Self {
+        Self {
+            id,
+            kind,
+            version: -1,
+            deleted: false,
+            number: 0,
+            device: None,
+            customer: None,
+            internal: true,
+            departments: Vec::new(),
+            involved: Vec::new(),
+            group: None,
+        }
+    }
+}
+
+type SubjectRow = (
+    Uuid,
+    String,
+    i64,
+    bool,
+    i64,
+    Option<Uuid>,
+    Option<Uuid>,
+    bool,
+    Json<Vec<DepartmentId>>,
+    Json<Vec<EmployeeId>>,
+    Option<Uuid>,
+);
+
+/// The columns of a [`SubjectRow`].
+const SUBJECT: &str = "id, kind, version, deleted, number, device_id, customer_id, internal, department_ids, involved, group_id";
+
+fn subject(row: SubjectRow) -> Sql<KnownSubject> {
+    let (id, kind, version, deleted, number, device, customer, internal, departments, involved, group) = row;
+    Ok(KnownSubject {
+        id,
+        kind: decoded(kind.parse())?,
+        version,
+        deleted,
+        number,
+        device: device.map(Into::into),
+        customer: customer.map(Into::into),
+        internal,
+        departments: departments.0,
+        involved: involved.0,
+        group: group.map(Into::into),
+    })
+}
+
+/// The read copies.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    pool: PgPool,
+    isolations: Cache<OrganisationId, (Isolation, Language)>,
+}
+
+impl Copies {
+    /// In this database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
+    }
+
+    async fn organisation(&self, organisation: OrganisationId) -> Sql<(Isolation, Language)> {
+        let load = async {
+            let row: Option<(String, String)> =
+                sqlx::query_as("select isolation, language from known_organisation where id = $1")
+                    .bind(organisation.uuid())
+                    .fetch_optional(&self.pool)
+                    .await?;
+            let Some((isolation, language)) = row else { return Ok((Isolation::Off, Language::En)) };
+            Ok::<_, sqlx::Error>((decoded(isolation.parse())?, language.parse().unwrap_or_default()))
+        };
+        self.isolations.try_get_with(organisation, load).await.map_err(|error| {
+            Arc::try_unwrap(error).unwrap_or_else(|error| sqlx::Error::Protocol(error.to_string()))
+        })
+    }
+
+    /// The isolation of an organisation; off when the directory has not told yet.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn isolation(&self, organisation: OrganisationId) -> Sql<Isolation> {
+        Ok(self.organisation(organisation).await?.0)
+    }
+
+    /// The language where a person's own is not known.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn language(&self, organisation: OrganisationId) -> Sql<Language> {
+        Ok(self.organisation(organisation).await?.1)
+    }
+
+    /// Keeps an organisation.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_organisation(
+        &self,
+        id: OrganisationId,
+        version: i64,
+        isolation: Isolation,
+        language: Language,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_organisation (id, version, isolation, language) values ($1, $2, $3, $4)
+             on conflict (id) do update set version = excluded.version, isolation = excluded.isolation,
+                 language = excluded.language
+             where excluded.version > known_organisation.version",
+        )
+        .bind(id.uuid())
+        .bind(version)
+        .bind(isolation.as_str())
+        .bind(language.as_str())
+        .execute(&self.pool)
+        .await?;
+        self.isolations.invalidate(&id).await;
+        Ok(())
+    }
+
+    /// Keeps an employee.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_employee(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        removed: bool,
+        employee: &KnownEmployee,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_employee (id, organisation_id, version, removed, role, language, department_ids,
+                 team_ids, support_roles)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 role = excluded.role, language = excluded.language, department_ids = excluded.department_ids,
+                 team_ids = excluded.team_ids, support_roles = excluded.support_roles
+             where excluded.version > known_employee.version",
+        )
+        .bind(employee.id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(removed)
+        .bind(employee.role.as_str())
+        .bind(employee.language.as_str())
+        .bind(Json(&employee.departments))
+        .bind(Json(&employee.teams))
+        .bind(Json(&employee.support_roles))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps a customer user.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_customer_user(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        removed: bool,
+        id: CustomerUserId,
+        customer: CustomerId,
+        language: Language,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_customer_user (id, organisation_id, version, removed, customer_id, language)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 customer_id = excluded.customer_id, language = excluded.language
+             where excluded.version > known_customer_user.version",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(removed)
+        .bind(customer.uuid())
+        .bind(language.as_str())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps a code. Off its device, its users' history is hidden (D-4): their drawer is theirs alone, so it is emptied,
+    /// and what waited to be sent is withheld.
+    ///
+    /// # Errors
+    /// Those of the database.
+    #[expect(clippy::too_many_arguments, reason = "the columns of a row")]
+    pub async fn keep_code(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        removed: bool,
+        id: CodeId,
+        device: Option<DeviceId>,
+        active: bool,
+        at: Timestamp,
+    ) -> Sql<()> {
+        let mut transaction = self.pool.begin().await?;
+        let before: Option<(i64, Option<Uuid>)> =
+            sqlx::query_as("select version, device_id from known_code where id = $1 for update")
+                .bind(id.uuid())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        if before.is_some_and(|(known, _)| known >= version) {
+            return Ok(());
+        }
+        sqlx::query(
+            "insert into known_code (id, organisation_id, version, removed, device_id, active)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 device_id = excluded.device_id, active = excluded.active
+             where excluded.version > known_code.version",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(removed)
+        .bind(device.map(Uuid::from))
+        .bind(active)
+        .execute(&mut *transaction)
+        .await?;
+        let was = before.and_then(|(_, device)| device);
+        if removed || was.is_some() && was != device.map(Uuid::from) {
+            super::drawer::hide(&mut transaction, organisation, Person::Code(id), at).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Keeps a subject. Its own context's word counts more than what others said of it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_subject(&self, organisation: OrganisationId, subject: &KnownSubject) -> Sql<()> {
+        sqlx::query(
+            "insert into known_subject (id, organisation_id, kind, version, deleted, number, device_id, customer_id,
+                 internal, department_ids, involved, group_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             on conflict (id) do update set kind = excluded.kind, version = excluded.version,
+                 deleted = excluded.deleted, number = excluded.number, device_id = excluded.device_id,
+                 customer_id = excluded.customer_id, internal = excluded.internal,
+                 department_ids = excluded.department_ids, involved = excluded.involved,
+                 group_id = excluded.group_id
+             where excluded.version > known_subject.version and not known_subject.deleted",
+        )
+        .bind(subject.id)
+        .bind(organisation.uuid())
+        .bind(subject.kind.as_str())
+        .bind(subject.version)
+        .bind(subject.deleted)
+        .bind(subject.number)
+        .bind(subject.device.map(Uuid::from))
+        .bind(subject.customer.map(Uuid::from))
+        .bind(subject.internal)
+        .bind(Json(&subject.departments))
+        .bind(Json(&subject.involved))
+        .bind(subject.group.map(Uuid::from))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets all that was told of a subject, and remembers that it is gone (T-11).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn purge(&self, organisation: OrganisationId, kind: SubjectKind, id: Uuid) -> Sql<()> {
+        let mut transaction = self.pool.begin().await?;
+        // First, so that whoever is telling of it now is waited for, and whoever comes later finds it gone.
+        sqlx::query(
+            "insert into known_subject (id, organisation_id, kind, version, deleted, number, internal,
+                 department_ids, involved)
+             values ($1, $2, $3, 0, true, 0, true, '[]', '[]')
+             on conflict (id) do update set deleted = true, number = 0, device_id = null, customer_id = null,
+                 internal = true, department_ids = '[]', involved = '[]', group_id = null",
+        )
+        .bind(id)
+        .bind(organisation.uuid())
+        .bind(kind.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        for table in ["entry", "telling", "delivery"] {
+            let sql = format!("delete from {table} where organisation_id = $1 and subject_id = $2");
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(organisation.uuid())
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query("delete from known_decline where organisation_id = $1 and ticket_id = $2")
+            .bind(organisation.uuid())
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+
+    /// Keeps who declined a ticket, or was asked again (F-5).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_decline(
+        &self,
+        organisation: OrganisationId,
+        ticket: Uuid,
+        employees: &[EmployeeId],
+        version: i64,
+        declined: bool,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_decline (ticket_id, employee_id, organisation_id, version, declined)
+             select $1, employee, $3, $4, $5 from unnest($2::uuid[]) employee
+             where not exists (select from known_subject where id = $1 and deleted)
+             on conflict (ticket_id, employee_id) do update set version = excluded.version,
+                 declined = excluded.declined
+             where excluded.version >= known_decline.version",
+        )
+        .bind(ticket)
+        .bind(super::uuids(employees))
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(declined)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A subject; `None`: never heard of.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn subject(&self, organisation: OrganisationId, id: Uuid) -> Sql<Option<KnownSubject>> {
+        let sql = format!("select {SUBJECT} from known_subject where organisation_id = $1 and id = $2");
+        let row: Option<SubjectRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(organisation.uuid())
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(subject).transpose()
+    }
+
+    /// A subject as the domain judges by it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn judged(&self, known: &KnownSubject) -> Sql<Subject> {
+        let declined: Vec<Uuid> =
+            sqlx::query_scalar("select employee_id from known_decline where ticket_id = $1 and declined")
+                .bind(known.id)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(Subject {
+            internal: known.internal,
+            departments: known.departments.clone(),
+            involved: known.involved.iter().copied().collect(),
+            declined: declined.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// An employee who is there, with the language of the profile.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn colleague(
+        &self,
+        organisation: OrganisationId,
+        id: EmployeeId,
+    ) -> Sql<Option<(Colleague, Language, bool)>> {
+        let row: Option<(Json<Vec<DepartmentId>>, String, bool)> = sqlx::query_as(
+            "select department_ids, language, support_roles <> '[]' from known_employee
+             where organisation_id = $1 and id = $2 and not removed",
+        )
+        .bind(organisation.uuid())
+        .bind(id.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(departments, language, is_agent)| {
+            (Colleague { id, departments: departments.0 }, language.parse().unwrap_or_default(), is_agent)
+        }))
+    }
+
+    /// The company and language of a customer user who is there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn customer_user(
+        &self,
+        organisation: OrganisationId,
+        id: CustomerUserId,
+    ) -> Sql<Option<(CustomerId, Language)>> {
+        let row: Option<(Uuid, String)> = sqlx::query_as(
+            "select customer_id, language from known_customer_user
+             where organisation_id = $1 and id = $2 and not removed",
+        )
+        .bind(organisation.uuid())
+        .bind(id.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(customer, language)| (customer.into(), language.parse().unwrap_or_default())))
+    }
+
+    /// The device of a code that lets visitors in.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn open_code(&self, organisation: OrganisationId, id: CodeId) -> Sql<Option<DeviceId>> {
+        let device: Option<Option<Uuid>> = sqlx::query_scalar(
+            "select device_id from known_code
+             where organisation_id = $1 and id = $2 and active and not removed",
+        )
+        .bind(organisation.uuid())
+        .bind(id.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(device.flatten().map(Into::into))
+    }
+
+    /// Whether the organisation has this code.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn has_code(&self, organisation: OrganisationId, id: CodeId) -> Sql<bool> {
+        sqlx::query_scalar(
+            "select exists (select from known_code where organisation_id = $1 and id = $2 and not removed)",
+        )
+        .bind(organisation.uuid())
+        .bind(id.uuid())
+        .fetch_one(&self.pool)
+        .await
+    }
+}

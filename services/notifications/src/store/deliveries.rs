@@ -1,0 +1,408 @@
+//! The queue of deliveries, and the log of what became of them (N-5).
+
+use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp};
+use callboard_notifications_domain::delivery::{self, Delivery, Outcome, State};
+use callboard_notifications_domain::{Because, Channel, EventType, Origin, Person, Strategy, SubjectKind};
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use super::{Sql, decoded};
+
+/// How long a worker has for one attempt before it is taken for dead.
+pub const LEASE: TimeDelta = TimeDelta::seconds(90);
+/// Attempts at one destination that are taken at once, so that the others have their turn.
+const PER_DESTINATION: i64 = 8;
+/// Due deliveries that are looked at to choose from.
+const LOOKED_AT: i64 = 2_000;
+
+/// A delivery in a worker's hands, with all that was told.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The event.
+    pub event: EventId,
+    /// Who is told.
+    pub person: Person,
+    /// On which channel.
+    pub channel: Channel,
+    /// The tenant.
+    pub organisation: OrganisationId,
+    /// Which attempt this is.
+    pub attempt: u32,
+    /// What is told.
+    pub event_type: EventType,
+    /// About what.
+    pub subject_kind: SubjectKind,
+    /// About which.
+    pub subject: Uuid,
+    /// Seen from the person.
+    pub origin: Origin,
+    /// Why they hear of it.
+    pub because: Because,
+    /// Who did it.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// What else the text needs.
+    pub details: Value,
+    /// How it hangs together with the other channels.
+    pub strategy: Strategy,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// For the domain.
+    pub outcome: Outcome,
+    /// Why it failed, `UPPER_SNAKE_CASE`; empty: it did not.
+    pub reason: &'static str,
+    /// What the other side answered: a code, never a text.
+    pub answer: String,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// The event.
+    pub event: Uuid,
+    /// What is told.
+    pub event_type: EventType,
+    /// About what.
+    pub subject_kind: SubjectKind,
+    /// About which.
+    pub subject: Uuid,
+    /// Who.
+    pub person: Person,
+    /// Channel, place, state, attempts, due.
+    pub delivery: Delivery,
+    /// Why the last attempt failed.
+    pub reason: String,
+    /// What was answered.
+    pub answer: String,
+    /// When it was queued.
+    pub created: Timestamp,
+    /// When something happened to it last.
+    pub updated: Timestamp,
+}
+
+/// Which lines of the log.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this person; `None`: of everybody.
+    pub person: Option<Person>,
+    /// Of this event.
+    pub event: Option<Uuid>,
+    /// About this.
+    pub subject: Option<Uuid>,
+    /// In these states; none: any.
+    pub states: Vec<State>,
+    /// On these channels; none: any.
+    pub channels: Vec<Channel>,
+}
+
+/// Where the next page starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// When it was queued.
+    pub created: Timestamp,
+    /// The event.
+    pub event: Uuid,
+    /// The person.
+    pub person: String,
+    /// The channel.
+    pub channel: String,
+}
+
+fn count(value: i32) -> u32 {
+    u32::try_from(value).unwrap_or_default()
+}
+
+fn delivery_of(row: &PgRow) -> Sql<Delivery> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    Ok(Delivery {
+        channel: decoded(text("channel")?.parse())?,
+        place: count(row.try_get("place")?),
+        state: decoded(text("state")?.parse())?,
+        attempts: count(row.try_get("attempts")?),
+        due: row.try_get("due")?,
+    })
+}
+
+fn claimed(row: &PgRow) -> Sql<Claimed> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let (event, organisation): (Uuid, Uuid) = (row.try_get("event_id")?, row.try_get("organisation_id")?);
+    Ok(Claimed {
+        event: event.into(),
+        person: decoded(text("person")?.parse())?,
+        channel: decoded(text("channel")?.parse())?,
+        organisation: organisation.into(),
+        attempt: count(row.try_get("attempts")?),
+        event_type: decoded(text("event_type")?.parse())?,
+        subject_kind: decoded(text("subject_kind")?.parse())?,
+        subject: row.try_get("subject_id")?,
+        origin: decoded(text("origin")?.parse())?,
+        because: decoded(text("because")?.parse())?,
+        actor: decoded(text("actor")?.parse())?,
+        at: row.try_get("at")?,
+        details: row.try_get::<Json<Value>, _>("details")?.0,
+        strategy: decoded(text("strategy")?.parse())?,
+    })
+}
+
+/// The queue.
+#[derive(Debug, Clone)]
+pub struct Deliveries {
+    pool: PgPool,
+}
+
+impl Deliveries {
+    /// In this database.
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Takes due deliveries of a channel into a worker's hands, the oldest of each destination first. A destination that
+    /// rests is left alone, and none fills the whole hand.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn claim(&self, channel: Channel, now: Timestamp, limit: usize) -> Sql<Vec<Claimed>> {
+        let rows = sqlx::query(
+            "with due as (
+                 select d.event_id, d.person, d.due,
+                     case when $1 = 'EMAIL' then d.person else coalesce(d.destination, d.person) end as destination
+                 from delivery d
+                 where d.channel = $1 and d.state = 'DUE' and d.due <= $2
+                   -- All e-mails go through one server.
+                   and not exists (select from destination r where r.channel = $1 and r.not_before > $2
+                       and r.name = case when $1 = 'EMAIL' then 'smtp' else d.destination end)
+                 order by d.due limit $3),
+             ranked as (
+                 select event_id, person, due, row_number() over (partition by destination order by due) as turn
+                 from due),
+             chosen as (
+                 select d.event_id, d.person from delivery d join ranked r using (event_id, person)
+                 where d.channel = $1 and d.state = 'DUE' and r.turn <= $4
+                 order by r.turn, r.due limit $5 for update of d skip locked),
+             taken as (
+                 update delivery d set state = 'CLAIMED', attempts = attempts + 1, lease = $6, updated_at = $2
+                 from chosen c where d.event_id = c.event_id and d.person = c.person and d.channel = $1
+                 returning d.event_id, d.person, d.channel, d.organisation_id, d.attempts)
+             select k.event_id, k.person, k.channel, k.organisation_id, k.attempts, t.event_type, t.subject_kind,
+                 t.subject_id, t.origin, t.because, t.actor, t.at, t.details, t.strategy
+             from taken k join telling t using (event_id, person)",
+        )
+        .bind(channel.as_str())
+        .bind(now)
+        .bind(LOOKED_AT)
+        .bind(PER_DESTINATION)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(now + LEASE)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(claimed).collect()
+    }
+
+    /// The mark before something leaves the house; false: it is not this worker's any more, so nothing may leave.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing may leave either.
+    pub async fn hand_over(&self, claimed: &Claimed, destination: &str, now: Timestamp) -> Sql<bool> {
+        let done = sqlx::query(
+            "update delivery set state = 'HANDED_OVER', destination = $5, lease = $6, updated_at = $7
+             where event_id = $1 and person = $2 and channel = $3 and state = 'CLAIMED' and attempts = $4",
+        )
+        .bind(claimed.event.uuid())
+        .bind(claimed.person.to_string())
+        .bind(claimed.channel.as_str())
+        .bind(i32::try_from(claimed.attempt).unwrap_or(i32::MAX))
+        .bind(destination)
+        .bind(now + LEASE)
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Writes what became of an attempt, and what follows for the other channels.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn settle(
+        &self,
+        event: EventId,
+        person: Person,
+        channel: Channel,
+        attempt: u32,
+        result: &Report,
+        now: Timestamp,
+    ) -> Sql<()> {
+        let mut transaction = self.pool.begin().await?;
+        let rows = sqlx::query(
+            "select d.channel, d.place, d.state, d.attempts, d.due, t.strategy
+             from delivery d join telling t using (event_id, person)
+             where d.event_id = $1 and d.person = $2 order by d.channel for update of d",
+        )
+        .bind(event.uuid())
+        .bind(person.to_string())
+        .fetch_all(&mut *transaction)
+        .await?;
+        let Some(first) = rows.first() else { return Ok(()) };
+        let strategy: Strategy = decoded(first.try_get::<String, _>("strategy")?.parse())?;
+        let before: Vec<Delivery> = rows.iter().map(delivery_of).collect::<Sql<_>>()?;
+        let mut after = before.clone();
+        // Spread by what differs between deliveries.
+        let spread = (event.uuid().as_u128() ^ person.id().as_u128()) as u32;
+        delivery::settle(&mut after, channel, attempt, result.outcome, strategy, now, spread);
+        for (was, is) in before.iter().zip(&after).filter(|(was, is)| was != is) {
+            let own = was.channel == channel;
+            sqlx::query(
+                "update delivery set state = $4, due = $5, lease = null, updated_at = $6,
+                     reason = case when $7 then $8 else reason end,
+                     answer = case when $7 then $9 else answer end
+                 where event_id = $1 and person = $2 and channel = $3",
+            )
+            .bind(event.uuid())
+            .bind(person.to_string())
+            .bind(is.channel.as_str())
+            .bind(is.state.as_str())
+            .bind(is.due)
+            .bind(now)
+            .bind(own)
+            .bind(result.reason)
+            .bind(&result.answer)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Deliveries whose worker was not heard of again: event, person, channel, attempt, state.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn abandoned(
+        &self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Sql<Vec<(EventId, Person, Channel, u32, State)>> {
+        let rows: Vec<(Uuid, String, String, i32, String)> = sqlx::query_as(
+            "select event_id, person, channel, attempts, state from delivery
+             where state in ('CLAIMED', 'HANDED_OVER') and lease <= $1 limit $2",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|(event, person, channel, attempts, state)| {
+                Ok((
+                    event.into(),
+                    decoded(person.parse())?,
+                    decoded(channel.parse())?,
+                    count(attempts),
+                    decoded(state.parse())?,
+                ))
+            })
+            .collect()
+    }
+
+    /// A destination failed: it rests, for longer each time.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn rest(&self, channel: Channel, name: &str, now: Timestamp) -> Sql<()> {
+        let failures: i32 = sqlx::query_scalar(
+            "insert into destination (channel, name, failures, not_before) values ($1, $2, 1, $3)
+             on conflict (channel, name) do update set failures = destination.failures + 1
+             returning failures",
+        )
+        .bind(channel.as_str())
+        .bind(name)
+        .bind(now)
+        .fetch_one(&self.pool)
+        .await?;
+        let failures = count(failures).min(delivery::MAX_ATTEMPTS - 1);
+        // Never longer than ten minutes: somebody else may have a message there.
+        let pause = delivery::pause(failures, 0).unwrap_or_default().min(TimeDelta::minutes(10));
+        sqlx::query("update destination set not_before = $3 where channel = $1 and name = $2")
+            .bind(channel.as_str())
+            .bind(name)
+            .bind(now + pause)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A destination answered.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn answers(&self, channel: Channel, name: &str) -> Sql<()> {
+        sqlx::query("delete from destination where channel = $1 and name = $2")
+            .bind(channel.as_str())
+            .bind(name)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The log, latest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn log(
+        &self,
+        organisation: OrganisationId,
+        filter: &Filter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Sql<Vec<Logged>> {
+        let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+        let channels: Vec<&str> = filter.channels.iter().map(|channel| channel.as_str()).collect();
+        let rows = sqlx::query(
+            "select d.*, t.event_type, t.subject_kind from delivery d join telling t using (event_id, person)
+             where d.organisation_id = $1 and ($2::text is null or d.person = $2)
+               and ($3::uuid is null or d.event_id = $3) and ($4::uuid is null or d.subject_id = $4)
+               and (cardinality($5::text[]) = 0 or d.state = any($5))
+               and (cardinality($6::text[]) = 0 or d.channel = any($6))
+               and ($7::timestamptz is null
+                    or (d.created_at, d.event_id, d.person, d.channel) < ($7, $8, $9, $10))
+             order by d.created_at desc, d.event_id desc, d.person desc, d.channel desc limit $11",
+        )
+        .bind(organisation.uuid())
+        .bind(filter.person.map(|person| person.to_string()))
+        .bind(filter.event)
+        .bind(filter.subject)
+        .bind(states)
+        .bind(channels)
+        .bind(after.map(|cursor| cursor.created))
+        .bind(after.map(|cursor| cursor.event))
+        .bind(after.map(|cursor| cursor.person.clone()))
+        .bind(after.map(|cursor| cursor.channel.clone()))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let text = |column: &str| row.try_get::<String, _>(column);
+                Ok(Logged {
+                    event: row.try_get("event_id")?,
+                    event_type: decoded(text("event_type")?.parse())?,
+                    subject_kind: decoded(text("subject_kind")?.parse())?,
+                    subject: row.try_get("subject_id")?,
+                    person: decoded(text("person")?.parse())?,
+                    delivery: delivery_of(row)?,
+                    reason: text("reason")?,
+                    answer: text("answer")?,
+                    created: row.try_get("created_at")?,
+                    updated: row.try_get("updated_at")?,
+                })
+            })
+            .collect()
+    }
+}

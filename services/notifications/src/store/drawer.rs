@@ -1,0 +1,298 @@
+//! The drawers (N-1), as their owners see them now: what was hidden since is not shown (T-13).
+
+use callboard_kernel::{Actor, DepartmentId, Isolation, OrganisationId, Timestamp};
+use callboard_notifications_domain::{EventType, Origin, Person, SubjectKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{PgPool, Postgres, Row as _, Transaction};
+use uuid::Uuid;
+
+use super::{Sql, decoded};
+
+/// Whose drawer is read, and what that one may see.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The tenant.
+    pub organisation: OrganisationId,
+    /// Who.
+    pub person: Person,
+    /// How far departments separate.
+    pub isolation: Isolation,
+    /// Of an employee.
+    pub departments: Vec<DepartmentId>,
+}
+
+/// An entry, with what is known of its subject.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEntry {
+    /// Which.
+    pub id: Uuid,
+    /// Its type.
+    pub event_type: EventType,
+    /// About what.
+    pub subject_kind: SubjectKind,
+    /// About which.
+    pub subject: Uuid,
+    /// Short number; 0: none.
+    pub number: i64,
+    /// The device.
+    pub device: Option<Uuid>,
+    /// How many.
+    pub count: i32,
+    /// Not read.
+    pub unread: bool,
+    /// Of the latest.
+    pub origin: Origin,
+    /// Of the latest.
+    pub actor: Actor,
+    /// Of the latest.
+    pub at: Timestamp,
+    /// Of the latest.
+    pub details: Value,
+    /// Rises with every change.
+    pub position: i64,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only unread ones.
+    pub unread_only: bool,
+    /// Of these types; none: any.
+    pub event_types: Vec<EventType>,
+    /// About this.
+    pub subject: Option<Uuid>,
+}
+
+/// Where the next page starts: behind this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Its position.
+    pub position: i64,
+}
+
+/// `$1` … `$4`: whose drawer, and what may be seen of it. Isolation: the same table as `Isolation::admits`; the desk is
+/// not divided by departments.
+const VISIBLE: &str = "e.organisation_id = $1 and e.person = $2 and s.id = e.subject_id and not s.deleted
+    and case when e.person like 'employee:%' then
+             e.subject_kind = 'SUPPORT_TICKET' or $3 = 'off' or cardinality($4::text[]) = 0
+             or s.department_ids ?| $4 or ($3 = 'basic' and s.department_ids = '[]')
+        else e.subject_kind = 'SUPPORT_TICKET' or not s.internal end";
+
+fn entry(row: &PgRow) -> Sql<StoredEntry> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    Ok(StoredEntry {
+        id: row.try_get("id")?,
+        event_type: decoded(text("event_type")?.parse())?,
+        subject_kind: decoded(text("subject_kind")?.parse())?,
+        subject: row.try_get("subject_id")?,
+        number: row.try_get("number")?,
+        device: row.try_get("device_id")?,
+        count: row.try_get("count")?,
+        unread: row.try_get("unread")?,
+        origin: decoded(text("origin")?.parse())?,
+        actor: decoded(text("actor")?.parse())?,
+        at: row.try_get("at")?,
+        details: row.try_get::<Json<Value>, _>("details")?.0,
+        position: row.try_get("position")?,
+    })
+}
+
+/// Hides a drawer's history, and withholds what was not sent of it.
+pub(super) async fn hide(
+    transaction: &mut Transaction<'_, Postgres>,
+    organisation: OrganisationId,
+    person: Person,
+    now: Timestamp,
+) -> Sql<()> {
+    sqlx::query("delete from entry where organisation_id = $1 and person = $2")
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(
+        "update delivery set state = 'WITHHELD', updated_at = $3
+         where organisation_id = $1 and person = $2 and state in ('WAITING', 'DUE')",
+    )
+    .bind(organisation.uuid())
+    .bind(person.to_string())
+    .bind(now)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Reads and marks drawers.
+#[derive(Debug, Clone)]
+pub struct Drawers {
+    pool: PgPool,
+}
+
+macro_rules! bind_reader {
+    ($query:expr, $reader:expr) => {
+        $query
+            .bind($reader.organisation.uuid())
+            .bind($reader.person.to_string())
+            .bind($reader.isolation.as_str())
+            .bind($reader.departments.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+}
+
+impl Drawers {
+    /// In this database.
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Entries, latest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list(
+        &self,
+        reader: &Reader,
+        filter: &Filter,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Sql<Vec<StoredEntry>> {
+        let sql = format!(
+            "select e.*, s.number, s.device_id from entry e, known_subject s where {VISIBLE}
+               and (not $5 or e.unread) and (cardinality($6::text[]) = 0 or e.event_type = any($6))
+               and ($7::uuid is null or e.subject_id = $7) and ($8::bigint is null or e.position < $8)
+             order by e.position desc limit $9"
+        );
+        let types: Vec<&str> = filter.event_types.iter().map(|one| one.as_str()).collect();
+        bind_reader!(sqlx::query(sqlx::AssertSqlSafe(sql)), reader)
+            .bind(filter.unread_only)
+            .bind(types)
+            .bind(filter.subject)
+            .bind(after.map(|cursor| cursor.position))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(entry)
+            .collect()
+    }
+
+    /// How many entries are unread, and the position of the latest.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn unread(&self, reader: &Reader) -> Sql<(i64, i64)> {
+        let sql = format!(
+            "select count(*) filter (where e.unread), coalesce(max(e.position), 0)
+             from entry e, known_subject s where {VISIBLE}"
+        );
+        bind_reader!(sqlx::query_as(sqlx::AssertSqlSafe(sql)), reader).fetch_one(&self.pool).await
+    }
+
+    /// One entry, as its owner sees it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn one(&self, reader: &Reader, id: Uuid) -> Sql<Option<StoredEntry>> {
+        let sql = format!(
+            "select e.*, s.number, s.device_id from entry e, known_subject s where {VISIBLE} and e.id = $5"
+        );
+        bind_reader!(sqlx::query(sqlx::AssertSqlSafe(sql)), reader)
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?
+            .as_ref()
+            .map(entry)
+            .transpose()
+    }
+
+    /// Marks some as read or unread; answers how many of them there are. The same again changes nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn mark(&self, reader: &Reader, ids: &[Uuid], unread: bool) -> Sql<i64> {
+        let done: i64 = sqlx::query_scalar(
+            "with mine as (select id, unread from entry
+                           where organisation_id = $1 and person = $2 and id = any($3) for update),
+                  changed as (update entry e set unread = $4, position = nextval('drawer_position') from mine
+                              where e.id = mine.id and mine.unread <> $4)
+             select count(*) from mine",
+        )
+        .bind(reader.organisation.uuid())
+        .bind(reader.person.to_string())
+        .bind(ids)
+        .bind(unread)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(done)
+    }
+
+    /// Marks all as read up to a position.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn mark_all(&self, reader: &Reader, up_to: i64) -> Sql<()> {
+        sqlx::query(
+            "update entry set unread = false, position = nextval('drawer_position')
+             where organisation_id = $1 and person = $2 and unread and position <= $3",
+        )
+        .bind(reader.organisation.uuid())
+        .bind(reader.person.to_string())
+        .bind(up_to)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Marks what was told of a type on a subject as read.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn read(
+        &self,
+        organisation: OrganisationId,
+        person: Person,
+        event_type: EventType,
+        subject: Uuid,
+        up_to: Timestamp,
+    ) -> Sql<bool> {
+        let done = sqlx::query(
+            "update entry set unread = false, position = nextval('drawer_position')
+             where organisation_id = $1 and person = $2 and event_type = $3 and subject_id = $4
+               and unread and at <= $5",
+        )
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .bind(event_type.as_str())
+        .bind(subject)
+        .bind(up_to)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Whose drawers hold something of a subject.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn people_of(&self, organisation: OrganisationId, subject: Uuid) -> Sql<Vec<Person>> {
+        let people: Vec<String> = sqlx::query_scalar(
+            "select distinct person from entry where organisation_id = $1 and subject_id = $2",
+        )
+        .bind(organisation.uuid())
+        .bind(subject)
+        .fetch_all(&self.pool)
+        .await?;
+        people.iter().map(|person| decoded(person.parse())).collect()
+    }
+
+    /// Empties a drawer, and withholds what was not sent yet.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn clear(&self, organisation: OrganisationId, person: Person, now: Timestamp) -> Sql<()> {
+        let mut transaction = self.pool.begin().await?;
+        hide(&mut transaction, organisation, person, now).await?;
+        transaction.commit().await
+    }
+}

@@ -1,0 +1,115 @@
+//! Browsers that take pushes.
+
+use callboard_kernel::{OrganisationId, Timestamp};
+use callboard_notifications_domain::Person;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::Sql;
+
+/// Browsers of one person.
+pub const MAX_PER_PERSON: i64 = 20;
+
+/// A browser.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Subscription {
+    /// Which.
+    pub id: Uuid,
+    /// Where to push. Secret: whoever knows it may.
+    pub endpoint: String,
+    /// Its public key.
+    pub p256dh: Vec<u8>,
+    /// Its authentication secret.
+    pub auth: Vec<u8>,
+    /// For its owner.
+    pub label: String,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// Keeps browsers.
+#[derive(Debug, Clone)]
+pub struct Subscriptions {
+    pool: PgPool,
+}
+
+impl Subscriptions {
+    /// In this database.
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Adds a browser, or takes it over from whoever used it before: an endpoint is one browser's. Of more than the most
+    /// the oldest go. The same again changes nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn add(
+        &self,
+        organisation: OrganisationId,
+        person: Person,
+        subscription: &Subscription,
+    ) -> Sql<Subscription> {
+        let mut transaction = self.pool.begin().await?;
+        let kept = sqlx::query_as(
+            "insert into push_subscription (id, organisation_id, person, endpoint, p256dh, auth, label, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)
+             on conflict (endpoint) do update set organisation_id = excluded.organisation_id,
+                 person = excluded.person, p256dh = excluded.p256dh, auth = excluded.auth, label = excluded.label
+             returning id, endpoint, p256dh, auth, label, created_at",
+        )
+        .bind(subscription.id)
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .bind(&subscription.endpoint)
+        .bind(&subscription.p256dh)
+        .bind(&subscription.auth)
+        .bind(&subscription.label)
+        .bind(subscription.created_at)
+        .fetch_one(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "delete from push_subscription where organisation_id = $1 and person = $2 and id not in
+                 (select id from push_subscription where organisation_id = $1 and person = $2
+                  order by created_at desc, id desc limit $3)",
+        )
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .bind(MAX_PER_PERSON)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(kept)
+    }
+
+    /// The browsers of a person, newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn of(&self, organisation: OrganisationId, person: Person) -> Sql<Vec<Subscription>> {
+        sqlx::query_as(
+            "select id, endpoint, p256dh, auth, label, created_at from push_subscription
+             where organisation_id = $1 and person = $2 order by created_at desc, id desc",
+        )
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Removes a browser of a person; false: there is none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn remove(&self, organisation: OrganisationId, person: Person, id: Uuid) -> Sql<bool> {
+        let done = sqlx::query(
+            "delete from push_subscription where organisation_id = $1 and person = $2 and id = $3",
+        )
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .bind(id)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}

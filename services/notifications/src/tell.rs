@@ -1,0 +1,171 @@
+//! From what happened to who is told (N-1, N-4).
+
+use std::sync::Arc;
+
+use callboard_bus::{Event, HandleError, Handled};
+use callboard_kernel::{Actor, Clock, EmployeeId};
+use callboard_notifications_domain::audience::audience;
+use callboard_notifications_domain::delivery::plan;
+use callboard_notifications_domain::preferences::PreferencesState;
+use callboard_notifications_domain::{Channel, EventType, GroupId, Person, SubjectKind};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::store::telling::Told;
+use crate::store::{Circles, KnownSubject, Telling};
+use crate::window::Windows;
+use crate::{Tables, not_now};
+
+/// How long an event waits for its ticket, which its own context tells of; after that it is told with what is known.
+const WAIT_FOR_SUBJECT: TimeDelta = TimeDelta::seconds(60);
+
+/// Something people are told of.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// Of which type.
+    pub event_type: EventType,
+    /// About what.
+    pub kind: SubjectKind,
+    /// About which.
+    pub subject: Uuid,
+    /// The message it is about.
+    pub part: Option<Uuid>,
+    /// Who did it.
+    pub actor: Actor,
+    /// False: nothing for outsiders, though the subject may be.
+    pub public: bool,
+    /// Whom it is about.
+    pub named: Vec<EmployeeId>,
+    /// Who asked for it at the support desk.
+    pub requester: Option<Actor>,
+    /// The support role whose field it is.
+    pub field: Option<&'static str>,
+    /// The notification group, where the event names it.
+    pub group: Option<GroupId>,
+    /// What else the text needs.
+    pub details: Value,
+    /// Those it is about get an e-mail at once, whatever they chose (S-3).
+    pub email_at_once: bool,
+}
+
+impl Happening {
+    /// Something public about a subject.
+    pub fn new(event_type: EventType, kind: SubjectKind, subject: Uuid, actor: Actor) -> Self {
+        Self {
+            event_type,
+            kind,
+            subject,
+            part: None,
+            actor,
+            public: true,
+            named: Vec::new(),
+            requester: None,
+            field: None,
+            group: None,
+            details: json!({}),
+            email_at_once: false,
+        }
+    }
+}
+
+/// Tells people.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    /// Looks people up.
+    pub circles: Circles,
+    /// The tables.
+    pub tables: Tables,
+    /// Drawers that are open.
+    pub windows: Windows,
+    /// Wakes the couriers.
+    pub wake: Arc<Notify>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Teller {
+    async fn subject(&self, event: &Event, happening: &Happening) -> Result<KnownSubject, HandleError> {
+        let copies = &self.tables.copies;
+        let known = copies.subject(event.organisation, happening.subject).await.map_err(not_now)?;
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let unheard = KnownSubject::unheard(happening.kind, happening.subject);
+                copies.keep_subject(event.organisation, &unheard).await.map_err(not_now)?;
+                unheard
+            }
+        };
+        // Streams are read side by side: what was caused by the ticket may be heard before the ticket.
+        if known.version < 0 && self.clock.now() - event.time < WAIT_FOR_SUBJECT {
+            return Err(HandleError::Retry("its ticket was not heard of yet".to_owned()));
+        }
+        Ok(known)
+    }
+
+    /// Tells everybody who is to be told. The same event again tells nobody twice.
+    ///
+    /// # Errors
+    /// [`HandleError::Retry`] when it cannot be done now.
+    pub async fn tell(&self, event: &Event, happening: Happening) -> Result<Handled, HandleError> {
+        let subject = self.subject(event, &happening).await?;
+        if subject.deleted {
+            return Ok(Handled::Done);
+        }
+        let organisation = event.organisation;
+        let copies = &self.tables.copies;
+        let isolation = copies.isolation(organisation).await.map_err(not_now)?;
+        let judged = copies.judged(&subject).await.map_err(not_now)?;
+        let mut circle = self
+            .circles
+            .around(
+                organisation,
+                happening.event_type,
+                &subject,
+                &happening.named,
+                happening.field,
+                happening.group,
+            )
+            .await
+            .map_err(not_now)?;
+        circle.requester = happening.requester;
+        let listeners =
+            audience(happening.event_type, happening.actor, happening.public, isolation, &judged, &circle);
+        let people: Vec<Person> = listeners.iter().map(|listener| listener.person).collect();
+        let chosen = self.tables.chosen.of(organisation, &people).await.map_err(not_now)?;
+        let nothing = PreferencesState::default();
+        let now = self.clock.now();
+        let told: Vec<Told> = listeners
+            .into_iter()
+            .filter(|listener| !chosen.get(&listener.person).is_some_and(|(chosen, _)| chosen.switched_off))
+            .map(|listener| {
+                let person = listener.person;
+                let chosen = chosen.get(&person).map_or(&nothing, |(chosen, _)| chosen);
+                let rule = chosen.rule(person, happening.event_type, listener.origin);
+                let at_once = happening.email_at_once.then_some(Channel::Email);
+                let deliveries = plan(&rule.channels, rule.strategy, at_once, now);
+                Told { listener, strategy: rule.strategy, deliveries }
+            })
+            .collect();
+        if told.is_empty() {
+            return Ok(Handled::Done);
+        }
+        let telling = Telling {
+            event: event.id,
+            organisation,
+            event_type: happening.event_type,
+            subject,
+            part: happening.part,
+            actor: happening.actor,
+            at: event.time,
+            details: happening.details,
+        };
+        let fresh = self.tables.tellings.tell(&telling, &told, now).await.map_err(not_now)?;
+        if fresh.is_some_and(|fresh| fresh > 0) {
+            self.wake.notify_waiters();
+            self.windows.changed(organisation, told.iter().map(|told| told.listener.person)).await;
+        }
+        Ok(Handled::Done)
+    }
+}
