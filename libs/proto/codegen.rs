@@ -41,6 +41,7 @@ pub fn generate() -> BTreeMap<String, Vec<u8>> {
     }
     std::fs::remove_dir_all(&out).expect("to remove the temporary folder");
     generated.insert("events.rs".to_owned(), events(&descriptors).into_bytes());
+    generated.insert("pages.rs".to_owned(), pages(&descriptors).into_bytes());
     generated.insert(CATALOGUE.to_owned(), catalogue(&descriptors).into_bytes());
     generated.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
     generated
@@ -63,6 +64,34 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// `impl Paged` for every request with `page_size` and `page_token` (AIP-158).
+fn pages(descriptors: &FileDescriptorSet) -> String {
+    let mut code = String::from("// @generated from requests with a page_token.\n");
+    for file in &descriptors.file {
+        let Some(context) =
+            file.package().strip_prefix("callboard.").and_then(|rest| rest.strip_suffix(".v1"))
+        else {
+            continue;
+        };
+        for message in &file.message_type {
+            let has = |name: &str| message.field.iter().any(|field| field.name() == name);
+            if !has("page_token") || !has("page_size") {
+                continue;
+            }
+            let name = message.name();
+            let full = format!("{}.{name}", file.package());
+            writeln!(
+                code,
+                "\nimpl crate::Paged for crate::{context}::v1::{name} {{\n    const NAME: &'static str = {full:?};\n\n    \
+                 fn of_any_page(&self) -> Self {{\n        Self {{ page_size: 0, page_token: String::new(), \
+                 ..self.clone() }}\n    }}\n}}"
+            )
+            .expect("writing to a string");
+        }
+    }
+    code
 }
 
 /// `impl Event` for every message of an `events.proto` whose comment has a `Subject:` line, and the catalogue.

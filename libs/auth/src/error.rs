@@ -23,6 +23,9 @@ pub enum AuthError {
     /// The issuer's keys cannot be fetched now and none are kept. Safe to retry.
     #[error("the keys of the issuer cannot be reached")]
     KeysUnavailable,
+    /// Which sessions were ended is not known yet: this process has just started. Safe to retry.
+    #[error("which sessions were ended is not known yet")]
+    RevocationsUnknown,
 }
 
 impl Rejection for AuthError {
@@ -31,7 +34,7 @@ impl Rejection for AuthError {
             Self::Missing | Self::Expired | Self::Invalid(_) | Self::Revoked | Self::IssuerUnknown => {
                 ErrorKind::Unauthenticated
             }
-            Self::KeysUnavailable => ErrorKind::Unavailable,
+            Self::KeysUnavailable | Self::RevocationsUnknown => ErrorKind::Unavailable,
         }
     }
 
@@ -43,6 +46,7 @@ impl Rejection for AuthError {
             Self::Revoked => "TOKEN_REVOKED",
             Self::IssuerUnknown => "ISSUER_UNKNOWN",
             Self::KeysUnavailable => "KEYS_UNAVAILABLE",
+            Self::RevocationsUnknown => "REVOCATIONS_UNKNOWN",
         }
     }
 }

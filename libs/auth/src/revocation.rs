@@ -1,6 +1,7 @@
 //! Tokens that are refused before they expire.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use callboard_kernel::Timestamp;
 use chrono::TimeDelta;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 pub struct Revocations {
     entries: RwLock<Entries>,
     retention: TimeDelta,
+    complete: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -34,10 +36,26 @@ struct Entry {
 const SMALLEST_SWEEP: usize = 1024;
 
 impl Revocations {
-    /// None known yet; entries are kept for `retention`.
+    /// None known, and none to be waited for; entries are kept for `retention`.
     pub fn new(retention: TimeDelta) -> Self {
         let entries = Entries { by_key: HashMap::new(), sweep_at: SMALLEST_SWEEP };
-        Self { entries: RwLock::new(entries), retention }
+        Self { entries: RwLock::new(entries), retention, complete: AtomicBool::new(true) }
+    }
+
+    /// None known, but some to be read: until [`Self::caught_up`] no token is accepted, since an ended session must not
+    /// live again while a process starts.
+    pub fn behind(retention: TimeDelta) -> Self {
+        Self { complete: AtomicBool::new(false), ..Self::new(retention) }
+    }
+
+    /// All that was said before now is known.
+    pub fn caught_up(&self) {
+        self.complete.store(true, Ordering::Release);
+    }
+
+    /// Whether tokens can be judged.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
     }
 
     /// From now on refuses tokens of this subject or code below `min_epoch`; those without an epoch, when they were

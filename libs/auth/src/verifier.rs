@@ -191,7 +191,7 @@ impl Verifier {
     ///
     /// # Errors
     /// Every failure is [`callboard_kernel::ErrorKind::Unauthenticated`], but for
-    /// [`AuthError::KeysUnavailable`], which may be retried.
+    /// [`AuthError::KeysUnavailable`] and [`AuthError::RevocationsUnknown`], which may be retried.
     pub async fn verify(&self, token: &str) -> Result<Arc<Verified>, AuthError> {
         let outcome = self.verify_uncounted(token).await;
         if let Err(error) = &outcome {
@@ -207,6 +207,9 @@ impl Verifier {
         }
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::Invalid("too long"));
+        }
+        if !self.revocations.is_complete() {
+            return Err(AuthError::RevocationsUnknown);
         }
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let verified = match self.cache.get(&digest).await {

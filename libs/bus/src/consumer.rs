@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::jetstream::Durable;
@@ -14,8 +15,8 @@ use crate::{
 /// How a consumer works.
 #[derive(Debug, Clone)]
 pub struct ConsumerOptions {
-    /// Keys are spread over so many lanes; so many events are handled at once at most.
-    pub lanes: usize,
+    /// So many events are handled at once at most, each of another key.
+    pub concurrency: usize,
     /// The most that the server hands out without an acknowledgement.
     pub max_ack_pending: i64,
     /// After it the server gives a message to somebody else, unless told of progress (which is told all the time).
@@ -35,7 +36,7 @@ pub struct ConsumerOptions {
 impl Default for ConsumerOptions {
     fn default() -> Self {
         Self {
-            lanes: 64,
+            concurrency: 64,
             max_ack_pending: 256,
             ack_wait: Duration::from_secs(30),
             retry_first: Duration::from_millis(50),
@@ -184,6 +185,7 @@ impl Consumer {
             context: self.context.clone(),
             handler: Arc::clone(&self.handler),
             parking: Arc::clone(&self.parking),
+            slots: Semaphore::new(self.options.concurrency.max(1)),
             options: self.options.clone(),
         });
         let keeps = self.feed(subscription.as_mut(), &lanes, held, stop).await;
@@ -229,7 +231,7 @@ impl Consumer {
                     }
                 }
                 next = subscription.next() => match next {
-                    Ok(delivery) => lanes.push(delivery).await,
+                    Ok(delivery) => lanes.push(delivery),
                     Err(error) => {
                         tracing::warn!(%error, consumer = self.name, "opens again");
                         return true;

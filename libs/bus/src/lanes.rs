@@ -1,20 +1,21 @@
 //! Keyed lanes: order within a key, concurrency across keys.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::{
-    ConsumerOptions, Delivery, Event, HandleError, Handled, Handler, Parking, Problem, Settle, all_of, metric,
+    ConsumerOptions, Delivery, Event, HandleError, Handled, Handler, Key, Parking, Problem, Settle, all_of,
+    metric,
 };
 
 /// What all lanes of a consumer share.
@@ -24,13 +25,15 @@ pub(crate) struct Lane {
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) parking: Arc<dyn Parking>,
     pub(crate) options: ConsumerOptions,
+    /// One for each event that may be handled at once.
+    pub(crate) slots: Semaphore,
 }
 
-/// The lanes of one consumer while it reads. Dropped without an end, they let go of everything: nothing may handle
-/// events for a reader that is no more.
+/// The lanes of one consumer while it reads: one for each key of which something is held, so that no key waits for
+/// another. Dropped without an end, they let go of everything: nothing may handle events for a reader that is no more.
 pub(crate) struct Lanes {
-    senders: Vec<mpsc::Sender<Delivery>>,
-    hasher: RandomState,
+    shared: Arc<Lane>,
+    waiting: Arc<Waiting>,
     held: Arc<Held>,
     tasks: TaskTracker,
     keeper: TaskTracker,
@@ -38,7 +41,38 @@ pub(crate) struct Lanes {
     patience_over: CancellationToken,
     /// Let go of everything at once, half-done or not.
     abandon: DropGuard,
+    abandoned: CancellationToken,
     beat: DropGuard,
+}
+
+/// By key: what waits behind what is being handled. As many at most as the server hands out without an acknowledgement.
+#[derive(Default)]
+struct Waiting(Mutex<HashMap<Key, VecDeque<Delivery>>>);
+
+impl Waiting {
+    /// Queues a delivery behind those of its key, or gives it back when there are none.
+    fn queue(&self, key: Key, delivery: Delivery) -> Option<Delivery> {
+        match self.0.lock().entry(key) {
+            Entry::Occupied(mut lane) => {
+                lane.get_mut().push_back(delivery);
+                None
+            }
+            Entry::Vacant(free) => {
+                free.insert(VecDeque::new());
+                Some(delivery)
+            }
+        }
+    }
+
+    /// The next of a key whose last one is settled. `None`: there is none, and the lane is closed.
+    fn next(&self, key: Key) -> Option<Delivery> {
+        let mut all = self.0.lock();
+        let next = all.get_mut(&key).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            all.remove(&key);
+        }
+        next
+    }
 }
 
 /// Messages that were taken and are not settled: each is kept from being given to anybody else.
@@ -59,50 +93,47 @@ impl Lanes {
         let shared = Arc::new(shared);
         let held = Arc::new(Held::default());
         let (tasks, keeper) = (TaskTracker::new(), TaskTracker::new());
-        let (patience_over, abandon, beat) =
-            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let capacity = usize::try_from(shared.options.max_ack_pending).unwrap_or(1).max(1);
-        let senders = (0..shared.options.lanes.max(1))
-            .map(|_| {
-                // Large enough for all that the server hands out unacknowledged: feeding a lane never waits for it.
-                let (sender, receiver) = mpsc::channel(capacity);
-                tasks.spawn(run_lane(
-                    Arc::clone(&shared),
-                    receiver,
-                    Arc::clone(&held),
-                    patience_over.clone(),
-                    abandon.clone(),
-                ));
-                sender
-            })
-            .collect();
+        let (abandoned, beat) = (CancellationToken::new(), CancellationToken::new());
         keeper.spawn(keep_alive(Arc::clone(&held), shared.options.ack_wait / 3, beat.clone()));
-        let (abandon, beat) = (abandon.drop_guard(), beat.drop_guard());
-        Self { senders, hasher: RandomState::new(), held, tasks, keeper, patience_over, abandon, beat }
+        Self {
+            shared,
+            waiting: Arc::default(),
+            held,
+            tasks,
+            keeper,
+            patience_over: CancellationToken::new(),
+            abandon: abandoned.clone().drop_guard(),
+            abandoned,
+            beat: beat.drop_guard(),
+        }
     }
 
-    /// Hands a message to its key's lane.
-    pub(crate) async fn push(&self, delivery: Delivery) {
+    /// Hands a message to its key's lane. Never waits.
+    pub(crate) fn push(&self, delivery: Delivery) {
         let key = match &delivery.event {
             Ok(event) => event.key(),
             Err(undecodable) => undecodable.event.key(),
         };
-        let lane = self.hasher.hash_one(key) % self.senders.len() as u64;
-        // Given to us again although it is held (word of its progress was late): whoever holds it settles it. In its
-        // lane a second time, it would only fill it.
+        // Given to us again although it is held (word of its progress was late): whoever holds it settles it.
         if self.held.0.lock().insert(delivery.sequence, Arc::clone(&delivery.settle)).is_some() {
             return;
         }
-        if let Some(sender) = usize::try_from(lane).ok().and_then(|lane| self.senders.get(lane)) {
-            // Fails only when the lane gave up; the message stays unacknowledged and comes again.
-            let _ = sender.send(delivery).await;
+        if let Some(first) = self.waiting.queue(key, delivery) {
+            self.tasks.spawn(run_lane(
+                Arc::clone(&self.shared),
+                key,
+                first,
+                Arc::clone(&self.waiting),
+                Arc::clone(&self.held),
+                self.patience_over.clone(),
+                self.abandoned.clone(),
+            ));
         }
     }
 
     /// Ends the lanes. `finish`: what is held is handled once more and acknowledged; otherwise it is let go of.
     pub(crate) async fn end(self, finish: bool, limit: Duration) {
         self.patience_over.cancel();
-        drop(self.senders);
         self.tasks.close();
         let finished = finish && tokio::time::timeout(limit, self.tasks.wait()).await.is_ok();
         if finish && !finished {
@@ -133,26 +164,29 @@ async fn keep_alive(held: Arc<Held>, every: Duration, stop: CancellationToken) {
 
 async fn run_lane(
     shared: Arc<Lane>,
-    mut receiver: mpsc::Receiver<Delivery>,
+    key: Key,
+    first: Delivery,
+    waiting: Arc<Waiting>,
     held: Arc<Held>,
     patience_over: CancellationToken,
-    abandon: CancellationToken,
+    abandoned: CancellationToken,
 ) {
-    while let Some(delivery) = receiver.recv().await {
+    let mut next = Some(first);
+    while let Some(delivery) = next {
         let (sequence, settle) = (delivery.sequence, Arc::clone(&delivery.settle));
         let settled = tokio::select! {
             biased;
-            () = abandon.cancelled() => false,
+            () = abandoned.cancelled() => false,
             settled = shared.take(delivery, &patience_over) => settled,
         };
         // The newest way to settle it: it may have been given to us again meanwhile.
         let newest = held.0.lock().remove(&sequence).unwrap_or(settle);
-        if settled {
-            newest.ack().await;
-        } else {
-            // Nothing behind it may be handled: it may be of the same key.
+        if !settled {
+            // Nothing behind it may be handled; the lane stays closed to what comes.
             return;
         }
+        newest.ack().await;
+        next = waiting.next(key);
     }
 }
 
@@ -218,8 +252,11 @@ impl Lane {
         let mut failures = 0;
         let mut pause = self.options.retry_first;
         loop {
+            // Never closed. Not held while a try is waited for, so that what cannot be handled now holds nobody up.
+            let slot = self.slots.acquire().await;
             let started = Instant::now();
             let result = AssertUnwindSafe(self.handler.handle(event)).catch_unwind().await;
+            drop(slot);
             metrics::histogram!(
                 metric::PROCESS_DURATION,
                 "messaging_system" => "nats",

@@ -66,6 +66,13 @@ pub mod tasks {
     }
 }
 
+/// What persons are told, and how.
+pub mod notifications {
+    pub mod v1 {
+        include!("gen/callboard.notifications.v1.rs");
+    }
+}
+
 /// Video sessions and their calls.
 pub mod video {
     pub mod v1 {
@@ -77,6 +84,20 @@ mod events {
     include!("gen/events.rs");
 }
 pub use events::EVENTS;
+
+mod pages {
+    include!("gen/pages.rs");
+}
+
+/// A request for one page of a list (AIP-158).
+pub trait Paged: prost::Message + Clone {
+    /// The message's full name, which is its RPC's.
+    const NAME: &'static str;
+
+    /// The same request but for which page, and how large.
+    #[must_use]
+    fn of_any_page(&self) -> Self;
+}
 
 /// The encoded `FileDescriptorSet` of all protos, comments included.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptors.bin");

@@ -12,7 +12,6 @@ use chrono::TimeDelta;
 use futures::StreamExt;
 use prost::Message;
 use secrecy::ExposeSecret;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::NatsConfig;
 
@@ -26,6 +25,10 @@ pub async fn connect(config: &NatsConfig, service: &str) -> Result<Bus, NatsErro
     if !config.credentials_file.is_empty() {
         options.credentials_file = Some(PathBuf::from(&config.credentials_file));
     }
+    if !config.ca_file.is_empty() {
+        options.root_certificates = Some(PathBuf::from(&config.ca_file));
+    }
+    options.require_tls = config.require_tls;
     Nats::connect(options).await.map(Bus::from)
 }
 
@@ -52,12 +55,10 @@ pub(crate) struct RevocationFeed {
     pub bus: Bus,
     pub revocations: Arc<Revocations>,
     pub clock: Arc<dyn Clock>,
-    /// Cancelled when all that was said before the start is known.
-    pub caught_up: CancellationToken,
 }
 
 impl RevocationFeed {
-    /// Reads what was said within `window` (the longest life of a token), then goes on for ever.
+    /// Reads what was said within `window` (the longest time a token is accepted), then goes on for ever.
     pub async fn run(self, window: TimeDelta) {
         let from = TailFrom {
             context: PrincipalTokensRevoked::CONTEXT.to_owned(),
@@ -72,7 +73,7 @@ impl RevocationFeed {
         while let Some(item) = news.next().await {
             match item {
                 TailItem::Event { event, .. } => self.take(&event.payload, event.time),
-                TailItem::CaughtUp => self.caught_up.cancel(),
+                TailItem::CaughtUp => self.revocations.caught_up(),
                 // All comes again, which does no harm.
                 TailItem::Rebuilt { .. } => {}
             }

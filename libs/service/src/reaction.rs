@@ -149,8 +149,19 @@ fn taken(error: AskError) -> Result<Handled, HandleError> {
 /// The message in an event.
 ///
 /// # Errors
-/// [`HandleError::Poison`] when it cannot be decoded.
+/// [`HandleError::Poison`] when it cannot be decoded, or was published under another event's subject: what one may
+/// publish is ruled by subject.
 pub fn decode<M: callboard_proto::Event + Default>(event: &Event) -> Result<M, HandleError> {
+    if (event.context.as_str(), event.name.as_str()) != (M::CONTEXT, M::SUBJECT) {
+        return Err(HandleError::Poison(format!(
+            "{} belongs under {}.{}, not under {}.{}",
+            M::TYPE,
+            M::CONTEXT,
+            M::SUBJECT,
+            event.context,
+            event.name
+        )));
+    }
     M::decode(event.payload.as_ref())
         .map_err(|error| HandleError::Poison(format!("{} does not decode: {error}", event.kind)))
 }

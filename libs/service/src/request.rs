@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use callboard_kernel::{CommandId, ErrorKind, Principal, Refusal, Timestamp, derive_uuid};
+use callboard_proto::Paged;
 use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -86,7 +87,11 @@ pub fn command_id(principal: &Principal, rpc: &str, request_id: &str) -> Result<
 /// A hash of what was asked, the same in every process and version that encodes the message the same way: tells a
 /// repeat from another request under the same `request_id`. Maps are ordered in our generated code.
 pub fn fingerprint(message: &impl prost::Message) -> i64 {
-    let digest = derive_uuid(Uuid::nil(), &[&message.encode_to_vec()]);
+    fingerprint_of(&[&message.encode_to_vec()])
+}
+
+fn fingerprint_of(parts: &[&[u8]]) -> i64 {
+    let digest = derive_uuid(Uuid::nil(), parts);
     let (high, low) = digest.as_u64_pair();
     (high ^ low.rotate_left(32)).cast_signed()
 }
@@ -118,10 +123,18 @@ struct PageToken<C> {
     e: i64,
 }
 
+/// What a page token is bound to (AIP-158): which list, and all of its arguments but `page_token` and `page_size`.
+pub fn page_query(message: &impl Paged) -> i64 {
+    fingerprint_of(&[name_of(message).as_bytes(), &message.of_any_page().encode_to_vec()])
+}
+
+fn name_of<M: Paged>(_: &M) -> &'static str {
+    M::NAME
+}
+
 /// An opaque, URL-safe page token (AIP-158), bound to the other arguments of the list and good for three days.
 ///
-/// `query` is a hash of those arguments, as [`fingerprint`] makes it of the request with `page_token` and `page_size`
-/// cleared. The token is not signed: it gives no right, since every query is scoped by organisation and caller anyway.
+/// `query` is what [`page_query`] makes of the request. The token is not signed: it gives no right, since every query is scoped by organisation and caller anyway.
 pub fn encode_page_token(cursor: &impl Serialize, query: i64, now: Timestamp) -> String {
     let token = PageToken { c: cursor, q: query, e: (now + PAGE_TOKEN_LIFE).timestamp() };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
@@ -144,6 +157,10 @@ pub fn decode_page_token<C: DeserializeOwned>(
         return Err(malformed());
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| malformed())?;
+    // Postgres takes no zero character, and none of ours holds one.
+    if bytes.windows(6).any(|part| part == br"\u0000") {
+        return Err(malformed());
+    }
     let token: PageToken<C> = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
     if token.q != query {
         return Err(Refusal::field("page_token", "belongs to other arguments: start again without it"));
@@ -192,6 +209,30 @@ mod tests {
         assert_eq!(page_size(0, 25, 100), Ok(25));
         assert_eq!(page_size(1000, 25, 100), Ok(100));
         assert!(page_size(-1, 25, 100).is_err());
+    }
+
+    #[test]
+    fn aip_158_a_page_token_is_of_its_list_and_its_arguments_alone() {
+        use callboard_proto::directory::v1::{ListDepartmentsRequest, ListEmployeesRequest};
+        let now = SystemClock.now();
+        let asked = ListEmployeesRequest { page_size: 5, ..ListEmployeesRequest::default() };
+        let token = encode_page_token(&1, page_query(&asked), now);
+        let next = ListEmployeesRequest { page_size: 9, page_token: token.clone(), ..asked.clone() };
+        assert_eq!(decode_page_token(&token, page_query(&next), now), Ok(Some(1)));
+        let others = [
+            page_query(&ListEmployeesRequest { query: "a".into(), ..asked }),
+            page_query(&ListDepartmentsRequest { page_size: 5, ..ListDepartmentsRequest::default() }),
+        ];
+        for other in others {
+            assert!(decode_page_token::<i32>(&token, other, now).is_err());
+        }
+    }
+
+    #[test]
+    fn a_made_up_page_token_brings_no_zero_character() {
+        let now = SystemClock.now();
+        let token = encode_page_token(&"a\0b", 1, now);
+        assert!(decode_page_token::<String>(&token, 1, now).is_err());
     }
 
     #[test]

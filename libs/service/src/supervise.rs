@@ -212,7 +212,8 @@ impl Supervisor {
         let pool = self.prepare_database().await?;
         let bus = self.prepare_bus().await?;
         let verifier = self.config.auth.verifier()?;
-        let revocations = Arc::new(Revocations::new(verifier.max_token_lifetime + verifier.clock_skew * 2));
+        let revocations =
+            Arc::new(Revocations::behind(verifier.max_token_lifetime + verifier.clock_skew * 2));
         let verifier = Verifier::new(verifier, self.clock.clone(), revocations.clone());
         Ok(BuildContext {
             config: self.config.clone(),
@@ -328,15 +329,16 @@ impl Supervisor {
         tasks: &Tasks,
         checks: &mut Vec<ReadinessCheck>,
     ) -> Result<(), BoxError> {
-        let Some(bus) = context.bus.clone() else { return Ok(()) };
-        let caught_up = CancellationToken::new();
-        let feed = RevocationFeed {
-            bus,
-            revocations: context.revocations.clone(),
-            clock: self.clock.clone(),
-            caught_up: caught_up.clone(),
+        let revocations = context.revocations.clone();
+        let Some(bus) = context.bus.clone() else {
+            // Nobody tells of any.
+            revocations.caught_up();
+            return Ok(());
         };
-        let window = TimeDelta::from_std(self.config.auth.max_token_lifetime)?;
+        let feed = RevocationFeed { bus, revocations: revocations.clone(), clock: self.clock.clone() };
+        // A token is accepted for its life and the skew; and the clock it was made by may be off as much.
+        let skew = TimeDelta::from_std(self.config.auth.clock_skew)?;
+        let window = TimeDelta::from_std(self.config.auth.max_token_lifetime)? + skew * 2;
         let stop = context.stop.fetch.clone();
         let work = async move {
             match stop.run_until_cancelled(feed.run(window)).await {
@@ -346,9 +348,9 @@ impl Supervisor {
             }
         };
         tasks.spawn(BackgroundTask::new("ended sessions", Stage::Fetch, work), &context.stop);
-        // Serving before all ended sessions are known would let some of them live again.
+        // No token is accepted before.
         checks.push(ReadinessCheck::new("ended sessions", move || {
-            let known = caught_up.is_cancelled();
+            let known = revocations.is_complete();
             async move { if known { Ok(()) } else { Err("not read yet".to_owned()) } }
         }));
         Ok(())

@@ -180,11 +180,7 @@ impl RatingApi {
             message.submitted.as_ref(),
         )?;
         let size = page_size(message.page_size, 50, 200)?;
-        let query = request::fingerprint(&proto::ListRatingsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = request::page_query(message);
         let after: Option<ListCursor> = decode_page_token(&message.page_token, query, self.clock.now())?;
         let mut found = self.queries.list(&viewer, &filter, after, size + 1).await.map_err(refusal)?;
         let more = found.len() > size as usize;

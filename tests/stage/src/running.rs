@@ -75,7 +75,7 @@ impl StageBuilder {
             .with("nats.url", broker.url())
             .with("shutdown.propagation_delay", "0ms")
             .with("shutdown.drain_timeout", "5s")
-            .with("shutdown.hard_limit", "10s");
+            .with("shutdown.hard_limit", "25s");
         options.overrides.extend(self.options.overrides);
         let metrics = callboard_service::telemetry::metrics();
         let stop = CancellationToken::new();

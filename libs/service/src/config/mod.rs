@@ -5,6 +5,7 @@ mod sections;
 mod tree;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -40,6 +41,10 @@ pub fn no_section(config: &Config) -> Result<(), ConfigError> {
     struct Nothing {}
     config.section::<Nothing>().map(drop)
 }
+
+/// What a stop needs after the last call: consumers finish what they hold (10 s at most), the relay publishes what is
+/// committed (5 s), and calls that were cut off are told.
+const LAST_WORK: Duration = Duration::from_secs(16);
 
 /// Where settings come from besides the chassis' own defaults.
 #[derive(Debug, Clone, Default)]
@@ -153,8 +158,13 @@ impl Config {
             "grpc.default_deadline must not exceed grpc.max_deadline",
         );
         check(
-            self.shutdown.propagation_delay + self.shutdown.drain_timeout <= self.shutdown.hard_limit,
-            "shutdown.hard_limit must hold propagation_delay and drain_timeout",
+            self.grpc.max_connection_age_grace >= self.grpc.max_deadline,
+            "grpc.max_connection_age_grace must not be shorter than grpc.max_deadline",
+        );
+        check(
+            self.shutdown.propagation_delay + self.shutdown.drain_timeout + LAST_WORK
+                <= self.shutdown.hard_limit,
+            "shutdown.hard_limit must hold propagation_delay, drain_timeout and 16s for events",
         );
         if let Err(problem) = self.auth.verifier() {
             problems.push(problem);

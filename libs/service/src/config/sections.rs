@@ -30,6 +30,8 @@ pub struct DatabaseConfig {
 pub struct NatsConfig {
     pub url: SecretString,
     pub credentials_file: String,
+    pub ca_file: String,
+    pub require_tls: bool,
     pub stream_replicas: usize,
     #[serde(deserialize_with = "duration::deserialize")]
     pub stream_max_age: Duration,
@@ -116,11 +118,18 @@ impl AuthConfig {
     /// What a verifier goes by.
     ///
     /// # Errors
-    /// Names the issuer that has no key set, or two.
+    /// Names the issuer that has no key set, or two, or that is there twice.
     pub fn verifier(&self) -> Result<VerifierConfig, String> {
         let delta =
             |duration: Duration| TimeDelta::from_std(duration).map_err(|_| "auth: a duration is too long");
-        let issuers = self.issuers.iter().map(IssuerSection::config).collect::<Result<_, _>>()?;
+        let issuers: Vec<IssuerConfig> =
+            self.issuers.iter().map(IssuerSection::config).collect::<Result<_, _>>()?;
+        for (at, issuer) in issuers.iter().enumerate() {
+            // The one would take the other's place, with its rights.
+            if issuers[..at].iter().any(|before| before.issuer == issuer.issuer) {
+                return Err(format!("auth.issuers: {} is named twice", issuer.issuer));
+            }
+        }
         Ok(VerifierConfig {
             issuers,
             clock_skew: delta(self.clock_skew)?,
@@ -135,6 +144,9 @@ impl AuthConfig {
 
 impl IssuerSection {
     fn config(&self) -> Result<IssuerConfig, String> {
+        if self.issuer.is_empty() || self.audience.is_empty() {
+            return Err("auth.issuers: issuer and audience must not be empty".to_owned());
+        }
         let keys = match (&self.jwks_url, &self.jwks) {
             (Some(url), None) => KeySource::Url(url.clone()),
             (None, Some(document)) => KeySource::Document(document.clone()),

@@ -18,13 +18,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
-use super::furniture::EndsWith;
+use super::body::{Admitted, EndsWith};
 use super::{CallServer, methods};
 use crate::error;
 use crate::request::{Deadline, RequestId};
 use crate::telemetry;
 
 const REQUEST_ID: &str = "x-request-id";
+
+/// Calls of health and reflection at once, streams among them.
+const MAX_FURNITURE: usize = 256;
 
 /// The longest that an RPC may take whose time is that of what it is sent: a large file over a slow line.
 const UNHURRIED: Duration = Duration::from_secs(60 * 60);
@@ -43,7 +46,8 @@ pub(crate) struct Guard {
     ids: Arc<dyn IdGenerator>,
     default_deadline: Duration,
     max_deadline: Duration,
-    admission: Semaphore,
+    admission: Arc<Semaphore>,
+    furniture: Arc<Semaphore>,
     cut_off: CancellationToken,
     drain: CancellationToken,
 }
@@ -60,7 +64,8 @@ impl Guard {
             ids: server.ids.clone(),
             default_deadline: server.config.default_deadline,
             max_deadline: server.config.max_deadline,
-            admission: Semaphore::new(server.config.max_concurrent_calls),
+            admission: Arc::new(Semaphore::new(server.config.max_concurrent_calls)),
+            furniture: Arc::new(Semaphore::new(MAX_FURNITURE)),
             cut_off: server.cut_off.clone(),
             drain,
         }
@@ -106,7 +111,9 @@ impl Guard {
 
     async fn call(&self, mut request: Request, next: Next) -> Response {
         let path = request.uri().path().to_owned();
-        let Ok(_permit) = self.admission.try_acquire() else {
+        // Probes must be answered also when there is too much to do, or the rest of us is taken out as well.
+        let room = if methods::is_furniture(&path) { &self.furniture } else { &self.admission };
+        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
             let refusal =
                 Refusal::new(ErrorKind::ResourceExhausted, "TOO_MANY_CALLS", "too many calls at once");
             return self.refuse(&refusal);
@@ -134,7 +141,8 @@ impl Guard {
             }
         };
         tokio::select! {
-            response = work => response,
+            // A stream is a call for as long as it is open.
+            response = work => response.map(|body| Body::new(Admitted::new(body, permit))),
             () = tokio::time::sleep(wait) => self.refuse(&Refusal::new(
                 ErrorKind::DeadlineExceeded,
                 "DEADLINE_EXCEEDED",
@@ -191,7 +199,7 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
     span.record("rpc.status_code", code_name(code));
     record(guard.service, method, code, started.elapsed());
     if code == Code::Internal || code == Code::Unknown {
-        span.in_scope(|| tracing::warn!(method, code = code_name(code), "call failed"));
+        span.in_scope(|| tracing::warn!(method, code = code_name(code), request_id, "call failed"));
     }
     response
 }

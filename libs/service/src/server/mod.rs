@@ -1,7 +1,7 @@
 //! The server for calls and the server for operators.
 
 pub(crate) mod admin;
-mod furniture;
+mod body;
 mod guard;
 pub(crate) mod methods;
 

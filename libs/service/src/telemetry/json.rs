@@ -7,13 +7,15 @@ use chrono::SecondsFormat;
 use opentelemetry::trace::TraceContextExt;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// One JSON object a line: `timestamp`, `level`, `service`, `target`, `message`, `trace_id`, `span_id`, `span`, and
-/// the fields of the event.
+/// One JSON object a line: `timestamp`, `level`, `service`, `target`, `message`, `trace_id`, `span_id`, `span`,
+/// `request_id` and the fields of the event.
 #[derive(Debug)]
 pub(super) struct JsonLines {
     service: &'static str,
@@ -44,6 +46,11 @@ where
         line.insert("target".into(), event.metadata().target().into());
         if let Some(span) = context.lookup_current() {
             line.insert("span".into(), span.name().into());
+            let id =
+                span.scope().find_map(|span| span.extensions().get::<RequestIdOf>().map(|id| id.0.clone()));
+            if let Some(id) = id {
+                line.insert("request_id".into(), id.into());
+            }
         }
         // Spans are entered as contexts of OpenTelemetry too, also those that the log level hides.
         let current = opentelemetry::Context::current();
@@ -55,6 +62,24 @@ where
         event.record(&mut Fields(&mut line));
         let text = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
         writeln!(writer, "{text}")
+    }
+}
+
+/// Keeps the field `request_id` of spans for the lines within.
+pub(super) struct RequestIds;
+
+struct RequestIdOf(String);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RequestIds {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.fields().field("request_id").is_none() {
+            return;
+        }
+        let mut fields = Map::new();
+        attributes.record(&mut Fields(&mut fields));
+        if let (Some(span), Some(Value::String(found))) = (context.span(id), fields.remove("request_id")) {
+            span.extensions_mut().insert(RequestIdOf(found));
+        }
     }
 }
 
@@ -99,7 +124,7 @@ mod tests {
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use parking_lot::Mutex;
     use tracing_subscriber::filter::{EnvFilter, LevelFilter};
-    use tracing_subscriber::layer::{Layer, SubscriberExt};
+    use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
 
@@ -139,5 +164,23 @@ mod tests {
         assert_eq!((&line["count"], &line["service"]), (&3.into(), &"test".into()));
         assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{text}");
         assert_eq!(line["span_id"].as_str().map(str::len), Some(16));
+    }
+
+    #[test]
+    fn a_line_names_the_call_that_it_was_written_for() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = tracing_subscriber::fmt::layer()
+            .event_format(JsonLines::new("test"))
+            .with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(RequestIds).with(log);
+        tracing::subscriber::with_default(subscriber, || {
+            let call = tracing::info_span!("rpc", request_id = %"abc-1");
+            call.in_scope(|| tracing::info_span!("within").in_scope(|| tracing::info!("told")));
+            tracing::info!("of no call");
+        });
+        let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+        let told: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&told[0]["request_id"], told[1].get("request_id")), (&"abc-1".into(), None), "{text}");
     }
 }

@@ -91,7 +91,7 @@ impl Telemetry {
                 let lines = tracing_subscriber::fmt::layer()
                     .event_format(json::JsonLines::new(service))
                     .with_writer(logs);
-                registry.with(lines.with_filter(filter)).try_init()
+                registry.with(json::RequestIds).with(lines.with_filter(filter)).try_init()
             }
             LogFormat::Text => {
                 let lines = tracing_subscriber::fmt::layer().with_writer(logs);

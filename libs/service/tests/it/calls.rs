@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use callboard_kernel::ErrorKind;
-use callboard_service::client::{CallContext, Safety};
 use callboard_service::error::report;
-use callboard_service::request::Deadline;
+use callboard_testkit::{PATIENCE, eventually_some};
 use secrecy::ExposeSecret;
+use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -59,30 +59,13 @@ async fn a_call_ends_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_client_names_a_timeout_as_what_it_is_and_forwards_token_and_request_id() {
+async fn a_caller_names_its_call_and_is_told_the_name() {
     let running = started(options()).await;
-    let context = |timeout| CallContext {
-        token: Some(token()),
-        request_id: Some("abc-1".into()),
-        deadline: Deadline::after(Duration::from_millis(timeout)),
-    };
-    let make = async |context: &CallContext, text: &str| {
-        context
-            .call("test", Safety::Safe, || {
-                let request = context.request(text.to_owned());
-                let mut grpc = tonic::client::Grpc::new(channel(&running));
-                async move {
-                    grpc.ready().await.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
-                    let codec = tonic_prost::ProstCodec::<String, String>::default();
-                    grpc.unary(request, ASK.parse().unwrap(), codec).await
-                }
-            })
-            .await
-    };
-    let answer = make(&context(5000), "request id").await.unwrap();
+    let bearer = format!("Bearer {}", token().expose_secret());
+    let metadata = [("authorization", bearer.as_str()), ("x-request-id", "abc-1")];
+    let answer = call(channel(&running), ASK, "request id", &metadata).await.unwrap();
     assert_eq!(answer.metadata().get("x-request-id").unwrap(), "abc-1");
     assert_eq!(answer.into_inner(), "abc-1");
-    assert_eq!(make(&context(150), "for ever").await.unwrap_err().code(), Code::DeadlineExceeded);
     running.stop().await.unwrap();
 }
 
@@ -106,10 +89,22 @@ async fn a_panic_is_an_internal_error_without_details_and_the_service_goes_on() 
 
 #[tokio::test]
 async fn too_many_calls_at_once_are_told_to_come_later() {
-    let running = started(options().with("grpc.max_concurrent_calls", 0)).await;
-    let read = report(&ask(channel(&running), "who").await.unwrap_err());
+    let running = started(options().with("grpc.max_concurrent_calls", 1)).await;
+    let first = JoinSet::from_iter([ask(channel(&running), "hold")]);
+    let read = eventually_some("the first call takes the only place", PATIENCE, || async {
+        ask(channel(&running), "who").await.err().map(|status| report(&status))
+    })
+    .await;
     assert_eq!((read.kind, read.reason.as_str()), (ErrorKind::ResourceExhausted, "TOO_MANY_CALLS"));
     assert!(read.retry_after.is_some());
+    // Whoever asks whether we are well is answered all the same.
+    let mut health = HealthClient::new(channel(&running));
+    health.check(HealthCheckRequest::default()).await.unwrap();
+    drop(first);
+    crate::support::eventually("there is room again", || async {
+        ask(channel(&running), "who").await.is_ok()
+    })
+    .await;
     running.stop().await.unwrap();
 }
 

@@ -82,6 +82,7 @@ impl UnaryService<String> for Handler {
                     GATE.acquire().await.unwrap().forget();
                     "passed".into()
                 }
+                "hold" => std::future::pending().await,
                 "panic" => panic!("the secret is 42"),
                 other => other.len().to_string(),
             };
@@ -161,7 +162,7 @@ pub fn options() -> StartOptions {
         .with("auth.issuers", serde_json::json!([issuer]))
         .with("shutdown.propagation_delay", "0ms")
         .with("shutdown.drain_timeout", "5s")
-        .with("shutdown.hard_limit", "10s")
+        .with("shutdown.hard_limit", "25s")
 }
 
 pub async fn start_with(definition: Definition, options: StartOptions) -> Running {

@@ -1,10 +1,6 @@
 //! What a collector sees.
 
-use std::time::Duration;
-
-use callboard_service::client::CallContext;
-use callboard_service::request::Deadline;
-use callboard_service::telemetry::traceparent_of;
+use callboard_service::telemetry::{self, traceparent_of};
 use callboard_testkit::{PATIENCE, Servers, eventually, eventually_some, fresh_nats};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -32,14 +28,16 @@ async fn a_call_on_behalf_of_a_call_belongs_to_the_same_trace() {
     let caller = tracing::info_span!("rpc", otel.kind = "client");
     let ours = traceparent_of(&caller).unwrap();
     let (trace, parent) = (&ours[3..35], &ours[36..52]);
-    let deadline = Deadline::after(Duration::from_secs(10));
-    let context = CallContext { token: Some(token()), request_id: None, deadline };
+    let bearer = format!("Bearer {}", token().expose_secret());
     async {
         let mut grpc = tonic::client::Grpc::new(channel(&running));
         grpc.ready().await.unwrap();
         let path = "/callboard.test.v1.TestService/Ask".parse().unwrap();
         let codec = ProstCodec::<String, String>::default();
-        grpc.unary(context.request("who".to_owned()), path, codec).await.unwrap();
+        let mut request = tonic::Request::new("who".to_owned());
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        telemetry::inject(request.metadata_mut());
+        grpc.unary(request, path, codec).await.unwrap();
     }
     .instrument(caller.clone())
     .await;

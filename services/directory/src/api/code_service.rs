@@ -11,7 +11,7 @@ use callboard_proto::directory::v1::code_service_server::CodeService;
 use callboard_service::Mutation;
 use callboard_service::convert::to_proto_time;
 use callboard_service::request::{
-    decode_page_token, encode_page_token, fingerprint, page_size, parse_id, parse_optional_id, principal,
+    decode_page_token, encode_page_token, page_query, page_size, parse_id, parse_optional_id, principal,
 };
 use secrecy::ExposeSecret;
 use tonic::{Request, Response, Status};
@@ -168,11 +168,7 @@ impl CodeApi {
         if let Some(seen) = seen_devices(&self.directory, &caller).await? {
             filters.push(Filter::OfDevices(Box::new(seen)));
         }
-        let arguments = fingerprint(&proto::ListCodesRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..asked.clone()
-        });
+        let arguments = page_query(asked);
         let (now, size) = (self.directory.clock.now(), page_size(asked.page_size, 50, 200)?);
         let after: Option<ByTime> = decode_page_token(&asked.page_token, arguments, now)?;
         let limit = i64::from(size) + 1;

@@ -9,7 +9,7 @@ use callboard_kernel::{Isolation, Principal, Refusal, Subject};
 use callboard_proto::directory::v1 as proto;
 use callboard_proto::directory::v1::directory_service_server::DirectoryService;
 use callboard_service::error::status;
-use callboard_service::request::{fingerprint, principal};
+use callboard_service::request::{page_query, principal};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -179,15 +179,12 @@ macro_rules! directory_service {
                 ) -> Result<Response<proto::$list_response>, Status> {
                     let listed = async {
                         let asked = request.get_ref();
-                        let mut arguments = asked.clone();
-                        arguments.page_size = 0;
-                        arguments.page_token.clear();
                         let page = Page {
                             page_size: asked.page_size,
                             page_token: &asked.page_token,
                             query: &asked.query,
                             filters: $filters(&self.0, &*principal(&request)?, asked).await?,
-                            arguments: fingerprint(&arguments),
+                            arguments: page_query(asked),
                         };
                         exposed::list::<$kind, _>(&self.0, &request, page).await
                     };

@@ -7,7 +7,7 @@ use callboard_messenger_domain::conversation::ConversationState;
 use callboard_proto::messenger::v1 as proto;
 use callboard_service::database::refusal;
 use callboard_service::request::{
-    self, decode_page_token, encode_page_token, fingerprint, page_size, parse_id,
+    self, decode_page_token, encode_page_token, page_query, page_size, parse_id,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -32,7 +32,7 @@ impl MessengerApi {
         state: &ConversationState,
         stored: &StoredMessage,
     ) -> proto::Message {
-        let shown = convert::message(id, &stored.message, stored.position);
+        let shown = convert::message(id, &stored.message, &stored.files, stored.position);
         self.eyes(principal, state).on(shown, &stored.message)
     }
 
@@ -63,11 +63,7 @@ impl MessengerApi {
         let principal = request::principal(request)?;
         let message = request.get_ref();
         let size = page_size(message.page_size, 25, 100)?;
-        let query = fingerprint(&proto::ListConversationsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = page_query(message);
         let now = self.clock.now();
         let after: Option<ListCursor> = decode_page_token(&message.page_token, query, now)?;
         let viewer =
@@ -99,11 +95,7 @@ impl MessengerApi {
         let message = request.get_ref();
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
         let size = page_size(message.page_size, 50, 200)?;
-        let query = fingerprint(&proto::ListMessagesRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = page_query(message);
         let now = self.clock.now();
         let before: Option<i64> = decode_page_token(&message.page_token, query, now)?;
         let (seen, _) = self.visible(&principal, id).await?;
@@ -143,11 +135,7 @@ impl MessengerApi {
         let message = request.get_ref();
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
         let size = page_size(message.page_size, 50, 200)?;
-        let query = fingerprint(&proto::ListMessageRevisionsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = page_query(message);
         let now = self.clock.now();
         let after: Option<i32> = decode_page_token(&message.page_token, query, now)?;
         self.visible(&principal, id).await?;
@@ -156,7 +144,7 @@ impl MessengerApi {
         }
         let found =
             self.queries.message(principal.organisation, id, message.sequence).await.map_err(refusal)?;
-        found.ok_or_else(|| Refusal::missing("message", message.sequence))?;
+        let of = found.ok_or_else(|| Refusal::missing("message", message.sequence))?.message.id;
         let mut found = self
             .queries
             .revisions(
@@ -173,7 +161,8 @@ impl MessengerApi {
         let last = found.last().filter(|_| more);
         let next_page_token =
             last.map(|last| encode_page_token(&last.revision, query, now)).unwrap_or_default();
-        let revisions = found.into_iter().map(convert::revision).collect();
+        let files = self.queries.files_of(of).await.map_err(refusal)?;
+        let revisions = found.into_iter().map(|one| convert::revision(one, &files)).collect();
         Ok(proto::ListMessageRevisionsResponse { revisions, next_page_token })
     }
 

@@ -5,7 +5,7 @@ use callboard_proto::support::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use callboard_service::database::refusal;
 use callboard_service::request::{
-    self, decode_page_token, encode_page_token, fingerprint, page_size, parse_id,
+    self, decode_page_token, encode_page_token, page_query, page_size, parse_id,
 };
 use tonic::Request;
 use uuid::Uuid;
@@ -51,11 +51,7 @@ impl SupportApi {
         let me = principal.employee().map(|employee| employee.id.uuid()).unwrap_or_default();
         let (filter, order) = lists::read(message, me)?;
         let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
-        let query = fingerprint(&proto::ListTicketsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = page_query(message);
         let after: Option<Cursor> = decode_page_token(&message.page_token, query, self.clock.now())?;
         let organisation = principal.organisation;
         let mut found = self
@@ -76,17 +72,14 @@ impl SupportApi {
         Ok(proto::ListTicketsResponse { tickets, next_page_token })
     }
 
-    /// A page of notes or comments, and the token of the next.
+    /// A page of notes or comments, and the token of the next, for `(page_size, page_token, page_query)`.
     async fn remarks(
         &self,
         ticket: Uuid,
         notes: bool,
-        asked: i32,
-        token: &str,
+        (asked, token, query): (i32, &str, i64),
     ) -> Result<(Vec<proto::Remark>, String), Refusal> {
         let size = page_size(asked, PAGE.0, PAGE.1)?;
-        let (high, low) = ticket.as_u64_pair();
-        let query = (high ^ low.rotate_left(u32::from(notes))).cast_signed();
         let after: Option<i32> = decode_page_token(token, query, self.clock.now())?;
         let mut found =
             self.queries.remarks(ticket, notes, after.unwrap_or(0), size + 1).await.map_err(refusal)?;
@@ -108,8 +101,9 @@ impl SupportApi {
         if !is_agent {
             return Err(Refusal::denied("notes are for support agents"));
         }
-        let (notes, next_page_token) =
-            self.remarks(found.id, true, message.page_size, &message.page_token).await?;
+        let (notes, next_page_token) = self
+            .remarks(found.id, true, (message.page_size, &message.page_token, page_query(message)))
+            .await?;
         Ok(proto::ListNotesResponse { notes, next_page_token })
     }
 
@@ -119,8 +113,9 @@ impl SupportApi {
     ) -> Result<proto::ListCommentsResponse, Refusal> {
         let message = request.get_ref();
         let (found, _) = self.seen(request, &message.ticket_id).await?;
-        let (comments, next_page_token) =
-            self.remarks(found.id, false, message.page_size, &message.page_token).await?;
+        let (comments, next_page_token) = self
+            .remarks(found.id, false, (message.page_size, &message.page_token, page_query(message)))
+            .await?;
         Ok(proto::ListCommentsResponse { comments, next_page_token })
     }
 
@@ -138,11 +133,7 @@ impl SupportApi {
             return Err(Refusal::fields(violations));
         }
         let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
-        let query = fingerprint(&proto::ListDomainsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = page_query(message);
         let after: Option<String> = decode_page_token(&message.page_token, query, self.clock.now())?;
         let mut found = self
             .queries

@@ -27,11 +27,7 @@ impl TaskApi {
         let message = request.get_ref();
         let device: Option<DeviceId> = parse_optional_id("device_id", &message.device_id)?;
         let size = page_size(message.page_size, 50, 200)?;
-        let query = request::fingerprint(&proto::ListDeviceEventsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = request::page_query(message);
         let now = self.reads.clock.now();
         let after: Option<EventCursor> = decode_page_token(&message.page_token, query, now)?;
         let viewer = self.reads.viewer(&principal).await?;

@@ -7,7 +7,7 @@ use callboard_proto::tickets::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::error::IntoStatus;
 use callboard_service::request::{
-    decode_page_token, encode_page_token, fingerprint, page_size, parse_id, principal,
+    decode_page_token, encode_page_token, page_query, page_size, parse_id, principal,
 };
 use callboard_tickets_domain::{
     Action, AnswerValue, Command, Edit, Event, Fact, State, Status as Stands, Visibility, can, moves,
@@ -137,7 +137,7 @@ impl TicketApi {
         let size = page_size(message.page_size, PAGE.0, PAGE.1)?;
         let token = std::mem::take(&mut message.page_token);
         message.page_size = 0;
-        let query = fingerprint(&message);
+        let query = page_query(&message);
         let order = lists::order(message.order)?;
         let (filter, impossible) = lists::filter(&message.filter.unwrap_or_default(), &caller)?;
         let after: Option<Cursor> = decode_page_token(&token, query, self.0.clock.now())?;
@@ -313,7 +313,7 @@ impl TicketApi {
             (_, Err(_)) => Some(Visibility::Public),
         };
         let (updates, next_page_token) =
-            self.updates(id, visibility, (size, &token, fingerprint(&message))).await?;
+            self.updates(id, visibility, (size, &token, page_query(&message))).await?;
         Ok(proto::ListUpdatesResponse { updates, next_page_token })
     }
 
@@ -328,7 +328,7 @@ impl TicketApi {
         message.page_size = 0;
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let found = self.0.visible(&caller, id).await?;
-        let bound = fingerprint(&message);
+        let bound = page_query(&message);
         let (updates, next_page_token) =
             self.updates(id, Some(Visibility::Public), (size, &token, bound)).await?;
         let ticket = Some(to_proto_ticket_for(&caller, &found.ticket, found.version));
@@ -347,7 +347,7 @@ impl TicketApi {
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let found = self.0.visible(&caller, id).await?;
         can(&caller, Action::SeeInternal, &found.ticket).map_err(|rejection| Refusal::from(&rejection))?;
-        let (bound, now) = (fingerprint(&message), self.0.clock.now());
+        let (bound, now) = (page_query(&message), self.0.clock.now());
         let after: Option<i64> = decode_page_token(&token, bound, now)?;
         let found = self.0.reads.timeline(id, after.unwrap_or(0), size + 1).await?;
         let (entries, more) = page(&found, size, to_proto_entry);

@@ -89,11 +89,7 @@ impl FleetApi {
                 )
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let query = request::fingerprint(&proto::ListOffersRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = request::page_query(message);
         let after: Option<OfferCursor> =
             decode_page_token(&message.page_token, query, self.reads.clock.now())?;
         let employee = match ticket {
@@ -132,7 +128,7 @@ impl FleetApi {
         let message = request.get_ref();
         let ticket: TicketId = parse_id("ticket_id", &message.ticket_id)?;
         let size = page_size(message.page_size, 10, 50)?;
-        let query = request::fingerprint(&message.ticket_id);
+        let query = request::page_query(message);
         let below: Option<i32> = decode_page_token(&message.page_token, query, self.reads.clock.now())?;
         self.reads.ticket_for_employee(&principal, ticket).await?;
         let mut found = self

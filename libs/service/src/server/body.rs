@@ -1,5 +1,4 @@
-//! Streams of health and reflection, which clients hold open for as long as they are let. One watcher would make every
-//! stop as long as `shutdown.drain_timeout`; so they end when the drain begins.
+//! Bodies that know when they end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,10 +6,13 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes};
 use http::HeaderMap;
 use http_body::Frame;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 
-/// A body that ends once a token is cancelled and nothing of it is there to be taken.
+/// A body that ends once a token is cancelled and nothing of it is there to be taken. For streams of health and
+/// reflection, which clients hold open for as long as they are let: one watcher would make every stop as long as
+/// `shutdown.drain_timeout`.
 pub(super) struct EndsWith {
     body: Body,
     end: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -56,5 +58,43 @@ impl http_body::Body for EndsWith {
 
     fn is_end_stream(&self) -> bool {
         self.over || self.body.is_end_stream()
+    }
+}
+
+/// The answer to a call that was admitted: it counts among the calls at once until its last byte is sent, or nobody
+/// waits for it any more.
+pub(super) struct Admitted {
+    body: Body,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Admitted {
+    pub(super) fn new(body: Body, permit: OwnedSemaphorePermit) -> Self {
+        let permit = Some(permit).filter(|_| !http_body::Body::is_end_stream(&body));
+        Self { body, permit }
+    }
+}
+
+impl http_body::Body for Admitted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.permit = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
     }
 }
