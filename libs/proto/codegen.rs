@@ -41,6 +41,7 @@ pub fn generate() -> BTreeMap<String, Vec<u8>> {
     }
     std::fs::remove_dir_all(&out).expect("to remove the temporary folder");
     generated.insert("events.rs".to_owned(), events(&descriptors).into_bytes());
+    generated.insert("methods.rs".to_owned(), methods(&descriptors).into_bytes());
     generated.insert("pages.rs".to_owned(), pages(&descriptors).into_bytes());
     generated.insert(CATALOGUE.to_owned(), catalogue(&descriptors).into_bytes());
     generated.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
@@ -64,6 +65,24 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// `package.Service/Method` of every RPC.
+fn methods(descriptors: &FileDescriptorSet) -> String {
+    let mut code = String::from(
+        "// @generated from services.\n\n/// `package.Service/Method` of every RPC of the platform, in the order of the \
+         protos.\npub const METHODS: &[&str] = &[\n",
+    );
+    for file in &descriptors.file {
+        for service in &file.service {
+            for method in &service.method {
+                writeln!(code, "    \"{}.{}/{}\",", file.package(), service.name(), method.name())
+                    .expect("writing to a string");
+            }
+        }
+    }
+    code.push_str("];\n");
+    code
 }
 
 /// `impl Paged` for every request with `page_size` and `page_token` (AIP-158).

@@ -85,6 +85,11 @@ mod events {
 }
 pub use events::EVENTS;
 
+mod methods {
+    include!("gen/methods.rs");
+}
+pub use methods::METHODS;
+
 mod pages {
     include!("gen/pages.rs");
 }

@@ -26,6 +26,7 @@ use crate::definition::{BuildContext, Built, Definition};
 use crate::lifecycle::{BackgroundTask, BoxError, Stage, Stop, Tasks};
 use crate::nats::{self, RevocationFeed};
 use crate::readiness::{Readiness, ReadinessCheck, Verdict};
+use crate::server::lazily::Lazily;
 use crate::server::{CallServer, admin};
 
 /// Between two looks at something that is not there yet.
@@ -361,14 +362,14 @@ impl Supervisor {
         let (reporter, health) = tonic_health::server::health_reporter();
         let mut routes = built.routes.clone().add_service(health);
         if self.config.grpc.reflection {
-            let mut reflection = tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(callboard_proto::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                .with_service_name("grpc.health.v1.Health");
-            for name in built.service_names.iter().chain(&built.passed_names) {
-                reflection = reflection.with_service_name(*name);
-            }
-            routes = routes.add_service(reflection.build_v1()?);
+            let names: Vec<&str> = built.service_names.iter().chain(&built.passed_names).copied().collect();
+            routes = routes.add_service(Lazily::new(move || {
+                let all = tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(callboard_proto::FILE_DESCRIPTOR_SET)
+                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                    .with_service_name("grpc.health.v1.Health");
+                names.iter().fold(all, |all, name| all.with_service_name(*name)).build_v1().ok()
+            }));
         }
         Ok((reporter, routes))
     }

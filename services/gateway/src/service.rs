@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_service::{BackgroundTask, BoxError, BuildContext, Built, Definition, Stage};
+use callboard_service::{BackgroundTask, BoxError, BuildContext, Built, Definition, Lazily, Stage};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tonic::service::Routes;
@@ -86,13 +86,16 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             tracker: context.tracker.clone(),
             settings,
         });
-        let older_reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(callboard_proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1alpha()?;
         let mut routes = Routes::from(crate::app::router(&gateway));
         if context.config.grpc.reflection {
-            routes = routes.add_service(older_reflection);
+            // What older tools ask for.
+            routes = routes.add_service(Lazily::new(|| {
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(callboard_proto::FILE_DESCRIPTOR_SET)
+                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                    .build_v1alpha()
+                    .ok()
+            }));
         }
         let mut built = Built::new(routes, Vec::new());
         built.passed_names = SERVICES.to_vec();

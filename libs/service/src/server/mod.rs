@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 mod body;
 mod guard;
+pub(crate) mod lazily;
 pub(crate) mod methods;
 
 use std::sync::Arc;
