@@ -45,6 +45,20 @@ pub trait Owners: Send + Sync + 'static {
         principal: &'a Principal,
         owner: &'a Owner,
     ) -> BoxFuture<'a, Result<bool, Refusal>>;
+
+    /// Whether the caller may see this one file of an owner now: whoever sees the owner, unless others show its files
+    /// too.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn may_see_file<'a>(
+        &'a self,
+        principal: &'a Principal,
+        owner: &'a Owner,
+        _file: Uuid,
+    ) -> BoxFuture<'a, Result<bool, Refusal>> {
+        self.may_see(principal, owner)
+    }
 }
 
 /// The files of one context: takes them, hands them out, looks after them. Cheap to clone.

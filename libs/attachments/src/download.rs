@@ -57,7 +57,9 @@ impl Attachments {
         let sees = file.organisation == principal.organisation
             && match (file.standing, &file.owner) {
                 (Standing::Pending, _) => file.uploader == principal.actor().to_string(),
-                (Standing::Linked, Some(owner)) => self.owners.may_see(principal, owner).await?,
+                (Standing::Linked, Some(owner)) => {
+                    self.owners.may_see_file(principal, owner, file.id).await?
+                }
                 (Standing::Linked, None) | (Standing::Uploading | Standing::Purged, _) => false,
             };
         if sees { Ok(file) } else { Err(not_found()) }

@@ -133,6 +133,9 @@ tagged!(
     t::Flow,
     f::Group,
     crate::model::support::SupportTicket,
+    crate::model::tasks::Task,
+    crate::model::tasks::TaskDefinition,
+    crate::model::tasks::DeviceEvent,
     m::Conversation,
     m::Message,
 );
@@ -169,6 +172,11 @@ untagged!(
     crate::model::support::CommentPage,
     crate::model::support::DomainPage,
     crate::model::support::Remark,
+    crate::model::tasks::TaskPage,
+    crate::model::tasks::TaskDefinitionList,
+    crate::model::tasks::DeviceEventPage,
+    crate::model::tasks::CalendarPage,
+    crate::model::tasks::CalendarFeedList,
     m::ConversationPage,
     m::MessagePage,
     m::MessageRevisionPage,
@@ -213,6 +221,13 @@ impl Tagged for r::Rating {
 impl Tagged for r::Switches {
     fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
+    }
+}
+
+/// A feed can only be ended.
+impl Tagged for crate::model::tasks::NewCalendarFeed {
+    fn id(&self) -> Option<&str> {
+        self.feed.as_ref()?.id.as_deref()
     }
 }
 

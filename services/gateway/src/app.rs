@@ -68,7 +68,8 @@ async fn dispatch(State(inside): State<Inside>, mut request: Request) -> Respons
     }
 }
 
-fn not_found() -> Problem {
+/// For addresses where there is nothing.
+pub fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this address; see /docs")
 }
 

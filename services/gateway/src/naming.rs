@@ -32,7 +32,7 @@ pub fn snake(name: &str) -> String {
 }
 
 /// Resources that gRPC wraps into a field of the request and REST sends as the body itself.
-const WRAPPERS: [&str; 17] = [
+const WRAPPERS: [&str; 19] = [
     "ticket",
     "answer",
     "update",
@@ -49,6 +49,8 @@ const WRAPPERS: [&str; 17] = [
     "device",
     "template",
     "code",
+    "definition",
+    "device_event",
     "filter",
 ];
 
@@ -70,6 +72,7 @@ pub fn query_path(path: &str) -> String {
         "order" => "orderBy",
         "created" => "createdFrom",
         "updated" => "updatedFrom",
+        "due" => "dueFrom",
         name => return singular(name) + place,
     };
     name.to_owned() + place
@@ -97,6 +100,7 @@ mod tests {
             assert_eq!(snake(json), proto);
         }
         assert_eq!(lower_camel_path("employee.department_ids[1]"), "departmentIds[1]");
+        assert_eq!(lower_camel_path("device_event.start"), "start");
         assert_eq!(lower_camel_path("answers[2].text"), "answers[2].text");
     }
 

@@ -221,7 +221,10 @@ impl Route {
                     .name(name)
                     .parameter_in(ParameterIn::Path)
                     .required(Required::True)
-                    .schema(Some(if name == "step" { text() } else { uuid() }))
+                    .schema(Some(match name {
+                        "step" | "file" | "sequence" => text(),
+                        _ => uuid(),
+                    }))
                     .build(),
             );
         }

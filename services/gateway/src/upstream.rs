@@ -85,6 +85,16 @@ upstreams! {
     messenger {
         /// Conversations.
         messenger: messenger_service_client::MessengerServiceClient of MessengerService,
+        /// Files of messages.
+        message_files: attachment_service_client::AttachmentServiceClient of AttachmentService,
+    }
+    tasks {
+        /// Definitions, device events, tasks.
+        tasks: task_service_client::TaskServiceClient of TaskService,
+        /// The calendar.
+        calendar: calendar_service_client::CalendarServiceClient of CalendarService,
+        /// Files of definitions' steps.
+        task_files: attachment_service_client::AttachmentServiceClient of AttachmentService,
     }
 }
 

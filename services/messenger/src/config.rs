@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard_attachments::AttachmentsConfig;
 use callboard_service::config::{Config, ConfigError, duration};
 use chrono::TimeDelta;
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub struct MessengerConfig {
     pub edit_window: Duration,
     /// At least 1.
     pub max_streams_per_person: usize,
+    /// Files of messages.
+    pub attachments: AttachmentsConfig,
 }
 
 impl MessengerConfig {
@@ -27,6 +30,7 @@ impl MessengerConfig {
     /// Names every setting that is wrong.
     pub fn read(config: &Config) -> Result<Self, ConfigError> {
         let settings: Self = config.section()?;
+        settings.attachments.check()?;
         let problems = settings.problems();
         if problems.is_empty() { Ok(settings) } else { Err(ConfigError(problems)) }
     }

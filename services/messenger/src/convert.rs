@@ -2,6 +2,7 @@
 
 use callboard_kernel::{Actor, Principal, Timestamp, Version};
 use callboard_messenger_domain::conversation::{ConversationState, Marker, Message, MessageKind, Ticket};
+use callboard_proto::common::v1::Attachment;
 use callboard_proto::messenger::v1 as proto;
 use callboard_proto::tickets::v1 as tickets;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
@@ -86,7 +87,7 @@ pub fn message_etag(message: &Message) -> String {
 }
 
 /// A message, as its readers see it; what only its author is told comes by [`for_caller`].
-pub fn message(conversation: Uuid, message: &Message, position: i64) -> proto::Message {
+pub fn message(conversation: Uuid, message: &Message, files: &[Attachment], position: i64) -> proto::Message {
     let rendered = render(&message.text);
     proto::Message {
         id: message.id.to_string(),
@@ -118,6 +119,7 @@ pub fn message(conversation: Uuid, message: &Message, position: i64) -> proto::M
         may_edit: false,
         client_id: String::new(),
         etag: message_etag(message),
+        attachments: files.to_vec(),
     }
 }
 
@@ -147,12 +149,13 @@ impl Eyes<'_> {
 }
 
 /// What a message said before.
-pub fn revision(stored: StoredRevision) -> proto::MessageRevision {
+pub fn revision(stored: StoredRevision, files: &[Attachment]) -> proto::MessageRevision {
     proto::MessageRevision {
         revision: stored.revision,
         text: stored.text,
         create_time: Some(to_proto_time(stored.since)),
         end_time: Some(to_proto_time(stored.until)),
+        attachments: files.to_vec(),
     }
 }
 

@@ -8,9 +8,13 @@ pub mod live;
 pub mod render;
 pub mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use callboard_attachments::Attachments;
 use callboard_bus::HandleError;
+use callboard_proto::messenger::v1::attachment_service_server::{
+    AttachmentServiceServer, SERVICE_NAME as ATTACHMENT_SERVICE,
+};
 use callboard_proto::messenger::v1::messenger_service_server::{MessengerServiceServer, SERVICE_NAME};
 use callboard_service::{
     BackgroundTask, BoxError, BuildContext, Built, Context, Definition, Operation, PgRegistry, Stage,
@@ -20,7 +24,7 @@ use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 
-use api::MessengerApi;
+use api::{AttachmentApi, MessageOwners, MessengerApi};
 use config::MessengerConfig;
 use events::directory::DirectoryHandler;
 use events::fleet::FleetHandler;
@@ -31,16 +35,21 @@ use store::{ConversationMapping, Copies, Queries};
 /// The service's name: its schema, its stream, its error domain.
 pub const NAME: &str = "messenger";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The service's own migrations, those of attachments among them.
+static MIGRATIONS: LazyLock<Migrator> =
+    LazyLock::new(|| callboard_attachments::with_migrations(sqlx::migrate!("./migrations")));
 
 /// The actors of conversations.
 pub type Conversations = PgRegistry<ConversationMapping>;
 
 /// What the chassis needs to run the messenger.
-pub const fn definition() -> Definition {
+pub fn definition() -> Definition {
     Definition {
         name: NAME,
-        default_config: include_str!("../config.default.toml"),
+        default_config: concat!(
+            include_str!("../config.default.toml"),
+            callboard_attachments::default_config!("messenger")
+        ),
         check: |config| MessengerConfig::read(config).map(drop),
         migrations: Some(&MIGRATIONS),
         uses_bus: true,
@@ -49,7 +58,17 @@ pub const fn definition() -> Definition {
     }
 }
 
-fn assemble(build: &BuildContext) -> Result<(Context, MessengerApi), BoxError> {
+/// Everything that works on the journal, with its consumers.
+struct Parts {
+    context: Context,
+    config: MessengerConfig,
+    conversations: Conversations,
+    queries: Queries,
+    copies: Copies,
+    hub: Hub,
+}
+
+fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     let config = MessengerConfig::read(&build.config)?;
     let mut context = Context::new(build)?;
     let conversations: Conversations = context.registry(ConversationMapping);
@@ -62,22 +81,14 @@ fn assemble(build: &BuildContext) -> Result<(Context, MessengerApi), BoxError> {
         build.stop.requested.clone(),
         config.max_streams_per_person,
     );
-    let tickets = TicketsHandler { conversations: conversations.clone(), hub: hub.clone() };
+    let tickets =
+        TicketsHandler { conversations: conversations.clone(), hub: hub.clone(), queries: queries.clone() };
     context.consume(events::tickets::CONSUMER, "tickets", Arc::new(tickets));
     let fleet = FleetHandler { conversations: conversations.clone(), hub: hub.clone() };
     context.consume(events::fleet::CONSUMER, "fleet", Arc::new(fleet));
     let directory = DirectoryHandler { copies: copies.clone() };
     context.consume(events::directory::CONSUMER, "directory", Arc::new(directory));
-    let api = MessengerApi {
-        conversations,
-        queries,
-        copies,
-        hub,
-        verifier: Arc::clone(&build.verifier),
-        clock: Arc::clone(&build.clock),
-        window: config.window(),
-    };
-    Ok((context, api))
+    Ok(Parts { context, config, conversations, queries, copies, hub })
 }
 
 /// Runs until calls are over.
@@ -96,10 +107,28 @@ fn beside(
 fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
     async move {
         let limit = build.config.grpc.max_message_bytes;
-        let (context, api) = assemble(&build)?;
-        let hub = api.hub.clone();
-        let routes = Routes::new(MessengerServiceServer::new(api).max_decoding_message_size(limit));
-        let mut built = Built::new(routes, vec![SERVICE_NAME]);
+        let Parts { context, config, conversations, queries, copies, hub } = parts(&build)?;
+        let window = config.window();
+        let owners = MessageOwners { queries: queries.clone(), copies: copies.clone() };
+        let attachments = Attachments::open(&build, config.attachments, Arc::new(owners)).await?;
+        queries.with_files(attachments.clone());
+        let files = AttachmentApi(attachments.clone());
+        let api = MessengerApi {
+            conversations,
+            queries,
+            copies,
+            hub: hub.clone(),
+            verifier: Arc::clone(&build.verifier),
+            clock: Arc::clone(&build.clock),
+            window,
+            attachments: attachments.clone(),
+        };
+        let routes = Routes::new(MessengerServiceServer::new(api).max_decoding_message_size(limit))
+            .add_service(AttachmentServiceServer::new(files).max_decoding_message_size(limit));
+        let mut built = Built::new(routes, vec![SERVICE_NAME, ATTACHMENT_SERVICE]);
+        built.public_rpcs = &["callboard.messenger.v1.AttachmentService/DownloadAttachment"];
+        built.unhurried_rpcs = &["callboard.messenger.v1.AttachmentService/UploadAttachment"];
+        attachments.furnish(&mut built);
         context.furnish(&mut built).await?;
         let stop = &build.stop.fetch;
         let (following, speaking) = (hub.clone(), hub.clone());
@@ -112,7 +141,7 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
 }
 
 fn operate(build: BuildContext, operation: Operation) -> BoxFuture<'static, Result<String, BoxError>> {
-    async move { assemble(&build)?.0.operate(operation).await }.boxed()
+    async move { parts(&build)?.context.operate(operation).await }.boxed()
 }
 
 /// A query failed while an event was handled: it is tried again.

@@ -193,6 +193,21 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
     nora.call(Method::POST, &at("/updates"), Some(update)).await?;
     let note = json!({"text": "Order two more seals.", "visibility": "INTERNAL"});
     nora.call(Method::POST, &at("/updates"), Some(note)).await?;
+    say("\nWhat is left to do is a task, linked with the ticket.");
+    let left = json!({
+        "deviceId": demo.coffee_machine, "title": "Bring two seals", "steps": ["Order", "Deliver"],
+        "ticketId": ticket, "assigneeIds": [demo.employee("nora")],
+    });
+    // Tasks hear of the ticket a moment after it opened; the repair takes longer than that.
+    let task = nora.call(Method::POST, "/v1/tasks", Some(left)).await?;
+    let of_task = format!("/v1/tasks/{}", task["id"].as_str().unwrap_or_default());
+    for step in task["steps"].as_array().into_iter().flatten() {
+        let step = step["id"].as_str().unwrap_or_default();
+        nora.call(Method::POST, &format!("{of_task}/steps/{step}:tick"), None).await?;
+    }
+    nora.call(Method::POST, &format!("{of_task}:close"), None).await?;
+    seen.wait("task.status_changed", 0).await?;
+
     let before = seen.position();
     nora.call(Method::POST, &at(":setStatus"), Some(json!({"status": "DONE"}))).await?;
     seen.wait("rating.requested", before).await?;

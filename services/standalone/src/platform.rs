@@ -25,6 +25,7 @@ fn contexts() -> Vec<Definition> {
         callboard_ratings::definition(),
         callboard_support::definition(),
         callboard_messenger::definition(),
+        callboard_tasks::definition(),
     ]
 }
 

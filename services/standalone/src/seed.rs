@@ -75,6 +75,10 @@ pub struct Demo {
     pub coffee_code_id: String,
     /// Code of the oven, as in its URL; asks for [`OVEN_PIN`].
     pub oven_code: String,
+    /// The definition "yearly maintenance" of coffee machines.
+    pub maintenance: String,
+    /// When it falls due on the coffee machine.
+    pub maintenance_event: String,
 }
 
 /// The PIN of the oven's code.
@@ -243,6 +247,7 @@ pub async fn seed(admin: &Client, namespace: Uuid, domain: &str) -> Result<Demo,
             json!({"tickets": true, "videoSessions": false}),
         )
         .await?;
+    let (maintenance, maintenance_event) = maintenance(&seeder, &coffee, &coffee_machine).await?;
     Ok(Demo {
         domain: domain.to_owned(),
         employees,
@@ -259,7 +264,29 @@ pub async fn seed(admin: &Client, namespace: Uuid, domain: &str) -> Result<Demo,
         coffee_code: text(&code["token"]),
         coffee_code_id: text(&code["id"]),
         oven_code: text(&oven_code["token"]),
+        maintenance,
+        maintenance_event,
     })
+}
+
+/// What is done every year on the coffee machine, from next spring on in its own time zone; the definition, the event.
+async fn maintenance(
+    seeder: &Seeder<'_>,
+    template: &str,
+    device: &str,
+) -> Result<(String, String), RestError> {
+    let definition = seeder.key("definition maintenance").to_string();
+    let steps =
+        ["Descale", "Replace the filter", "Check the pressure: 9 bar"].map(|text| json!({"text": text}));
+    let body = json!({"title": "Yearly maintenance", "steps": steps});
+    seeder.put(&format!("/v1/templates/{template}/taskDefinitions/{definition}"), body).await?;
+    let event = seeder.key("event maintenance").to_string();
+    let body = json!({
+        "deviceId": device, "definitionId": definition, "start": "2027-03-01T08:00:00", "rule": "FREQ=YEARLY",
+        "visibility": "EXTERNAL", "createsTask": true,
+    });
+    seeder.put(&format!("/v1/deviceEvents/{event}"), body).await?;
+    Ok((definition, event))
 }
 
 fn repair_flow_body(group: &str) -> Value {

@@ -75,7 +75,8 @@ pub fn definition(id: Uuid, state: &DefinitionState, version: Version) -> Option
             .map(|step| proto::DefinitionStep {
                 id: step.id.to_string(),
                 text: step.text.clone(),
-                attachment_ids: Vec::new(),
+                attachment_ids: ids(&step.attachments),
+                ..proto::DefinitionStep::default()
             })
             .collect(),
         create_time: state.created_at.map(to_proto_time),
@@ -139,9 +140,10 @@ pub fn task(
             .map(|step| proto::TaskStep {
                 id: step.id.to_string(),
                 text: step.text.clone(),
-                attachment_ids: Vec::new(),
+                attachment_ids: ids(&step.attachments),
                 tick_time: step.tick.map(|tick| to_proto_time(tick.at)),
                 ticked_by: step.tick.map(|tick| to_proto_actor(tick.by)),
+                ..proto::TaskStep::default()
             })
             .collect(),
         assignee_ids: if principal.is_outsider() { Vec::new() } else { ids(&task.assignees) },

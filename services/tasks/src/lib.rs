@@ -1,14 +1,19 @@
 //! The tasks service: what is to be done on devices, when it falls due, and the calendar (K-1 to K-5).
 
 pub mod api;
+mod config;
 mod convert;
 pub mod events;
 pub mod icalendar;
 pub mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use callboard_attachments::Attachments;
 use callboard_bus::HandleError;
+use callboard_proto::tasks::v1::attachment_service_server::{
+    AttachmentServiceServer, SERVICE_NAME as ATTACHMENT_SERVICE,
+};
 use callboard_proto::tasks::v1::calendar_service_server::{
     CalendarServiceServer, SERVICE_NAME as CALENDAR_SERVICE,
 };
@@ -19,7 +24,8 @@ use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 
-use api::{CalendarApi, Reads, TaskApi};
+use api::{AttachmentApi, CalendarApi, Reads, TaskApi, TaskOwners};
+use config::TasksConfig;
 use events::directory::DirectoryHandler;
 use events::own::OwnHandler;
 use events::tickets::TicketsHandler;
@@ -29,7 +35,9 @@ use store::{Copies, DefinitionMapping, DeviceEventMapping, FeedMapping, Queries,
 /// The service's name: its schema, its stream, its error domain.
 pub const NAME: &str = "tasks";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The service's own migrations, those of attachments among them.
+static MIGRATIONS: LazyLock<Migrator> =
+    LazyLock::new(|| callboard_attachments::with_migrations(sqlx::migrate!("./migrations")));
 
 /// The actors of definitions.
 pub type Definitions = PgRegistry<DefinitionMapping>;
@@ -54,19 +62,29 @@ pub struct Actors {
 }
 
 /// What the chassis needs to run tasks.
-pub const fn definition() -> Definition {
+pub fn definition() -> Definition {
     Definition {
         name: NAME,
-        default_config: include_str!("../config.default.toml"),
+        default_config: concat!(
+            include_str!("../config.default.toml"),
+            callboard_attachments::default_config!("tasks")
+        ),
         migrations: Some(&MIGRATIONS),
         uses_bus: true,
         build,
         operate: Some(operate),
-        check: callboard_service::config::no_section,
+        check: |config| config.section::<TasksConfig>()?.attachments.check(),
     }
 }
 
-fn assemble(build: &BuildContext) -> Result<(Context, TaskApi, CalendarApi), BoxError> {
+/// Everything that works on the journal, with its consumers and timers.
+struct Parts {
+    context: Context,
+    actors: Actors,
+    reads: Reads,
+}
+
+fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     let mut context = Context::new(build)?;
     let actors = Actors {
         definitions: context.registry(DefinitionMapping),
@@ -90,19 +108,31 @@ fn assemble(build: &BuildContext) -> Result<(Context, TaskApi, CalendarApi), Box
         let timers = timers.clone();
         async move { timers.fire(timer).await }.boxed()
     });
-    let calendar = CalendarApi::new(actors.feeds.clone(), reads.clone());
-    Ok((context, TaskApi { actors, reads }, calendar))
+    Ok(Parts { context, actors, reads })
 }
 
 fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
     async move {
         let limit = build.config.grpc.max_message_bytes;
-        let (context, tasks, calendar) = assemble(&build)?;
+        let Parts { context, actors, reads } = parts(&build)?;
+        let config: TasksConfig = build.config.section()?;
+        let owners = TaskOwners { reads: reads.clone() };
+        let attachments = Attachments::open(&build, config.attachments, Arc::new(owners)).await?;
+        let calendar = CalendarApi::new(actors.feeds.clone(), reads.clone());
+        let tasks = TaskApi { actors, reads, attachments: attachments.clone() };
+        let files = AttachmentApi(attachments.clone());
         let routes = Routes::new(TaskServiceServer::new(tasks).max_decoding_message_size(limit))
-            .add_service(CalendarServiceServer::new(calendar).max_decoding_message_size(limit));
-        let mut built = Built::new(routes, vec![TASK_SERVICE, CALENDAR_SERVICE]);
-        // A calendar program has no token but that in the address.
-        built.public_rpcs = &["callboard.tasks.v1.CalendarService/ReadFeed"];
+            .add_service(CalendarServiceServer::new(calendar).max_decoding_message_size(limit))
+            .add_service(AttachmentServiceServer::new(files).max_decoding_message_size(limit));
+        let mut built = Built::new(routes, vec![TASK_SERVICE, CALENDAR_SERVICE, ATTACHMENT_SERVICE]);
+        built.public_rpcs = &[
+            // A calendar program has no token but that in the address.
+            "callboard.tasks.v1.CalendarService/ReadFeed",
+            // A link needs none either.
+            "callboard.tasks.v1.AttachmentService/DownloadAttachment",
+        ];
+        built.unhurried_rpcs = &["callboard.tasks.v1.AttachmentService/UploadAttachment"];
+        attachments.furnish(&mut built);
         context.furnish(&mut built).await?;
         Ok(built)
     }
@@ -110,7 +140,7 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
 }
 
 fn operate(build: BuildContext, operation: Operation) -> BoxFuture<'static, Result<String, BoxError>> {
-    async move { assemble(&build)?.0.operate(operation).await }.boxed()
+    async move { parts(&build)?.context.operate(operation).await }.boxed()
 }
 
 /// A query failed while an event was handled: it is tried again.

@@ -8,6 +8,8 @@ use tonic::{Request, Status};
 
 use bytes::{Buf, BufMut};
 
+use crate::Service;
+
 /// A channel that connects when first used.
 pub fn channel(url: &str) -> Channel {
     Endpoint::from_shared(url.to_owned()).expect("an address").connect_lazy()
@@ -28,9 +30,12 @@ pub fn descriptors() -> DescriptorPool {
     DescriptorPool::decode(callboard_proto::FILE_DESCRIPTOR_SET).expect("the descriptor set")
 }
 
-/// The services that the platform serves. Tasks have a service of their own that is not behind the gateway yet.
+/// The services that the platform serves: those of the contexts that run in it.
 pub fn served(pool: &DescriptorPool) -> impl Iterator<Item = ServiceDescriptor> {
-    pool.services().filter(|service| !service.full_name().starts_with("callboard.tasks."))
+    pool.services().filter(|service| {
+        let context = service.full_name().split('.').nth(1).unwrap_or_default();
+        Service::ALL.iter().any(|running| running.name() == context)
+    })
 }
 
 /// Finds an RPC: `tickets.v1.TicketService/GetTicket`.

@@ -32,19 +32,22 @@ pub enum Service {
     Messenger,
     /// The support desk.
     Support,
+    /// What is to be done on devices.
+    Tasks,
     /// The door.
     Gateway,
 }
 
 impl Service {
     /// All of them, the gateway last.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Directory,
         Self::Tickets,
         Self::Fleet,
         Self::Ratings,
         Self::Messenger,
         Self::Support,
+        Self::Tasks,
         Self::Gateway,
     ];
 
@@ -57,6 +60,7 @@ impl Service {
             Self::Ratings => "ratings",
             Self::Support => "support",
             Self::Messenger => "messenger",
+            Self::Tasks => "tasks",
             Self::Gateway => "gateway",
         }
     }
@@ -322,6 +326,7 @@ impl Platform {
                     Service::Fleet => "CALLBOARD__GATEWAY__UPSTREAMS__FLEET",
                     Service::Support => "CALLBOARD__GATEWAY__UPSTREAMS__SUPPORT",
                     Service::Messenger => "CALLBOARD__GATEWAY__UPSTREAMS__MESSENGER",
+                    Service::Tasks => "CALLBOARD__GATEWAY__UPSTREAMS__TASKS",
                     Service::Ratings | Service::Gateway => "CALLBOARD__GATEWAY__UPSTREAMS__RATINGS",
                 };
                 all.push((key, self.grpc_url(upstream)));
@@ -332,9 +337,13 @@ impl Platform {
             all.push(("CALLBOARD__DATABASE__URL", self.database_url()));
             all.push(("CALLBOARD__DATABASE__MIGRATE_ON_START", "true".to_owned()));
         }
-        if service == Service::Tickets {
-            all.push(("CALLBOARD__TICKETS__ATTACHMENTS__FOLDER", self.files().display().to_string()));
-        }
+        let folder = match service {
+            Service::Tickets => Some("CALLBOARD__TICKETS__ATTACHMENTS__FOLDER"),
+            Service::Messenger => Some("CALLBOARD__MESSENGER__ATTACHMENTS__FOLDER"),
+            Service::Tasks => Some("CALLBOARD__TASKS__ATTACHMENTS__FOLDER"),
+            _ => None,
+        };
+        all.extend(folder.map(|key| (key, self.files().display().to_string())));
         if service == Service::Directory {
             all.push(("CALLBOARD__DIRECTORY__ISSUER__ISSUER", "https://callboard.test".to_owned()));
             all.push(("CALLBOARD__DIRECTORY__ISSUER__DEVELOPMENT_TOKENS", "true".to_owned()));

@@ -28,6 +28,10 @@ pub enum Circle {
     Hidden(Uuid, TicketFacts),
     /// Deleted: those who could see it at last.
     Deleted(TicketFacts),
+    /// All who may see what is to be done: by what the event says of it, and by its owner as it is now.
+    Due(DueThing, TicketFacts),
+    /// A task became internal: as [`Circle::Due`], and outsiders who saw it are told that it is gone (T-13).
+    HiddenTask(DueThing, TicketFacts),
     /// Employees who may see a thing with these departments.
     Employees(Vec<String>),
     /// All employees.
@@ -38,6 +42,15 @@ pub enum Circle {
     Administrators,
     /// Nobody.
     Nobody,
+}
+
+/// Something of the tasks context that its service is asked for, to know who may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DueThing {
+    /// A task.
+    Task(Uuid),
+    /// What falls due on a device.
+    DeviceEvent(Uuid),
 }
 
 /// An event, ready to be sent.
@@ -52,10 +65,13 @@ pub struct Projected {
 }
 
 /// What only employees are told of a ticket.
-const EMPLOYEES_ONLY: [&str; 6] = [
+const EMPLOYEES_ONLY: [&str; 9] = [
     "involvedEmployeeIds",
     "previousInvolvedEmployeeIds",
     "assignedEmployeeIds",
+    "assigneeIds",
+    "addedIds",
+    "removedIds",
     "departmentIds",
     "groupId",
     "notificationGroupId",
@@ -74,7 +90,11 @@ pub fn project(event: &Event) -> Option<Projected> {
     let circle = circle(event, &data);
     let ticket_id = match &circle {
         Circle::Ticket(id) | Circle::TicketEmployees(id) | Circle::Hidden(id, _) => Some(id.to_string()),
-        Circle::Deleted(_) => data["ticketId"].as_str().map(str::to_owned),
+        Circle::Deleted(_) if event.context == "tickets" => data["ticketId"].as_str().map(str::to_owned),
+        // The linked one.
+        Circle::Due(..) | Circle::HiddenTask(..) | Circle::Deleted(_) => {
+            data["task"]["ticketId"].as_str().map(str::to_owned)
+        }
         Circle::Employees(_)
         | Circle::Staff
         | Circle::Moderators
@@ -94,10 +114,24 @@ pub fn project(event: &Event) -> Option<Projected> {
     };
     let mut outside = full.clone();
     conceal(&mut outside.data);
-    if matches!(circle, Circle::Hidden(..)) {
-        // All that is left to say: it is gone.
-        "ticket.hidden".clone_into(&mut outside.name);
-        outside.data = Value::Object(Map::new());
+    if event.context == "tasks" {
+        // It may be an internal one.
+        outside.ticket_id = None;
+        if let Some(task) = outside.data["task"].as_object_mut() {
+            task.remove("ticketId");
+        }
+    }
+    // All that is left to say: it is gone.
+    let hidden = match &circle {
+        Circle::Hidden(..) => Some(("ticket.hidden", Value::Object(Map::new()))),
+        Circle::HiddenTask(DueThing::Task(id), _) => {
+            Some(("task.hidden", serde_json::json!({"task": {"taskId": id.to_string()}})))
+        }
+        _ => None,
+    };
+    if let Some((name, data)) = hidden {
+        name.clone_into(&mut outside.name);
+        outside.data = data;
         outside.actor = model::Actor::default();
     }
     Some(Projected { circle, full, outside })
@@ -150,6 +184,7 @@ fn circle(event: &Event, data: &Value) -> Circle {
             on_ticket(&data["conversation"]["ticketId"], Circle::TicketEmployees)
         }
         ("messenger", _) => on_ticket(&data["conversation"]["ticketId"], Circle::Ticket),
+        ("tasks", name) => of_tasks(name, data),
         ("ratings", _) | ("directory", "principal.tokens_revoked") => Circle::Nobody,
         ("directory", name) if name.starts_with("code.") => Circle::Administrators,
         ("directory", name) if name.starts_with("customer_user.") => Circle::Moderators,
@@ -160,6 +195,34 @@ fn circle(event: &Event, data: &Value) -> Circle {
         // Nothing of these is isolated: ids, and names of templates.
         ("directory", _) => Circle::Staff,
         (_, _) => Circle::Nobody,
+    }
+}
+
+/// What the tasks context tells: of tasks, of what falls due, and of definitions, which all employees may see.
+fn of_tasks(name: &str, data: &Value) -> Circle {
+    let id = |value: &Value| value.as_str().and_then(|id| id.parse::<Uuid>().ok());
+    if name.starts_with("definition.") {
+        return Circle::Staff;
+    }
+    // A reminder says of itself what other events say of their task; so does what is told of a device event.
+    let said = if data["task"].is_object() { &data["task"] } else { data };
+    let departments = said["departmentIds"].as_array().into_iter().flatten();
+    let facts = TicketFacts {
+        organisation: id(&said["organisationId"]),
+        device: id(&said["deviceId"]),
+        customer: id(&said["customerId"]),
+        public: said["visibility"] == "EXTERNAL",
+        departments: departments.filter_map(|id| id.as_str()?.parse().ok()).collect(),
+    };
+    let event = || id(&said["deviceEventId"]).map(DueThing::DeviceEvent);
+    let task = || id(&said["taskId"]).map(DueThing::Task);
+    // The task of a due time may not be there yet; the event that falls due is.
+    let thing = if data["task"].is_object() { task() } else { event().or_else(task) };
+    let Some(thing) = thing else { return Circle::Nobody };
+    match name {
+        "task.deleted" | "device_event.removed" => Circle::Deleted(facts),
+        "task.visibility_changed" if !facts.public => Circle::HiddenTask(thing, facts),
+        _ => Circle::Due(thing, facts),
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use callboard_kernel::{Isolation, Principal, Role, Subject};
 use callboard_proto::directory::v1::GetOrganisationRequest;
+use callboard_proto::tasks::v1::{GetDeviceEventRequest, GetTaskRequest};
 use callboard_proto::tickets::v1::CheckVisibilityRequest;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::facts::{TicketFacts, departments, isolation};
 use super::model::LiveEvent;
-use super::project::{Circle, Projected};
+use super::project::{Circle, DueThing, Projected};
 use crate::call::Call;
 
 /// Nobody who could tell was reachable: the stream ends and is resumed, rather than show too much or leave a gap.
@@ -27,6 +28,7 @@ const MOST_ANSWERS: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct Eyes {
     asked: HashMap<Uuid, (bool, Instant)>,
+    asked_of_tasks: HashMap<DueThing, (bool, Instant)>,
 }
 
 impl Eyes {
@@ -55,6 +57,14 @@ impl Eyes {
                 let isolation = self.isolation(call, &facts.departments).await?;
                 by_facts(principal, isolation, facts)
             }
+            Circle::Due(thing, facts) => self.sees_due(call, *thing, facts).await?,
+            // As with tickets.
+            Circle::HiddenTask(thing, facts) if outsider => {
+                let was_external = TicketFacts { public: true, ..facts.clone() };
+                by_facts(principal, Isolation::Off, &was_external)
+                    && !self.sees_due(call, *thing, &was_external).await?
+            }
+            Circle::HiddenTask(thing, facts) => self.sees_due(call, *thing, facts).await?,
             Circle::Employees(ids) => match principal.employee() {
                 None => false,
                 Some(employee) => {
@@ -92,6 +102,58 @@ impl Eyes {
             self.asked.clear();
         }
         self.asked.insert(ticket, (sees, now));
+        Ok(sees)
+    }
+
+    /// What is to be done: nobody but the tasks service knows its device's departments, and whether it is external, as
+    /// they are now; so it is asked, where either makes a difference.
+    async fn sees_due(
+        &mut self,
+        call: &Call,
+        thing: DueThing,
+        facts: &TicketFacts,
+    ) -> Result<bool, Undecided> {
+        let principal = call.principal();
+        if !by_facts(principal, Isolation::Off, facts) {
+            return Ok(false);
+        }
+        if !principal.is_outsider() {
+            // Who sees what has no department, and would see it if all had some, sees all.
+            let isolation = self.isolation(call, &[]).await?;
+            let all = principal.employee().is_some_and(|employee| employee.departments.is_empty());
+            if all || isolation == Isolation::Off {
+                return Ok(true);
+            }
+        }
+        // Those outside are judged by what was just changed, so nothing is remembered for them.
+        let now = Instant::now();
+        if let Some((sees, asked_at)) = self.asked_of_tasks.get(&thing)
+            && !principal.is_outsider()
+            && now.duration_since(*asked_at) < ANSWER_HOLDS
+        {
+            return Ok(*sees);
+        }
+        let timeout = call.gateway.settings.call_timeout;
+        let mut tasks = call.gateway.upstreams.tasks();
+        let answer = match thing {
+            DueThing::Task(id) => {
+                let message = GetTaskRequest { task_id: id.to_string() };
+                tasks.get_task(call.request_within(message, timeout)).await.map(drop)
+            }
+            DueThing::DeviceEvent(id) => {
+                let message = GetDeviceEventRequest { device_event_id: id.to_string() };
+                tasks.get_device_event(call.request_within(message, timeout)).await.map(drop)
+            }
+        };
+        let sees = match answer {
+            Ok(()) => true,
+            Err(status) if status.code() == tonic::Code::NotFound => false,
+            Err(_) => return Err(Undecided),
+        };
+        if self.asked_of_tasks.len() >= MOST_ANSWERS {
+            self.asked_of_tasks.clear();
+        }
+        self.asked_of_tasks.insert(thing, (sees, now));
         Ok(sees)
     }
 

@@ -29,7 +29,7 @@ words! {
 }
 
 mirror! {
-    /// A file: of an update, of an answer.
+    /// A file: of an update, of an answer, of a message, of a step.
     Attachment of proto::Attachment {
         /// UUID.
         id: Option<String>,

@@ -4,6 +4,7 @@ use callboard_proto::messenger::v1 as proto;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::attachments::Attachment;
 use super::mirror::{mirror, words};
 use super::{Actor, Time};
 
@@ -112,6 +113,8 @@ mirror! {
         links: Vec<Link>,
         /// UUIDs.
         attachment_ids: Vec<String>,
+        /// The files themselves.
+        attachments: Vec<Attachment>,
         /// The video session of a JOIN_LINK.
         session_id: Option<String>,
         /// When it was sent.
@@ -156,6 +159,8 @@ mirror! {
         create_time: Option<Time>,
         /// Until when.
         end_time: Option<Time>,
+        /// What came with it.
+        attachments: Vec<Attachment>,
     }
 
     /// A page of what a message said before, the oldest first.

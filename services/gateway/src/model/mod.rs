@@ -12,6 +12,7 @@ pub mod messenger;
 pub mod mirror;
 pub mod ratings;
 pub mod support;
+pub mod tasks;
 pub mod tickets;
 
 pub use common::{Actor, ActorKind, Localized, Role, Time};

@@ -1,6 +1,7 @@
 //! The routes, a file for each resource.
 
 mod attachments;
+mod calendar;
 mod codes;
 mod conversations;
 mod crud;
@@ -14,6 +15,7 @@ mod ratings;
 mod record;
 mod sessions;
 mod support;
+mod tasks;
 mod tickets;
 
 use crate::openapi::Resource;
@@ -28,6 +30,8 @@ pub fn all() -> Vec<Resource> {
         dispatch::resource(),
         conversations::resource(),
         ratings::resource(),
+        tasks::resource(),
+        calendar::resource(),
         support::resource(),
         live::resource(),
         flows::resource(),

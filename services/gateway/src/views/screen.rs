@@ -7,6 +7,7 @@ use crate::model::Time;
 use crate::model::fleet::{AssignmentSource, OfferStatus};
 use crate::model::messenger::{Conversation, MessagePage};
 use crate::model::ratings::Rating;
+use crate::model::tasks::TaskPage;
 use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePage, UpdatePage, Visibility};
 
 /// The ticket's screen. Parts that are not for the caller, or out of reach, are left out.
@@ -15,7 +16,8 @@ use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePag
 pub struct TicketView {
     /// UUID.
     pub ticket_id: String,
-    /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `messenger`, `ratings`.
+    /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `messenger`,
+    /// `ratings`, `tasks`.
     pub unreachable: Vec<&'static str>,
     /// Progress, visibility, priority and moves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +37,9 @@ pub struct TicketView {
     /// What was said; none before the ticket is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationPart>,
+    /// Tasks linked to it that the caller may see, what is due first (K-5); more by their own route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TaskPage>,
     /// Its rating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,

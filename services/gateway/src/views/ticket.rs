@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use callboard_kernel::Language;
-use callboard_proto::{directory, fleet, messenger, ratings, tickets};
+use callboard_proto::{directory, fleet, messenger, ratings, tasks, tickets};
 use callboard_service::request::Deadline;
 use tokio::time::Instant;
 use tonic::Status;
@@ -26,6 +26,8 @@ use crate::problem::Problem;
 const LIST_LENGTH: i32 = 200;
 /// Messages that the view shows at once.
 const MESSAGES: i32 = 50;
+/// Tasks that the view shows at once.
+const TASKS: i32 = 50;
 
 /// What the view has of the directory and the flow, once the ticket is known.
 #[derive(Debug, Default)]
@@ -105,6 +107,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         .await
     };
     let conversation = conversation_part(&call, ticket_id, until, &miss);
+    let linked = linked_tasks(&call, ticket_id, until, &miss);
     let names = async {
         if !is_employee {
             return ById::default();
@@ -112,9 +115,20 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         part("directory", &miss, call.gateway.names.of(&call, until)).await.unwrap_or_default()
     };
     // Boxed: together they are large, and a request waits on them once.
-    let (general, moves, updates, internal, timeline, dispatch, conversation, rating, names) =
+    let (general, moves, updates, internal, timeline, dispatch, conversation, linked, rating, names) =
         Box::pin(async {
-            tokio::join!(general, moves, updates, internal, timeline, dispatch, conversation, rating, names)
+            tokio::join!(
+                general,
+                moves,
+                updates,
+                internal,
+                timeline,
+                dispatch,
+                conversation,
+                linked,
+                rating,
+                names
+            )
         })
         .await;
     // The owner of the ticket has the last word on whether there is one for this caller.
@@ -138,6 +152,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         internal_updates: internal.map(Mirror::out),
         fleet: dispatch.map(|dispatch| fleet_part(dispatch, &names)),
         conversation,
+        tasks: linked.map(Mirror::out),
         rating: rating.and_then(|response| response.rating).map(Mirror::out),
         timeline: timeline.map(Mirror::out),
         ..TicketView::default()
@@ -214,6 +229,28 @@ async fn conversation_part(
         conversation: Mirror::out(conversation?.conversation?),
         messages: Mirror::out(messages?),
     })
+}
+
+/// Tasks linked to the ticket (K-5).
+async fn linked_tasks(
+    call: &Call,
+    ticket_id: &str,
+    until: Instant,
+    miss: &(dyn Fn(&'static str) + Sync),
+) -> Option<tasks::v1::ListTasksResponse> {
+    let filter = tasks::v1::TaskFilter { ticket_id: ticket_id.to_owned(), ..Default::default() };
+    let message = tasks::v1::ListTasksRequest {
+        filter: Some(filter),
+        order: tasks::v1::TaskOrder::Due.into(),
+        page_size: TASKS,
+        page_token: String::new(),
+    };
+    part(
+        "tasks",
+        miss,
+        Part::of(call.gateway.upstreams.tasks().list_tasks(within(call, message, until)), until),
+    )
+    .await
 }
 
 /// The ticket and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be reached.

@@ -5,10 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use callboard_bus::{Event, StreamLog};
 use callboard_kernel::{
-    Actor, Clock, EventId, IdGenerator, OrganisationId, Principal, RandomIds, SystemClock, Version,
+    Actor, Clock, EventId, IdGenerator, OrganisationId, Principal, RandomIds, Refusal, SystemClock, Version,
 };
 use callboard_proto::Event as _;
-use callboard_proto::{directory::v1 as directory, fleet::v1 as fleet, tickets::v1 as tickets};
+use callboard_proto::{
+    directory::v1 as directory, fleet::v1 as fleet, tasks::v1 as tasks, tickets::v1 as tickets,
+};
+use callboard_service::error::status;
 use callboard_testkit::PATIENCE;
 use chrono::TimeDelta;
 use reqwest::{Method, Response};
@@ -318,6 +321,81 @@ async fn departments_isolate_by_what_the_organisation_says() {
     assert_eq!(stranger.next().await.unwrap().data["name"], "organisation.changed");
     publish(&world, &tickets::TicketDone { ticket: Some(in_department), ..Default::default() }).await;
     assert_eq!(stranger.titles(1).await, ["ticket.done 1"]);
+}
+
+#[tokio::test]
+async fn tasks_are_told_to_who_sees_them_now_and_vanish_for_those_outside() {
+    const GET: &str = "callboard.tasks.v1.TaskService/GetTask";
+    let world = World::new().await;
+    world.tasks.on(GET, |_: tasks::GetTaskRequest| Ok(tasks::GetTaskResponse::default()));
+    let facts = |visibility: tasks::Visibility| {
+        Some(tasks::TaskFacts {
+            task_id: OTHER.to_string(),
+            organisation_id: ORGANISATION.to_string(),
+            device_id: DEVICE.to_string(),
+            visibility: visibility.into(),
+            assignee_ids: vec![EMPLOYEE.to_string()],
+            ticket_id: TICKET.to_string(),
+            ..Default::default()
+        })
+    };
+    let mut colleague = Reader::open(&world, &member(&[]), None).await;
+    let mut here = Reader::open(&world, &visitor(DEVICE), None).await;
+    let mut elsewhere = Reader::open(&world, &visitor(OTHER), None).await;
+    for reader in [&mut colleague, &mut here, &mut elsewhere] {
+        reader.ready().await;
+    }
+    publish(&world, &tasks::TaskCreated { task: facts(tasks::Visibility::External) }).await;
+    let full = colleague.next().await.unwrap().data;
+    assert_eq!(
+        (&full["ticketId"], &full["data"]["task"]["assigneeIds"][0]),
+        (&TICKET.to_string().into(), &EMPLOYEE.to_string().into())
+    );
+    let outside = here.next().await.unwrap().data;
+    assert_eq!(
+        (&outside["name"], &outside["data"]["task"]["taskId"]),
+        (&"task.created".into(), &OTHER.to_string().into())
+    );
+    for hidden in ["assigneeIds", "ticketId"] {
+        assert!(
+            outside["data"]["task"].get(hidden).is_none(),
+            "{hidden} is not for those outside: {outside}"
+        );
+    }
+    // From now on its service says that it is internal.
+    world.tasks.on(GET, |_: tasks::GetTaskRequest| {
+        Err::<tasks::GetTaskResponse, _>(status("tasks", &Refusal::not_found("task")))
+    });
+    // Told late, when it was external no more: nothing. What is left to say: it is gone.
+    publish(
+        &world,
+        &tasks::TaskStepTicked { task: facts(tasks::Visibility::External), ..Default::default() },
+    )
+    .await;
+    let hidden = tasks::TaskVisibilityChanged {
+        task: facts(tasks::Visibility::Internal),
+        previous_visibility: tasks::Visibility::External.into(),
+        ..Default::default()
+    };
+    publish(&world, &hidden).await;
+    let gone = here.next().await.unwrap().data;
+    assert_eq!(
+        (&gone["name"], &gone["data"]),
+        (&"task.hidden".into(), &serde_json::json!({"task": {"taskId": OTHER.to_string()}}))
+    );
+    for expected in ["task.step_ticked", "task.visibility_changed"] {
+        assert_eq!(colleague.next().await.unwrap().data["name"], expected);
+    }
+    // Definitions are for employees. The visitor of another device has heard of nothing so far.
+    let there = tickets::TicketFacts {
+        ticket_id: OTHER.to_string(),
+        device_id: OTHER.to_string(),
+        ..self::facts(9, tickets::Visibility::Public)
+    };
+    publish(&world, &tasks::DefinitionChanged::default()).await;
+    publish(&world, &tickets::TicketDone { ticket: Some(there), ..Default::default() }).await;
+    assert_eq!(colleague.next().await.unwrap().data["name"], "definition.changed");
+    assert_eq!(elsewhere.titles(1).await, ["ticket.done 9"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use callboard_kernel::Refusal;
 use callboard_proto::{
     common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, messenger::v1 as messenger,
-    ratings::v1 as ratings, tickets::v1 as tickets,
+    ratings::v1 as ratings, tasks::v1 as tasks, tickets::v1 as tickets,
 };
 use callboard_service::error::status;
 use callboard_testkit::{PATIENCE, eventually_some};
@@ -98,6 +98,16 @@ fn fill(world: &World) {
         let message = messenger::Message { text: "It hisses".into(), sequence: 1, ..Default::default() };
         Ok(messenger::ListMessagesResponse { messages: vec![message], next_page_token: String::new() })
     });
+    world.tasks.on("callboard.tasks.v1.TaskService/ListTasks", |asked: tasks::ListTasksRequest| {
+        let filter = asked.filter.unwrap_or_default();
+        let task = tasks::Task {
+            title: "Bring a seal".into(),
+            ticket_id: filter.ticket_id,
+            status: tasks::TaskStatus::InProgress.into(),
+            ..Default::default()
+        };
+        Ok(tasks::ListTasksResponse { tasks: vec![task], next_page_token: String::new() })
+    });
     world.directory.on(&directory("GetDevice"), |_: directory::GetDeviceRequest| {
         Ok(directory::GetDeviceResponse {
             device: Some(directory::Device { name: "Pump".into(), ..Default::default() }),
@@ -147,6 +157,9 @@ async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
     assert_eq!((&requested["employee"]["name"], &requested["seen"]), (&json!("Ada"), &json!(false)));
     assert_eq!(view["fleet"]["available"][0], json!({ "id": "nobody knows" }));
     assert_eq!(view["rating"]["maySubmit"], true);
+    let task = &view["tasks"]["tasks"][0];
+    assert_eq!((&task["title"], &task["status"]), (&json!("Bring a seal"), &json!("IN_PROGRESS")));
+    assert_eq!(task["ticketId"], TICKET.to_string());
     assert_eq!(view["conversation"]["conversation"]["unreadCount"], 1);
     assert_eq!(view["conversation"]["messages"]["messages"][0]["text"], "It hisses");
     eventually_some("the offer is marked as seen", PATIENCE, || async {
@@ -184,10 +197,11 @@ async fn what_cannot_be_reached_in_time_is_named_and_the_rest_is_there() {
     .await;
     fill(&world);
     world.fleet.hang("callboard.fleet.v1.FleetService/GetDispatch");
+    world.tasks.hang("callboard.tasks.v1.TaskService/ListTasks");
     let started = Instant::now();
     let (status, view) = view(&world, "en").await;
     let took = started.elapsed();
-    assert_eq!((status, &view["unreachable"]), (200, &json!(["fleet", "ratings"])));
+    assert_eq!((status, &view["unreachable"]), (200, &json!(["fleet", "ratings", "tasks"])));
     assert_eq!(view["general"]["ticket"]["number"], 7);
     assert!(view.get("fleet").is_none() && view.get("rating").is_none());
     assert!(took < Duration::from_secs(3), "{took:?}");

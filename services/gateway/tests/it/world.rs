@@ -42,6 +42,7 @@ pub struct World {
     pub fleet: Fake,
     pub ratings: Fake,
     pub messenger: Fake,
+    pub tasks: Fake,
     pub bus: MemBus,
     pub revocations: Arc<Revocations>,
     pub address: SocketAddr,
@@ -104,7 +105,7 @@ impl World {
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         callboard_service::install_crypto_provider();
-        let messenger = Fake::start().await;
+        let (messenger, tasks_fake) = (Fake::start().await, Fake::start().await);
         let (directory, tickets, fleet, ratings) =
             (Fake::start().await, Fake::start().await, Fake::start().await, Fake::start().await);
         let mut settings = settings();
@@ -116,6 +117,7 @@ impl World {
             settings.upstreams.insert(context.to_owned(), fake.address.clone());
         }
         settings.upstreams.insert("messenger".to_owned(), messenger.address.clone());
+        settings.upstreams.insert("tasks".to_owned(), tasks_fake.address.clone());
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let issuing =
@@ -161,6 +163,7 @@ impl World {
             fleet,
             ratings,
             messenger,
+            tasks: tasks_fake,
             bus,
             revocations,
             address,

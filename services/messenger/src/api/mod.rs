@@ -1,11 +1,13 @@
 //! What can be called.
 
+mod files;
 mod reading;
 mod service;
 mod writing;
 
 use std::sync::Arc;
 
+use callboard_attachments::Attachments;
 use callboard_auth::Verifier;
 use callboard_kernel::{Clock, Isolation, Principal, Refusal};
 use callboard_service::database::refusal;
@@ -15,6 +17,8 @@ use uuid::Uuid;
 use crate::Conversations;
 use crate::live::Hub;
 use crate::store::{Copies, Queries, Stored};
+
+pub use files::{AttachmentApi, MessageOwners};
 
 /// Serves `MessengerService`.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct MessengerApi {
     pub clock: Arc<dyn Clock>,
     /// The time for editing (M-6).
     pub window: TimeDelta,
+    /// Files of messages.
+    pub attachments: Attachments,
 }
 
 impl MessengerApi {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callboard_kernel::{ErrorKind, Refusal, Version};
 use callboard_messenger_domain::conversation::{
-    ConversationCommand, ConversationEvent, ConversationState, client_key,
+    ConversationCommand, ConversationEvent, ConversationState, MAX_ATTACHMENTS, client_key,
 };
 use callboard_proto::messenger::v1 as proto;
 use callboard_service::Mutation;
@@ -14,6 +14,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::MessengerApi;
+use super::files::of_message;
 use crate::convert::{self, Eyes};
 use crate::live::SignalKind;
 use crate::store::StoredMessage;
@@ -59,13 +60,23 @@ fn said(
         let message = message.map(|message| {
             let may_write = state.may_write(&principal);
             let eyes = Eyes { principal: &principal, may_write, window, now: clock.now() };
-            eyes.on(convert::message(id, message, version.0), message)
+            // Its files are added once they are linked.
+            eyes.on(convert::message(id, message, &[], version.0), message)
         });
         proto::SendMessageResponse { message }
     }
 }
 
 impl MessengerApi {
+    /// Adds to a message what is known of its files.
+    async fn show_files(&self, message: &mut Option<proto::Message>) -> Result<(), Refusal> {
+        if let Some(message) = message {
+            let ids: Vec<Uuid> = message.attachment_ids.iter().filter_map(|id| id.parse().ok()).collect();
+            message.attachments = self.queries.files(&ids).await.map_err(refusal)?;
+        }
+        Ok(())
+    }
+
     /// A message as this caller sees it now.
     pub(super) fn shown(
         &self,
@@ -77,7 +88,7 @@ impl MessengerApi {
         let may_write = state.may_write(&mutation.principal);
         let eyes =
             Eyes { principal: &mutation.principal, may_write, window: self.window, now: self.clock.now() };
-        eyes.on(convert::message(id, &stored.message, stored.position), &stored.message)
+        eyes.on(convert::message(id, &stored.message, &stored.files, stored.position), &stored.message)
     }
 
     pub(super) async fn send(
@@ -88,13 +99,6 @@ impl MessengerApi {
         let mutation = Mutation::new(request, "SendMessage", &message.request_id)?;
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
         let mutation = mutation.about("conversation", id);
-        if !message.attachment_ids.is_empty() {
-            return Err(Refusal::new(
-                ErrorKind::Unimplemented,
-                "UNIMPLEMENTED",
-                "attachments of messages are not built yet",
-            ));
-        }
         let client_id = if message.client_id.is_empty() { &message.request_id } else { &message.client_id };
         let key = client_key(mutation.principal.actor(), client_id);
         let organisation = mutation.principal.organisation;
@@ -108,14 +112,22 @@ impl MessengerApi {
             let message = Some(self.shown(&mutation, id, &seen.state, &earlier));
             return Ok(proto::SendMessageResponse { message });
         }
+        // More than that is refused by the conversation, which names the rule.
+        let named = &message.attachment_ids[..message.attachment_ids.len().min(MAX_ATTACHMENTS)];
+        let owner = of_message(id);
+        let files = self.attachments.check(&mutation.principal, &owner, "attachment_ids", named);
+        if let Err(refusal) = files.await {
+            return mutation.repeated(&self.conversations, refusal).await;
+        }
         let command = ConversationCommand::Send {
             isolation,
             client_id: client_id.clone(),
             text: message.text.clone(),
-            attachments: Vec::new(),
+            attachments: message.attachment_ids.iter().filter_map(|id| id.parse().ok()).collect(),
         };
-        let answered: proto::SendMessageResponse =
+        let mut answered: proto::SendMessageResponse =
             mutation.ask(&self.conversations, id, command, said(self, &mutation, id)).await?;
+        self.show_files(&mut answered.message).await?;
         self.hub.wake(id);
         if answered.message.is_some() {
             return Ok(answered);
@@ -194,7 +206,8 @@ impl MessengerApi {
             match answered {
                 Err(refusal) if refusal.reason == "CONCURRENT_CHANGE" && attempt < TRIES => {}
                 Err(refusal) => return Err(refusal),
-                Ok(answered) if answered.message.is_some() => {
+                Ok(mut answered) if answered.message.is_some() => {
+                    self.show_files(&mut answered.message).await?;
                     self.hub.wake(id);
                     return Ok(answered.message);
                 }

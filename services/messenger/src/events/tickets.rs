@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::live::Hub;
+use crate::store::Queries;
 use crate::{Conversations, convert};
 
 /// The durable's name; part of command ids.
@@ -24,6 +25,8 @@ pub struct TicketsHandler {
     pub conversations: Conversations,
     /// Those who watch.
     pub hub: Hub,
+    /// The tables.
+    pub queries: Queries,
 }
 
 /// The ticket in an event, where its facts may concern a conversation.
@@ -47,7 +50,9 @@ impl TicketsHandler {
         if event.kind == proto::TicketDeleted::TYPE {
             let message: proto::TicketDeleted = decode(event)?;
             let id = event_id("ticket_id", &message.ticket_id)?;
-            return self.give(event, id, ConversationCommand::Delete).await;
+            let handled = self.give(event, id, ConversationCommand::Delete).await;
+            self.queries.wake_files();
+            return handled;
         }
         let Some(facts) = facts(event)? else { return Ok(Handled::Ignored) };
         let facts = facts.ok_or_else(|| HandleError::Poison(format!("{} has no ticket", event.kind)))?;

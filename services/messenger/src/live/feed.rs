@@ -133,7 +133,9 @@ impl Feed {
             let more = page.len() == usize::try_from(PAGE).unwrap_or_default();
             for stored in page {
                 head = head.max(stored.position);
-                let proto = Arc::new(convert::message(self.conversation, &stored.message, stored.position));
+                let shown =
+                    convert::message(self.conversation, &stored.message, &stored.files, stored.position);
+                let proto = Arc::new(shown);
                 ring.push_back(Shown { stored, proto });
             }
             while ring.len() > RING {

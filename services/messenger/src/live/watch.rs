@@ -273,9 +273,9 @@ impl Watcher {
     }
 
     fn message(&mut self, state: &ConversationState, stored: &StoredMessage, shown: Option<&proto::Message>) {
-        let shown = shown
-            .cloned()
-            .unwrap_or_else(|| convert::message(self.conversation, &stored.message, stored.position));
+        let shown = shown.cloned().unwrap_or_else(|| {
+            convert::message(self.conversation, &stored.message, &stored.files, stored.position)
+        });
         let eyes = Eyes {
             principal: &self.watching.principal,
             may_write: state.may_write(&self.watching.principal),

@@ -1,10 +1,12 @@
 //! What is read of conversations. Every query is scoped by organisation.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use callboard_attachments::Attachments;
 use callboard_journal::selected;
 use callboard_kernel::{Actor, OrganisationId, Timestamp, Version};
 use callboard_messenger_domain::conversation::{ConversationState, Message};
+use callboard_proto::common::v1::Attachment;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
@@ -34,6 +36,8 @@ pub struct StoredMessage {
     pub message: Arc<Message>,
     /// The conversation's version when it last changed.
     pub position: i64,
+    /// What is known of its files, in its order.
+    pub files: Vec<Attachment>,
 }
 
 /// What a message said before.
@@ -53,6 +57,8 @@ pub struct StoredRevision {
 #[derive(Debug, Clone)]
 pub struct Queries {
     pub(super) pool: PgPool,
+    /// Known once files are served.
+    files: Arc<OnceLock<Attachments>>,
 }
 
 pub(super) fn corrupt(error: callboard_journal::Corrupt) -> sqlx::Error {
@@ -70,7 +76,7 @@ pub(super) fn stored(row: &PgRow) -> Sql<Stored> {
 
 fn stored_message(row: &PgRow) -> Sql<StoredMessage> {
     let (message, position) = message(&selected(&MESSAGE, row)?).map_err(corrupt)?;
-    Ok(StoredMessage { message: Arc::new(message), position })
+    Ok(StoredMessage { message: Arc::new(message), position, files: Vec::new() })
 }
 
 /// `$1`, `$2`: organisation and conversation.
@@ -79,8 +85,71 @@ const OF_CONVERSATION: &str = "m.aggregate_id = $2 and exists
 
 impl Queries {
     /// Queries in this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, files: Arc::default() }
+    }
+
+    /// From now on messages are read with what is known of their files.
+    pub fn with_files(&self, files: Attachments) {
+        // Set once, when the service is built.
+        let _ = self.files.set(files);
+    }
+
+    /// Something was deleted: its files go soon.
+    pub fn wake_files(&self) {
+        if let Some(files) = self.files.get() {
+            files.wake();
+        }
+    }
+
+    /// What is known of files, in this order; those that are gone are left out.
+    pub async fn files(&self, ids: &[Uuid]) -> Sql<Vec<Attachment>> {
+        let Some(files) = self.files.get().filter(|_| !ids.is_empty()) else { return Ok(Vec::new()) };
+        let found = files.find(ids).await.map_err(|refusal| sqlx::Error::Protocol(refusal.to_string()))?;
+        Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect())
+    }
+
+    /// What came with a message, also when it was taken back.
+    pub async fn files_of(&self, message: Uuid) -> Sql<Vec<Attachment>> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "select id from attachment where owner_kind = 'message' and owner_id = $1 and state = 'LINKED'
+             order by id limit 20",
+        )
+        .bind(message)
+        .fetch_all(&self.pool)
+        .await?;
+        self.files(&ids).await
+    }
+
+    /// True when a message shows its files: it was not taken back.
+    pub async fn shows_files(&self, conversation: Uuid, message: Uuid) -> Sql<bool> {
+        sqlx::query_scalar(
+            "select exists (select from message
+             where aggregate_id = $1 and id = $2 and attachment_ids <> '[]'::jsonb)",
+        )
+        .bind(conversation)
+        .bind(message)
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    async fn with_their_files(&self, rows: &[PgRow]) -> Sql<Vec<StoredMessage>> {
+        let mut messages: Vec<StoredMessage> = rows.iter().map(stored_message).collect::<Sql<_>>()?;
+        let ids: Vec<Uuid> =
+            messages.iter().flat_map(|one| one.message.attachments.iter().copied()).collect();
+        let known = self.files(&ids).await?;
+        for one in &mut messages {
+            let of = |id: &Uuid| known.iter().find(|file| file.id == id.to_string()).cloned();
+            one.files = one.message.attachments.iter().filter_map(of).collect();
+        }
+        Ok(messages)
+    }
+
+    async fn with_its_files(&self, row: Option<PgRow>) -> Sql<Option<StoredMessage>> {
+        Ok(match row {
+            Some(row) => self.with_their_files(&[row]).await?.pop(),
+            None => None,
+        })
     }
 
     /// A conversation without read markers; `None`: never heard of its ticket, or deleted.
@@ -127,7 +196,7 @@ impl Queries {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(stored_message).collect()
+        self.with_their_files(&rows).await
     }
 
     /// Messages that changed behind a position, in the order of their changes (M-5).
@@ -149,7 +218,7 @@ impl Queries {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(stored_message).collect()
+        self.with_their_files(&rows).await
     }
 
     /// One message.
@@ -166,7 +235,7 @@ impl Queries {
             .bind(sequence)
             .fetch_optional(&self.pool)
             .await?;
-        row.as_ref().map(stored_message).transpose()
+        self.with_its_files(row).await
     }
 
     /// The message that an author's client gave this name (M-4).
@@ -183,7 +252,7 @@ impl Queries {
             .bind(key)
             .fetch_optional(&self.pool)
             .await?;
-        row.as_ref().map(stored_message).transpose()
+        self.with_its_files(row).await
     }
 
     /// What a message said before, the oldest first.

@@ -147,7 +147,7 @@ async fn wrong_fields_are_named() {
         attachment_ids: vec![ghost],
         ..Default::default()
     };
-    let unbuilt = house.service().send_message(signed(&boss, request)).await.expect_err("unbuilt");
-    assert_eq!(unbuilt.code(), Code::Unimplemented);
+    let ghost = house.service().send_message(signed(&boss, request)).await.expect_err("no such file");
+    assert_eq!(ghost.code(), Code::InvalidArgument);
     house.stage.stop().await;
 }

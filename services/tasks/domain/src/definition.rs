@@ -4,9 +4,12 @@ use callboard_kernel::{
     Aggregate, DecisionContext, ErrorKind, FieldViolation, Rejection, Subject, TemplateId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::StepId;
-use crate::text::{MAX_STEPS, check_description, check_step, check_title};
+use crate::text::{
+    MAX_ATTACHMENTS, MAX_STEP_ATTACHMENTS, MAX_STEPS, check_description, check_step, check_title,
+};
 
 /// One definition. Its id is the caller's.
 #[derive(Debug)]
@@ -19,6 +22,9 @@ pub struct Step {
     pub id: StepId,
     /// 1 to 2,000 characters.
     pub text: String,
+    /// What explains it: each once, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Uuid>,
 }
 
 /// What a definition says.
@@ -126,6 +132,17 @@ fn check(state: &DefinitionState, content: &Content) -> Result<(), DefinitionRej
             if content.steps[..at].iter().any(|earlier| earlier.id == step.id) {
                 violations.push(FieldViolation::new(format!("definition.steps[{at}].id"), "is there twice"));
             }
+            let field = format!("definition.steps[{at}].attachment_ids");
+            let files = &step.attachments;
+            if files.len() > MAX_STEP_ATTACHMENTS {
+                violations.push(FieldViolation::new(field, "at most 10"));
+            } else if files.iter().enumerate().any(|(at, file)| files[..at].contains(file)) {
+                violations.push(FieldViolation::new(field, "names one twice"));
+            }
+        }
+        if content.steps.iter().map(|step| step.attachments.len()).sum::<usize>() > MAX_ATTACHMENTS {
+            let rule = "at most 100 attachments in one definition";
+            violations.push(FieldViolation::new("definition.steps", rule));
         }
     }
     if state.content.as_ref().is_some_and(|known| known.template != content.template) {

@@ -11,6 +11,11 @@ pub const MAX_STEP: usize = 2_000;
 /// The most steps.
 pub const MAX_STEPS: usize = 100;
 
+/// The most attachments of a step.
+pub const MAX_STEP_ATTACHMENTS: usize = 10;
+/// The most attachments of all steps together.
+pub const MAX_ATTACHMENTS: usize = 100;
+
 /// One line that must be there.
 pub fn check_title(field: &str, text: &str, violations: &mut Vec<FieldViolation>) {
     if text.trim().is_empty() || text.chars().count() > MAX_TITLE || text.chars().any(char::is_control) {

@@ -30,6 +30,8 @@ use crate::{Feeds, convert, icalendar};
 
 /// The longest span, in days.
 const MAX_DAYS: i64 = 366;
+/// The span where no end is given, in days.
+const DEFAULT_DAYS: i64 = 31;
 /// The most entries of an answer.
 const MAX_ENTRIES: usize = 1_000;
 /// The most device events that are expanded for one answer.
@@ -76,17 +78,10 @@ impl CalendarApi {
         let principal = request::principal(request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
-        let from = fields.time("from", message.from.as_ref());
+        let from = fields.time("from", message.from.as_ref()).unwrap_or_else(|| self.reads.clock.now());
         let to = fields.time("to", message.to.as_ref());
-        if message.from.is_none() {
-            fields.refuse("from", "is required");
-        }
-        if message.to.is_none() {
-            fields.refuse("to", "is required");
-        }
-        if let (Some(from), Some(to)) = (from, to)
-            && !(from < to && to - from <= TimeDelta::days(MAX_DAYS))
-        {
+        let to = to.or_else(|| from.checked_add_signed(TimeDelta::days(DEFAULT_DAYS))).unwrap_or(from);
+        if !(from < to && to - from <= TimeDelta::days(MAX_DAYS)) {
             fields.refuse("to", "behind `from`, by at most 366 days");
         }
         let devices = fields.ids("device_ids", &message.device_ids, 100);
@@ -95,7 +90,6 @@ impl CalendarApi {
             fields.refuse("mine", "who is assigned is for employees");
         }
         fields.finish()?;
-        let (Some(from), Some(to)) = (from, to) else { return Err(Refusal::field("from", "is required")) };
         let span = CalendarSpan { from, to, devices, assignee: own.filter(|_| message.mine) };
         let viewer = self.reads.viewer(&principal).await?;
         let (entries, truncated) = self.entries(&viewer, &span).await?;
@@ -116,9 +110,10 @@ impl CalendarApi {
         let mut entries: Vec<(Timestamp, proto::CalendarEntry)> = Vec::new();
         for stored in &events {
             let Some(planned) = stored.state.planned.as_deref() else { continue };
-            // What has fallen due and made a task is shown as that task.
-            let from = match planned.last {
-                Some(last) if planned.plan.creates_task => span.from.max(last + TimeDelta::microseconds(1)),
+            // What has fallen due and made a task is shown as that task; what passed in a downtime made none (K-3).
+            let from = match planned.next {
+                Some(next) if planned.plan.creates_task => span.from.max(next.at),
+                None if planned.plan.creates_task => continue,
                 Some(_) | None => span.from,
             };
             let anchor = planned.next.map(|next| next.local);

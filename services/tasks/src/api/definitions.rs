@@ -10,7 +10,8 @@ use callboard_tasks_domain::{DefinitionId, StepId};
 use tonic::Request;
 use uuid::Uuid;
 
-use super::{Fields, TaskApi, no_attachments};
+use super::files::of_definition;
+use super::{Fields, TaskApi};
 use crate::convert;
 use crate::store::MAX_DEFINITIONS;
 
@@ -35,10 +36,11 @@ impl TaskApi {
         self.template(&principal, template).await?;
         let found =
             self.reads.queries.definitions(principal.organisation, template).await.map_err(refusal)?;
-        let definitions = found
+        let mut definitions: Vec<_> = found
             .iter()
             .filter_map(|found| convert::definition(found.id, &found.state, found.version))
             .collect();
+        self.show_files(definitions.iter_mut().flat_map(|definition| &mut definition.steps)).await?;
         Ok(proto::ListDefinitionsResponse { definitions })
     }
 
@@ -55,13 +57,15 @@ impl TaskApi {
         let template: TemplateId = fields.id("definition.template_id", &wanted.template_id);
         let mut steps = Vec::with_capacity(wanted.steps.len().min(200));
         for (at, step) in wanted.steps.iter().enumerate().take(200) {
-            no_attachments(&step.attachment_ids)?;
             let given: Option<StepId> = fields.optional_id(&format!("definition.steps[{at}].id"), &step.id);
             // The same request names its steps the same.
             let id = given.unwrap_or_else(|| {
                 callboard_kernel::derive_uuid(mutation.command_id.uuid(), &[&at.to_be_bytes()]).into()
             });
-            steps.push(Step { id, text: step.text.trim().to_owned() });
+            // More is refused by the definition, which names the rule.
+            let field = format!("definition.steps[{at}].attachment_ids");
+            let attachments = fields.ids(&field, &step.attachment_ids, 100);
+            steps.push(Step { id, text: step.text.trim().to_owned(), attachments });
         }
         fields.finish()?;
         let mutation = mutation.about("definition", id).expecting("definition.etag", &wanted.etag)?;
@@ -81,12 +85,19 @@ impl TaskApi {
             if is_new && i64::try_from(known.len()).is_ok_and(|count| count >= MAX_DEFINITIONS) {
                 return Err(Refusal::field("definition", "a template has at most 200 definitions"));
             }
+            for (at, step) in wanted.steps.iter().enumerate() {
+                let field = format!("definition.steps[{at}].attachment_ids");
+                let owner = of_definition(id);
+                self.attachments.check(principal, &owner, &field, &step.attachment_ids).await?;
+            }
             Ok((id.uuid(), DefinitionCommand::Put(content)))
         };
         let answer = move |state: &DefinitionState, _: &[_], version: Version| proto::PutDefinitionResponse {
             definition: convert::definition(id.uuid(), state, version),
         };
-        mutation.carry_out(&self.actors.definitions, prepared, answer).await
+        let mut answered = mutation.carry_out(&self.actors.definitions, prepared, answer).await?;
+        self.show_files(answered.definition.iter_mut().flat_map(|definition| &mut definition.steps)).await?;
+        Ok(answered)
     }
 
     pub(super) async fn delete_definition(

@@ -3,11 +3,13 @@
 mod calendar;
 mod definitions;
 mod device_events;
+mod files;
 mod task_service;
 mod tasks;
 
 use std::sync::Arc;
 
+use callboard_attachments::Attachments;
 use callboard_kernel::{
     Clock, DeviceId, EmployeeId, FieldViolation, Isolation, Principal, Refusal, TicketId, Timestamp,
 };
@@ -20,6 +22,7 @@ use crate::Actors;
 use crate::store::{Copies, DeviceCopy, Queries, Viewer};
 
 pub use calendar::CalendarApi;
+pub use files::{AttachmentApi, TaskOwners};
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct TaskApi {
     pub actors: Actors,
     /// What is read.
     pub reads: Reads,
+    /// Files of definitions' steps.
+    pub attachments: Attachments,
 }
 
 impl Reads {
@@ -167,16 +172,4 @@ impl Fields {
     fn finish(self) -> Result<(), Refusal> {
         if self.0.is_empty() { Ok(()) } else { Err(Refusal::fields(self.0)) }
     }
-}
-
-/// Attachments of steps have no home yet.
-fn no_attachments(ids: &[String]) -> Result<(), Refusal> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        callboard_kernel::ErrorKind::Unimplemented,
-        "UNIMPLEMENTED",
-        "attachments of steps are not built yet",
-    ))
 }

@@ -7,7 +7,7 @@ use callboard_proto::tasks::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::database::refusal;
 use callboard_service::request::{self, decode_page_token, encode_page_token, page_size, parse_id};
-use callboard_tasks_domain::task::{Edit, NewTask, TaskCommand, TaskState};
+use callboard_tasks_domain::task::{Edit, NewStep, NewTask, TaskCommand, TaskState};
 use callboard_tasks_domain::{DefinitionId, StepId, TaskId, Visibility};
 use tonic::Request;
 use uuid::Uuid;
@@ -105,13 +105,21 @@ impl TaskApi {
                     .steps
                     .iter()
                     .enumerate()
-                    .map(|(at, step)| (step_id(at), step.text.clone()))
+                    .map(|(at, step)| NewStep {
+                        id: step_id(at),
+                        text: step.text.clone(),
+                        attachments: step.attachments.clone(),
+                    })
                     .collect(),
                 None => message
                     .steps
                     .iter()
                     .enumerate()
-                    .map(|(at, text)| (step_id(at), text.trim().to_owned()))
+                    .map(|(at, text)| NewStep {
+                        id: step_id(at),
+                        text: text.trim().to_owned(),
+                        attachments: Vec::new(),
+                    })
                     .collect(),
             };
             let new = NewTask {
@@ -132,14 +140,18 @@ impl TaskApi {
         let answer = move |state: &TaskState, _: &[_], version: Version| {
             shown(id.uuid(), state, version, &principal).unwrap_or_default()
         };
-        mutation.carry_out(&self.actors.tasks, prepared, answer).await
+        let mut task = mutation.carry_out(&self.actors.tasks, prepared, answer).await?;
+        self.show_files(task.steps.iter_mut()).await?;
+        Ok(task)
     }
 
     pub(super) async fn get(&self, request: &Request<proto::GetTaskRequest>) -> Result<proto::Task, Refusal> {
         let principal = request::principal(request)?;
         let id: TaskId = parse_id("task_id", &request.get_ref().task_id)?;
         let found = self.visible(&principal, id).await?;
-        as_read(&found, &principal).ok_or_else(|| Refusal::missing("task", id))
+        let mut task = as_read(&found, &principal).ok_or_else(|| Refusal::missing("task", id))?;
+        self.show_files(task.steps.iter_mut()).await?;
+        Ok(task)
     }
 
     pub(super) async fn list(
@@ -157,11 +169,7 @@ impl TaskApi {
             Err(_) => return Err(Refusal::field("order", "must be a known order")),
         };
         let size = page_size(message.page_size, 50, 200)?;
-        let query = request::fingerprint(&proto::ListTasksRequest {
-            page_size: 0,
-            page_token: String::new(),
-            ..message.clone()
-        });
+        let query = request::page_query(message);
         let after: Option<TaskCursor> = decode_page_token(&message.page_token, query, now)?;
         let viewer = self.reads.viewer(&principal).await?;
         let mut found =
@@ -180,7 +188,8 @@ impl TaskApi {
                 }
                 None => String::new(),
             };
-        let tasks = found.iter().filter_map(|found| as_read(found, &principal)).collect();
+        let mut tasks: Vec<_> = found.iter().filter_map(|found| as_read(found, &principal)).collect();
+        self.show_files(tasks.iter_mut().flat_map(|task| &mut task.steps)).await?;
         Ok(proto::ListTasksResponse { tasks, next_page_token })
     }
 
@@ -320,10 +329,17 @@ fn filter(
     match principal.employee() {
         Some(employee) if asked.mine => assignees.push(employee.id),
         Some(_) => {}
-        None if asked.mine || asked.unassigned || !assignees.is_empty() => {
-            fields.refuse("filter", "who is assigned is for employees");
+        None => {
+            for (field, is_given) in [
+                ("filter.mine", asked.mine),
+                ("filter.unassigned", asked.unassigned),
+                ("filter.assignee_ids", !asked.assignee_ids.is_empty()),
+            ] {
+                if is_given {
+                    fields.refuse(field, "who is assigned is for employees");
+                }
+            }
         }
-        None => {}
     }
     let due = asked.due.as_ref();
     let filter = TaskFilter {

@@ -1,7 +1,7 @@
 //! What tasks make of the directory's events: read copies, and what follows from them.
 
 use callboard_bus::{Event, HandleError, Handled, Handler};
-use callboard_kernel::{Actor, DepartmentId, DeviceId, EmployeeId, Isolation};
+use callboard_kernel::{Actor, CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation};
 use callboard_proto::Event as _;
 use callboard_proto::directory::v1 as proto;
 use callboard_service::Reaction;
@@ -79,6 +79,7 @@ impl DirectoryHandler {
             proto::EmployeeRemoved::TYPE => {
                 self.employee(event, decode::<proto::EmployeeRemoved>(event)?.employee, true).await?;
             }
+            proto::CustomerUserChanged::TYPE => self.customer_user(event).await?,
             proto::CustomerUserRemoved::TYPE => {
                 let removed = decode::<proto::CustomerUserRemoved>(event)?;
                 let id: Uuid = event_id("customer_user_id", &removed.customer_user_id)?;
@@ -207,6 +208,21 @@ impl DirectoryHandler {
     ) -> Result<bool, HandleError> {
         let of_device = self.reads.queries.departments_of(table, id).await.map_err(not_now)?;
         Ok(isolation.admits(departments, &of_device))
+    }
+
+    /// Whoever went to another company sees nothing more of the one before, not even in a feed made there.
+    async fn customer_user(&self, event: &Event) -> Done {
+        let changed: proto::CustomerUserChanged = decode(event)?;
+        let id: Uuid = event_id("customer_user_id", &changed.customer_user_id)?;
+        let customer: CustomerId = event_id("customer_id", &changed.customer_id)?;
+        let owner = Actor::CustomerUser(id.into());
+        let feeds = self.reads.queries.feeds(event.organisation, owner).await.map_err(not_now)?;
+        for feed in feeds {
+            if feed.state.content.is_some_and(|content| content.customer != Some(customer)) {
+                self.because(event).give(&self.actors.feeds, feed.id, FeedCommand::End).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn end_feeds(&self, event: &Event, owner: Actor) -> Done {

@@ -59,6 +59,9 @@ pub fn of_device_event(step: &Step<'_, DeviceEvent>) -> Vec<Event> {
                 visibility: visibility(planned.plan.visibility).into(),
                 creates_task: planned.plan.creates_task,
                 next_time: planned.next.map(|next| to_proto_time(next.at)),
+                template_id: planned.place.template.to_string(),
+                customer_id: optional_id(planned.place.customer),
+                department_ids: ids(&planned.place.departments),
             },
         ),
         DeviceEventEvent::Fell { due, missed, .. } => {
@@ -71,6 +74,10 @@ pub fn of_device_event(step: &Step<'_, DeviceEvent>) -> Vec<Event> {
                 device_event_id: step.meta.aggregate_id.to_string(),
                 organisation_id: step.meta.principal.organisation.to_string(),
                 device_id: planned.plan.device.to_string(),
+                template_id: planned.place.template.to_string(),
+                customer_id: optional_id(planned.place.customer),
+                department_ids: ids(&planned.place.departments),
+                visibility: visibility(planned.plan.visibility).into(),
             },
         ),
     };

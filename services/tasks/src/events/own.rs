@@ -11,7 +11,7 @@ use callboard_proto::tasks::v1 as proto;
 use callboard_service::Reaction;
 use callboard_service::convert::from_proto_time;
 use callboard_service::reaction::{decode, event_id};
-use callboard_tasks_domain::task::{NewTask, TaskCommand};
+use callboard_tasks_domain::task::{NewStep, NewTask, TaskCommand};
 use callboard_tasks_domain::{DeviceEventId, StepId, TaskId};
 use futures::future::BoxFuture;
 
@@ -69,7 +69,13 @@ impl OwnHandler {
             event: Some(id),
             visibility: planned.plan.visibility,
             title: planned.plan.title,
-            steps: steps.map(|step| (step_id(step.id), step.text.clone())).collect(),
+            steps: steps
+                .map(|step| NewStep {
+                    id: step_id(step.id),
+                    text: step.text.clone(),
+                    attachments: step.attachments.clone(),
+                })
+                .collect(),
             description: content.as_ref().map(|content| content.description.clone()).unwrap_or_default(),
             assignees: planned.plan.assignees,
             due: Some(due_at),

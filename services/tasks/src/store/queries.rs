@@ -310,6 +310,18 @@ impl Queries {
         query.build().fetch_all(&self.pool).await?.iter().map(task).collect()
     }
 
+    /// Whether a task that the viewer may see, made from this definition, names a file.
+    pub async fn names_file(&self, viewer: &Viewer, definition: DefinitionId, file: Uuid) -> Sql<bool> {
+        let mut query = QueryBuilder::new(
+            "select exists (select from task t
+             join known_device d on d.id = t.device_id and d.organisation_id = t.organisation_id",
+        );
+        viewer.restrict(&mut query);
+        query.push(" and not t.deleted and t.definition_id = ").push_bind(definition.uuid());
+        query.push(" and t.steps @> ").push_bind(serde_json::json!([{"attachments": [file]}])).push(")");
+        query.build_query_scalar().fetch_one(&self.pool).await
+    }
+
     /// Feeds of a person, oldest first.
     pub async fn feeds(&self, organisation: OrganisationId, owner: Actor) -> Sql<Vec<Stored<FeedState>>> {
         let rows = sqlx::query(

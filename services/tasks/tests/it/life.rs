@@ -72,7 +72,7 @@ async fn k_2_from_outside_only_external_tasks_are_there() {
     house.close(&visitor, &external.id).await.expect("done by the one it was for");
     assert_eq!(refused(house.reopen(&visitor, &external.id).await), "PERMISSION_DENIED");
     let asked = tasks::TaskFilter { mine: true, ..tasks::TaskFilter::default() };
-    assert_eq!(fields(house.list(&visitor, asked).await), ["filter"]);
+    assert_eq!(fields(house.list(&visitor, asked).await), ["filter.mine"]);
     house.stage.stop().await;
 }
 

@@ -7,7 +7,7 @@ use callboard_tasks::store::{DefinitionMapping, DeviceEventMapping, FeedMapping,
 use callboard_tasks_domain::definition::{Content, DefinitionCommand, Step};
 use callboard_tasks_domain::device_event::{DeviceEventCommand, Plan};
 use callboard_tasks_domain::feed::{FeedCommand, FeedScope};
-use callboard_tasks_domain::task::{Edit, NewTask, TaskCommand};
+use callboard_tasks_domain::task::{Edit, NewStep, NewTask, TaskCommand};
 use callboard_tasks_domain::{Place, Visibility};
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ fn definition() -> Vec<(Principal, DefinitionCommand)> {
         template: id().into(),
         title: "T".into(),
         description: "D".into(),
-        steps: vec![Step { id: id().into(), text: "S".into() }],
+        steps: vec![Step { id: id().into(), text: "S".into(), attachments: vec![] }],
     };
     vec![(boss(), DefinitionCommand::Put(content)), (boss(), DefinitionCommand::Delete)]
 }
@@ -69,7 +69,7 @@ fn task() -> Vec<(Principal, TaskCommand)> {
         visibility: Visibility::Internal,
         title: "T".into(),
         description: "D".into(),
-        steps: vec![(step.into(), "S".into())],
+        steps: vec![NewStep { id: step.into(), text: "S".into(), attachments: vec![id()] }],
         assignees: vec![id().into()],
         due: Some(SystemClock.now() + chrono::TimeDelta::days(1)),
         ticket: Some(ticket.into()),

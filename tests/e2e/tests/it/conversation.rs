@@ -141,3 +141,59 @@ async fn t_13_an_open_stream_ends_when_the_ticket_turns_internal() {
     visitor.get(&format!("/v1/conversations/{id}")).await.problem(404);
     say(&nora, &id, "Between us").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m_1_m_2_files_of_messages_are_had_by_whoever_sees_the_message() {
+    let platform = Platform::shared().await;
+    let world = World::make(platform, "pictures.test").await;
+    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
+    let id = open(&visitor, &world).await;
+    accept(&nora, &id).await;
+    writes(&nora, &id, true).await;
+    let path = format!("/v1/conversations/{id}");
+    let upload = format!("{path}/attachments?name=leak.txt");
+    let program = visitor.upload(&format!("{path}/attachments?name=a.txt"), b"MZ\x90\0").await;
+    assert_eq!(program.problem(415), "ATTACHMENT_TYPE_NOT_ALLOWED");
+    let file = crate::play::id(&visitor.upload(&upload, b"drop by drop").await.ok());
+    let content = format!("/v1/attachments/messenger/{file}/content");
+    // Nobody's yet: its uploader's alone, also to be sent.
+    nora.get(&content).await.problem(404);
+    nora.post(&format!("{path}:send"), json!({"text": "Mine?", "attachmentIds": [file]})).await.problem(400);
+    let mut live = Live::conversation(&nora, &id, None).await;
+    live.until(|frame| frame.event == "caughtUp").await;
+    let sending = json!({"clientId": "v1", "attachmentIds": [file]});
+    let sent = visitor.post(&format!("{path}:send"), sending.clone()).await.ok();
+    assert_eq!(sent["attachments"][0]["name"], "leak.txt");
+    let again = visitor.post(&format!("{path}:send"), sending).await.ok();
+    assert_eq!((&again["id"], &again["attachments"]), (&sent["id"], &sent["attachments"]), "M-4");
+    let heard = live.until(|frame| frame.event == "message").await;
+    assert_eq!(heard.last().expect("a message").data["attachments"][0]["state"], "LINKED");
+    let sequence = sent["sequence"].as_i64().expect("a sequence");
+    let link = nora.post(&format!("/v1/attachments/messenger/{file}:createLink"), json!({})).await.ok();
+    let link = link["path"].as_str().expect("a path").to_owned();
+    for (caller, path) in [(&nora, &content), (&visitor, &content), (&world.nobody(), &link)] {
+        assert_eq!(caller.stream(path, &[]).await.bytes().await.expect("bytes").as_ref(), b"drop by drop");
+    }
+    world.oven_visitor().await.get(&content).await.problem(404);
+
+    // M-6: taken back, it is the trace that employees keep.
+    visitor.post(&format!("{path}/messages/{sequence}:withdraw"), json!({})).await.ok();
+    visitor.get(&content).await.problem(404);
+    assert_eq!(visitor.get(&format!("{path}/messages/{sequence}")).await.ok()["attachments"], json!([]));
+    let trace = nora.get(&format!("{path}/messages/{sequence}/revisions")).await.ok();
+    assert_eq!(trace["revisions"][0]["attachments"][0]["id"], file);
+    assert_eq!(nora.stream(&content, &[]).await.status(), 200);
+
+    // T-13, also for what is still shown.
+    let file = crate::play::id(&visitor.upload(&upload, b"again").await.ok());
+    visitor.post(&format!("{path}:send"), json!({"attachmentIds": [file]})).await.ok();
+    let content = format!("/v1/attachments/messenger/{file}/content");
+    assert_eq!(visitor.stream(&content, &[]).await.status(), 200);
+    nora.patch(&format!("/v1/tickets/{id}"), json!({"visibility": "INTERNAL"})).await.ok();
+    eventually("the messenger to hide it", PATIENCE, || async {
+        let answer = visitor.get(&content).await;
+        if answer.status.as_u16() == 404 { Ok(()) } else { Err(answer.status) }
+    })
+    .await;
+    assert_eq!(nora.stream(&content, &[]).await.status(), 200);
+}

@@ -51,7 +51,15 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         world.person("max").await,
     );
     // Words that are nowhere else.
-    let words = ["quokka-title", "quokka-update", "quokka-note", "quokka-reason", "quokka-comment"];
+    let words = [
+        "quokka-title",
+        "quokka-update",
+        "quokka-note",
+        "quokka-reason",
+        "quokka-comment",
+        "quokka-message",
+        "quokka-file",
+    ];
     let (key, new) = (RandomIds.next().to_string(), repair(&world, words[0]));
     let made = visitor.call_as(Method::POST, "/v1/tickets", Some(new.clone()), &key).await.ok();
     let ticket = id(&made);
@@ -63,6 +71,22 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         let update = json!({"text": text, "visibility": visibility});
         nora.post(&format!("/v1/tickets/{ticket}/updates"), update).await.ok();
     }
+    let conversation = format!("/v1/conversations/{ticket}");
+    eventually("the messenger to know her", PATIENCE, || async {
+        let answer = nora.get(&conversation).await;
+        if answer.body["mayWrite"] == true { Ok(()) } else { Err(answer.body.to_string()) }
+    })
+    .await;
+    let upload = format!("{conversation}/attachments?name={}.txt", words[6]);
+    let file = id(&nora.upload(&upload, b"4 bar").await.ok());
+    let message = json!({"text": words[5], "attachmentIds": [file]});
+    nora.post(&format!("{conversation}:send"), message).await.ok();
+    let task = json!({"deviceId": world.demo.coffee_machine, "title": "Linked", "ticketId": ticket});
+    let task = id(&eventually("tasks to know the ticket", PATIENCE, || async {
+        let made = nora.post("/v1/tasks", task.clone()).await;
+        if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
+    })
+    .await);
     set_status(&nora, &ticket, "DONE").await;
     asked(&visitor, &ticket).await;
     visitor
@@ -82,7 +106,10 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     for part in ["", "/updates", "/timeline", "/serviceRecord", "/moves", "/view"] {
         max.get(&format!("/v1/tickets/{ticket}{part}")).await.problem(404);
     }
-    eventually("fleet, ratings and messenger to purge", PATIENCE, || async {
+    eventually("fleet, ratings, messenger and tasks to purge", PATIENCE, || async {
+        if nora.get(&format!("/v1/tasks/{task}")).await.ok().to_string().contains(&ticket) {
+            return Err("the task is linked".to_owned());
+        }
         for part in ["/dispatch", "/dispatch/rounds", "/rating", "/conversation"] {
             let answer = max.get(&format!("/v1/tickets/{ticket}{part}")).await;
             if answer.status.as_u16() != 404 {
@@ -93,6 +120,13 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     })
     .await;
     max.get(&format!("/v1/offers/{offer}")).await.problem(404);
+    max.get(&format!("/v1/attachments/messenger/{file}")).await.problem(404);
+    let objects = platform.files().join("messenger").join(&world.organisation);
+    eventually("the bytes of the message's file to go", PATIENCE, || async {
+        let left = std::fs::read_dir(&objects).into_iter().flatten().count();
+        if left == 0 { Ok(()) } else { Err(left) }
+    })
+    .await;
     let listed = max.get("/v1/ratings").await.ok();
     assert!(!listed.to_string().contains(&ticket), "{listed}");
     assert!(!max.get("/v1/tickets?text=quokka").await.ok().to_string().contains(&ticket));
@@ -110,7 +144,13 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
             let name = table.split_once('.').map_or("", |(_, name)| name);
             !matches!(
                 name,
-                "outbox" | "command_receipt" | "ticket" | "dispatch" | "rating_request" | "conversation"
+                "outbox"
+                    | "command_receipt"
+                    | "ticket"
+                    | "dispatch"
+                    | "rating_request"
+                    | "conversation"
+                    | "known_ticket"
             )
         })
         .collect();

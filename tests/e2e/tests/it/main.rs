@@ -16,3 +16,4 @@ mod rush;
 mod sessions;
 mod start;
 mod support;
+mod tasks;

@@ -205,13 +205,15 @@ macro_rules! files {
 }
 
 files!(tickets, ticket_files, "/v1/tickets/{id}/attachments", "Ticket");
+files!(messenger, message_files, "/v1/conversations/{id}/attachments", "Message");
+files!(tasks, task_files, "/v1/taskDefinitions/{id}/attachments", "Task");
 
 /// The routes of all contexts' files.
 pub fn resource() -> Resource {
-    let routes = vec![tickets::routes()].into_iter().flatten().collect();
+    let routes = [tickets::routes(), messenger::routes(), tasks::routes()].into_iter().flatten().collect();
     Resource {
         tag: "attachments",
-        about: "Files: of updates and answers. Uploaded first, then named by what they become part of.",
+        about: "Files: of updates, answers, messages and steps. Uploaded first, then named by what they become part of.",
         routes,
     }
 }

@@ -93,8 +93,8 @@ fn create(new: &NewTask, context: &DecisionContext<'_>) -> Decided {
     if new.steps.len() > MAX_STEPS {
         violations.push(FieldViolation::new("steps", "at most 100"));
     } else {
-        for (at, (_, text)) in new.steps.iter().enumerate() {
-            check_step(&format!("steps[{at}]"), text, &mut violations);
+        for (at, step) in new.steps.iter().enumerate() {
+            check_step(&format!("steps[{at}]"), &step.text, &mut violations);
         }
     }
     if new.assignees.len() > MAX_ASSIGNEES {
@@ -118,7 +118,12 @@ fn create(new: &NewTask, context: &DecisionContext<'_>) -> Decided {
     let mut assignees = new.assignees.clone();
     assignees.sort_unstable();
     assignees.dedup();
-    let steps = new.steps.iter().map(|(id, text)| Step { id: *id, text: text.clone(), tick: None });
+    let steps = new.steps.iter().map(|step| Step {
+        id: step.id,
+        text: step.text.clone(),
+        attachments: step.attachments.clone(),
+        tick: None,
+    });
     Ok(vec![TaskEvent::Created(Box::new(TaskContent {
         device: new.device,
         place: new.place.clone(),

@@ -10,6 +10,8 @@ use callboard_kernel::{
     Timestamp,
 };
 
+use uuid::Uuid;
+
 pub use state::{Closing, Moves, Status, Step, TaskContent, TaskState, Tick};
 
 use crate::{DefinitionId, DeviceEventId, Place, StepId, Visibility};
@@ -17,6 +19,17 @@ use crate::{DefinitionId, DeviceEventId, Place, StepId, Visibility};
 /// One task.
 #[derive(Debug)]
 pub struct Task;
+
+/// A step of a task to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStep {
+    /// Which.
+    pub id: StepId,
+    /// 1 to 2,000 characters.
+    pub text: String,
+    /// Those of the definition's step.
+    pub attachments: Vec<Uuid>,
+}
 
 /// A task to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +49,7 @@ pub struct NewTask {
     /// At most 4,000 characters.
     pub description: String,
     /// A copy (K-4), at most 100.
-    pub steps: Vec<(StepId, String)>,
+    pub steps: Vec<NewStep>,
     /// Employees.
     pub assignees: Vec<EmployeeId>,
     /// When it is to be done.

@@ -2,6 +2,7 @@
 
 use callboard_kernel::{Actor, DeviceId, EmployeeId, Principal, Subject, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::TaskEvent;
 use crate::{DefinitionId, DeviceEventId, Place, StepId, Visibility, words};
@@ -34,6 +35,9 @@ pub struct Step {
     pub id: StepId,
     /// 1 to 2,000 characters.
     pub text: String,
+    /// What explains it: those of the definition's step when the task arose (K-4).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Uuid>,
     /// `None`: not ticked off.
     pub tick: Option<Tick>,
 }

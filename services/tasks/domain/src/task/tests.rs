@@ -6,6 +6,10 @@ use crate::world::{ask, code_user, customer_user, employee, id, system, time};
 
 const NOW: &str = "2026-01-01T00:00:00Z";
 
+fn step(number: u128, text: &str) -> NewStep {
+    NewStep { id: id(number), text: text.into(), attachments: vec![id(number + 100)] }
+}
+
 fn new(visibility: Visibility) -> NewTask {
     NewTask {
         device: id(1),
@@ -15,7 +19,7 @@ fn new(visibility: Visibility) -> NewTask {
         visibility,
         title: "Clean it".into(),
         description: String::new(),
-        steps: vec![(id(11), "Open".into()), (id(12), "Wipe".into())],
+        steps: vec![step(11, "Open"), step(12, "Wipe")],
         assignees: vec![id(21)],
         due: Some(time("2026-02-01T00:00:00Z")),
         ticket: Some(id(5)),

@@ -1,7 +1,10 @@
 //! What the table's calls are about: things made for them, and who calls.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use callboard_e2e_tests::{Client, Platform, World};
-use callboard_kernel::{IdGenerator, RandomIds};
+use callboard_kernel::{Clock, IdGenerator, RandomIds, SystemClock};
 use callboard_testkit::{PATIENCE, eventually};
 use serde_json::{Value, json};
 
@@ -15,7 +18,7 @@ pub const ROLES: &str = "AMINCOKST-";
 pub struct Thing {
     /// `$id`.
     pub id: String,
-    /// `$ticket`: of an offer.
+    /// `$ticket`: of an offer. Of a task its first step; of a feed its token.
     pub ticket: String,
 }
 
@@ -25,6 +28,7 @@ pub struct Fixture {
     callers: Vec<Client>,
     ordered: String,
     ordered_group: String,
+    feeds: AtomicUsize,
 }
 
 impl Fixture {
@@ -44,8 +48,13 @@ impl Fixture {
             strangers.person("ada").await,
             world.nobody(),
         ];
-        let mut fixture =
-            Self { world, callers, ordered: String::new(), ordered_group: RandomIds.next().to_string() };
+        let mut fixture = Self {
+            world,
+            callers,
+            ordered: String::new(),
+            ordered_group: RandomIds.next().to_string(),
+            feeds: AtomicUsize::new(0),
+        };
         fixture.ordered = fixture.template().await;
         let path = format!("/v1/templates/{}/groups/{}", fixture.ordered, fixture.ordered_group);
         let group = json!({"name": "One", "employeeIds": [fixture.world.demo.employee("otto")]});
@@ -63,7 +72,7 @@ impl Fixture {
         let demo = &self.world.demo;
         let new = RandomIds.next().to_string();
         // Longer words first: some begin with others.
-        let words: [(&str, &str); 14] = [
+        let words: [(&str, &str); 15] = [
             ("$coffee_code", &demo.coffee_code),
             ("$ordered_group", &self.ordered_group),
             ("$ordered", &self.ordered),
@@ -74,6 +83,7 @@ impl Fixture {
             ("$oven", &demo.oven),
             ("$otto", demo.employee("otto")),
             ("$nora", demo.employee("nora")),
+            ("$sofia", demo.employee("sofia")),
             ("$max", demo.employee("max")),
             ("$new", &new),
             ("$id", &thing.id),
@@ -89,7 +99,7 @@ impl Fixture {
     /// A template that every context knows.
     async fn template(&self) -> String {
         let template = self.create("/v1/templates", json!({"name": {"en": "Thing"}})).await;
-        for part in ["groups", "flows", "ratingSwitches"] {
+        for part in ["groups", "flows", "ratingSwitches", "taskDefinitions"] {
             let path = format!("/v1/templates/{template}/{part}");
             eventually(&format!("{part} of a new template"), PATIENCE, || async {
                 let answer = self.by('A').get(&path).await;
@@ -148,6 +158,22 @@ impl Fixture {
             "update_file" | "internal_file" | "pending_file" => return self.file(name).await,
             "open" | "offer" | "assigned" | "closed" | "done" | "rated" => return self.ticket(name).await,
             "conversation" | "locked" | "hidden" => return self.conversation(name).await,
+            "message_file" | "withdrawn_file" | "pending_message_file" => {
+                return self.message_file(name).await;
+            }
+            "definition" | "definition_file" | "task_file" | "pending_step_file" => {
+                return self.definition(name).await;
+            }
+            "device_event" | "external_event" => {
+                let visibility = if name == "external_event" { "EXTERNAL" } else { "INTERNAL" };
+                let event = json!({
+                    "deviceId": demo.coffee_machine, "title": "Look", "start": "2100-01-01T08:00:00",
+                    "visibility": visibility,
+                });
+                id(&admin.put(&format!("/v1/deviceEvents/{unique}"), event).await.ok())
+            }
+            "task" | "external_task" | "closed_task" => return self.task(name).await,
+            "feed" | "anybodys_feed" => return self.feed(name).await,
             "flow" => {
                 let path = format!("/v1/templates/{}/flows/{unique}", demo.coffee);
                 id(&admin.put(&path, json!({"label": {"en": "Descale"}, "active": true})).await.ok())
@@ -228,6 +254,78 @@ impl Fixture {
             nora.post(&format!("{path}/updates"), update).await.ok();
         }
         Thing { id: file, ticket }
+    }
+
+    /// A file of nora's message in a public conversation; or of one she took back; or of none yet.
+    async fn message_file(&self, name: &str) -> Thing {
+        let nora = self.by('I');
+        let Thing { ticket, .. } = self.conversation("conversation").await;
+        let path = format!("/v1/conversations/{ticket}");
+        let file = id(&nora.upload(&format!("{path}/attachments?name=note.txt"), b"4 bar").await.ok());
+        if name != "pending_message_file" {
+            let sent = nora.post(&format!("{path}:send"), json!({"attachmentIds": [file]})).await.ok();
+            if name == "withdrawn_file" {
+                let message = format!("{path}/messages/{}", sent["sequence"]);
+                nora.post(&format!("{message}:withdraw"), json!({})).await.ok();
+            }
+        }
+        Thing { id: file, ticket }
+    }
+
+    /// A definition of coffee machines; or a file of its step; or one that an external task shows too; or one of none yet.
+    async fn definition(&self, name: &str) -> Thing {
+        let admin = self.by('A');
+        let coffee = &self.world.demo.coffee;
+        let definition = RandomIds.next().to_string();
+        let path = format!("/v1/templates/{coffee}/taskDefinitions/{definition}");
+        let mut step = json!({"text": "Look"});
+        let mut thing = definition.clone();
+        if name != "definition" {
+            thing = id(&admin.upload("/v1/attachments/tasks?name=plan.txt", b"4 bar").await.ok());
+            if name != "pending_step_file" {
+                step["attachmentIds"] = json!([thing]);
+            }
+        }
+        admin.put(&path, json!({"title": "Look", "steps": [step]})).await.ok();
+        if name == "task_file" {
+            let device = &self.world.demo.coffee_machine;
+            let task = json!({"deviceId": device, "definitionId": definition, "visibility": "EXTERNAL"});
+            admin.post("/v1/tasks", task).await.ok();
+        }
+        Thing { id: thing, ticket: String::new() }
+    }
+
+    /// A task on the machine, due in a week, that nora is assigned to.
+    async fn task(&self, name: &str) -> Thing {
+        let admin = self.by('A');
+        let demo = &self.world.demo;
+        let due = (SystemClock.now() + Duration::from_secs(7 * 24 * 60 * 60)).to_rfc3339();
+        let task = json!({
+            "deviceId": demo.coffee_machine, "title": "Look", "steps": ["Open"], "dueTime": due,
+            "visibility": if name == "task" { "INTERNAL" } else { "EXTERNAL" },
+            "assigneeIds": [demo.employee("nora")],
+        });
+        // Tasks may hear of her a moment later than the directory does.
+        let task = eventually("a task of nora's", PATIENCE, || async {
+            let made = admin.post("/v1/tasks", task.clone()).await;
+            if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
+        })
+        .await;
+        if name == "closed_task" {
+            admin.post(&format!("/v1/tasks/{}:close", id(&task)), json!({})).await.ok();
+        }
+        Thing { id: id(&task), ticket: id(&task["steps"][0]) }
+    }
+
+    /// A feed of nora's; or of this or that employee, since a person has ten at most.
+    async fn feed(&self, name: &str) -> Thing {
+        let owner = match name {
+            "feed" => 'I',
+            _ => ['A', 'M', 'N'][self.feeds.fetch_add(1, Ordering::Relaxed) % 3],
+        };
+        let made = self.by(owner).post("/v1/calendar/feeds", json!({"name": "Mine"})).await.ok();
+        let token = made["token"].as_str().expect("a token").to_owned();
+        Thing { id: id(&made["feed"]), ticket: token }
     }
 
     /// A public ticket of the visitor's that has come as far as its name says, known to every context.

@@ -123,6 +123,17 @@ impl<'a> Things<'a> {
     /// The refused have changed nothing: what they were refused is as new.
     async fn assert_untouched(&self) {
         for (key, cell) in self.shared.lock().await.iter() {
+            if key == "refused task" || key == "refused external_task" {
+                let task = &cell.get().expect("a made thing").id;
+                let task = self.fixture.by('A').get(&format!("/v1/tasks/{task}")).await.ok();
+                assert_eq!(
+                    (&task["status"], &task["title"]),
+                    (&"OPEN".into(), &"Look".into()),
+                    "{key}: {task}"
+                );
+                assert_eq!(task["steps"][0]["tickTime"], Value::Null, "{key}: {task}");
+                assert_eq!(task["assigneeIds"].as_array().map(Vec::len), Some(1), "{key}: {task}");
+            }
             let status = match key.as_str() {
                 "refused open" | "refused offer" => "OPEN",
                 "refused assigned" => "ASSIGNED",
