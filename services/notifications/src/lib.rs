@@ -217,6 +217,7 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             push_concurrency: settings.push.concurrency,
             log_kept: settings.log_kept,
             wake: Arc::clone(&teller.wake),
+            tracker: build.tracker.clone(),
             clock: Arc::clone(&build.clock),
         };
         let notifications = NotificationApi {

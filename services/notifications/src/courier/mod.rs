@@ -11,12 +11,11 @@ use callboard_kernel::{Clock, Timestamp};
 use callboard_notifications_domain::delivery::{Outcome, abandoned};
 use callboard_notifications_domain::{Channel, Person};
 use chrono::TimeDelta;
-use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream::FuturesUnordered;
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use email::EmailChannel;
 pub use push::{PushChannel, PushKey, is_public};
@@ -69,6 +68,8 @@ pub struct Courier {
     pub log_kept: Duration,
     /// Woken when something was queued.
     pub wake: Arc<Notify>,
+    /// Deliveries under way; waited for at the stop.
+    pub tracker: TaskTracker,
     /// Now.
     pub clock: Arc<dyn Clock>,
 }
@@ -89,33 +90,40 @@ impl Courier {
         );
     }
 
+    /// Each delivery is a task of its own: looking for the next waits for none of them.
     async fn lane(&self, channel: Channel, most: usize, stop: &CancellationToken) {
-        let mut flying = FuturesUnordered::new();
+        let room = Arc::new(Semaphore::new(most));
         loop {
+            let Some(Ok(first)) = stop.run_until_cancelled(Arc::clone(&room).acquire_owned()).await else {
+                return;
+            };
             // Before looking, so that what is queued meanwhile is not slept over.
             let woken = self.wake.notified();
-            if !stop.is_cancelled() && flying.len() < most {
-                match self.tables.deliveries.claim(channel, self.clock.now(), most - flying.len()).await {
-                    Ok(claimed) => flying.extend(claimed.into_iter().map(|one| self.deliver(one))),
-                    Err(error) => {
-                        tracing::warn!(%error, channel = channel.as_str(), "nothing can be claimed")
-                    }
+            let wanted = 1 + room.available_permits();
+            let claimed = match self.tables.deliveries.claim(channel, self.clock.now(), wanted).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::warn!(%error, channel = channel.as_str(), "nothing can be claimed");
+                    Vec::new()
                 }
+            };
+            let full = claimed.len() == wanted;
+            let mut seats = Some(first);
+            for one in claimed {
+                // Nobody else takes of this room, so there is a seat for each.
+                let seat = seats.take().or_else(|| Arc::clone(&room).try_acquire_owned().ok());
+                let courier = self.clone();
+                self.tracker.spawn(async move {
+                    courier.deliver(one).await;
+                    drop(seat);
+                });
             }
-            if flying.is_empty() {
-                if stop.is_cancelled() {
-                    return;
-                }
+            drop(seats);
+            if !full {
                 tokio::select! {
                     () = woken => {}
                     () = tokio::time::sleep(LOOK) => {}
-                    () = stop.cancelled() => {}
-                }
-            } else {
-                tokio::select! {
-                    _ = flying.next() => {}
-                    () = woken, if flying.len() < most => {}
-                    () = tokio::time::sleep(LOOK), if flying.len() < most => {}
+                    () = stop.cancelled() => return,
                 }
             }
         }

@@ -33,13 +33,13 @@ impl Told {
         Self { facts, event_type: None, by: None, details: json!({}), public: true }
     }
 
-    fn as_type(self, event_type: EventType, by: Option<common::Actor>) -> Self {
+    fn typed(self, event_type: EventType, by: Option<common::Actor>) -> Self {
         Self { event_type: Some(event_type), by, ..self }
     }
 
-    fn as_status(self, by: Option<common::Actor>) -> Self {
+    fn status(self, by: Option<common::Actor>) -> Self {
         let status = self.facts.as_ref().map_or("", |facts| word(facts.status()));
-        Self { details: json!({ "status": status }), ..self.as_type(EventType::TicketStatus, by) }
+        Self { details: json!({ "status": status }), ..self.typed(EventType::TicketStatus, by) }
     }
 }
 
@@ -78,7 +78,7 @@ macro_rules! status_messages {
         match $kind {
             $(proto::$message::TYPE => {
                 let message: proto::$message = decode($event)?;
-                Some(Told::of(message.ticket).as_status(message.by))
+                Some(Told::of(message.ticket).status(message.by))
             })+
             _ => None,
         }
@@ -94,31 +94,31 @@ fn read(event: &Event) -> Result<Option<Told>, HandleError> {
     }
     Ok(Some(match kind {
         proto::TicketOpened::TYPE => {
-            Told::of(decode::<proto::TicketOpened>(event)?.ticket).as_type(EventType::TicketOpened, None)
+            Told::of(decode::<proto::TicketOpened>(event)?.ticket).typed(EventType::TicketOpened, None)
         }
         proto::TicketVisibilityChanged::TYPE => {
             let message: proto::TicketVisibilityChanged = decode(event)?;
-            Told::of(message.ticket).as_type(EventType::TicketChanged, message.by)
+            Told::of(message.ticket).typed(EventType::TicketChanged, message.by)
         }
         proto::TicketPriorityChanged::TYPE => {
             let message: proto::TicketPriorityChanged = decode(event)?;
-            Told::of(message.ticket).as_type(EventType::TicketChanged, message.by)
+            Told::of(message.ticket).typed(EventType::TicketChanged, message.by)
         }
         proto::TicketEdited::TYPE => {
             let message: proto::TicketEdited = decode(event)?;
-            Told::of(message.ticket).as_type(EventType::TicketChanged, message.by)
+            Told::of(message.ticket).typed(EventType::TicketChanged, message.by)
         }
         proto::TicketInvolvedChanged::TYPE => Told::of(decode::<proto::TicketInvolvedChanged>(event)?.ticket),
         proto::TicketRated::TYPE => {
             let told = Told::of(decode::<proto::TicketRated>(event)?.ticket);
             let score = told.facts.as_ref().map_or(0, |facts| facts.rating);
-            Told { details: json!({ "score": score }), ..told.as_type(EventType::TicketRated, None) }
+            Told { details: json!({ "score": score }), ..told.typed(EventType::TicketRated, None) }
         }
         proto::TicketUpdatePosted::TYPE => {
             let message: proto::TicketUpdatePosted = decode(event)?;
             // An internal update is nothing for outsiders, whatever the ticket is.
             let public = message.update_visibility() == proto::Visibility::Public;
-            Told { public, ..Told::of(message.ticket).as_type(EventType::TicketUpdate, message.by) }
+            Told { public, ..Told::of(message.ticket).typed(EventType::TicketUpdate, message.by) }
         }
         _ => return Ok(None),
     }))

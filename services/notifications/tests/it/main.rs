@@ -1,0 +1,12 @@
+//! Notifications as a service: real Postgres, real NATS, real gRPC, real SMTP, and a push service over HTTP.
+
+mod addresses;
+mod delivery;
+mod directory;
+mod drawer;
+mod email;
+mod house;
+mod permissions;
+mod preferences;
+mod push;
+mod stores;
