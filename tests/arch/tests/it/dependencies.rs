@@ -64,6 +64,14 @@ fn domain_crates_are_pure() {
 }
 
 #[test]
+fn the_kernel_brings_no_runtime_into_the_domains() {
+    let allowed = ["chrono", "rand", "serde", "thiserror", "uuid"];
+    for name in &dependencies()["callboard-kernel"] {
+        assert!(allowed.contains(&name.as_str()), "the kernel may not depend on {name}");
+    }
+}
+
+#[test]
 fn libs_depend_only_downwards() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("kernel", &[][..]),

@@ -1,4 +1,5 @@
 //! The architecture's rules (docs/architecture.md), read from `cargo metadata` and the sources.
 
 mod dependencies;
+mod errors;
 mod sources;

@@ -1,23 +1,10 @@
 //! The catalogue of reasons knows every reason that the code gives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        if path.is_dir() && name != "tests" && name != "gen" && name != "examples" {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
+use crate::sources::{code, root, sources};
 
 /// The text in quotes at the beginning, if it looks like a reason.
 fn reason(text: &str) -> Option<&str> {
@@ -28,7 +15,7 @@ fn reason(text: &str) -> Option<&str> {
 
 /// Reasons in a source: what `fn reason` answers, and what refusals are made with.
 fn reasons(source: &str) -> BTreeSet<String> {
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let code: String = code(source).flat_map(|(_, line)| [line, "\n"]).collect();
     let mut found = BTreeSet::new();
     for body in code.split("fn reason(&self)").skip(1) {
         let body = body.split("\n    }").next().unwrap_or_default();
@@ -45,6 +32,7 @@ fn reasons(source: &str) -> BTreeSet<String> {
             found.extend(reason(second).map(str::to_owned));
         }
     }
+    found.extend(code.split("reason: ").skip(1).filter_map(reason).map(str::to_owned));
     found
 }
 
@@ -55,13 +43,16 @@ fn aip_193_every_reason_is_in_the_catalogue() {
         catalogue.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let unique: BTreeSet<&&str> = known.iter().collect();
     assert_eq!(unique.len(), known.len(), "a reason is explained twice");
-    let mut files = Vec::new();
-    sources(&root().join("libs"), &mut files);
-    sources(&root().join("services"), &mut files);
+    let files = ["libs", "services"].into_iter().flat_map(sources);
+    let files = files.filter(|(path, _)| {
+        let parts: Vec<_> = path.iter().collect();
+        !path.ends_with("tests.rs")
+            && ["tests", "examples"].iter().all(|folder| !parts.contains(&OsStr::new(folder)))
+    });
     let mut missing: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut all = 0;
-    for file in files {
-        for reason in reasons(&std::fs::read_to_string(&file).unwrap_or_default()) {
+    for (file, source) in files {
+        for reason in reasons(&source) {
             all += 1;
             assert!(reason.len() <= 63, "{reason} is longer than AIP-193 allows");
             if !known.contains(&reason.as_str()) {
