@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use callboard_kernel::{
-    Clock, EmployeeId, ErrorKind, FieldViolation, Isolation, Principal, Refusal, TemplateId, Timestamp,
+    Clock, EmployeeId, FieldViolation, Isolation, Principal, Refusal, TemplateId, Timestamp,
 };
 use callboard_proto::common::v1::TimeRange;
 use callboard_proto::ratings::v1 as proto;
@@ -40,15 +40,10 @@ pub struct RatingApi {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Video sessions are a subject whose context does not exist yet.
-fn unbuilt() -> Refusal {
-    Refusal::new(ErrorKind::Unimplemented, "UNIMPLEMENTED", "ratings of video sessions are not built yet")
-}
-
 fn subject_kind(kind: proto::SubjectKind) -> Result<SubjectKind, Refusal> {
     match kind {
         proto::SubjectKind::Ticket => Ok(SubjectKind::Ticket),
-        proto::SubjectKind::VideoSession => Err(unbuilt()),
+        proto::SubjectKind::VideoSession => Ok(SubjectKind::VideoSession),
         proto::SubjectKind::Unspecified => Err(Refusal::field("subject_kind", "is required")),
     }
 }
@@ -153,7 +148,7 @@ impl RatingApi {
         let mutation = Mutation::new(request, "SubmitRating", &message.request_id)?;
         let kind = subject_kind(message.subject_kind())?;
         let id: Uuid = parse_id("subject_id", &message.subject_id)?;
-        let mutation = mutation.about("ticket", id);
+        let mutation = mutation.about(convert::resource(kind), id);
         let isolation = self.isolation(&mutation.principal).await?;
         let comment = message.comment.trim().to_owned();
         let command = RequestCommand::Submit { isolation, kind, score: message.score, comment };

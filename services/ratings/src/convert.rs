@@ -3,6 +3,7 @@
 use callboard_kernel::{Principal, TemplateId, Version};
 use callboard_proto::ratings::v1 as proto;
 use callboard_proto::tickets::v1 as tickets;
+use callboard_proto::video::v1 as video;
 use callboard_ratings_domain::Switches;
 use callboard_ratings_domain::request::{RequestState, Standing, Subject, SubjectKind, Visibility};
 use callboard_service::convert::{to_proto_actor, to_proto_time};
@@ -13,6 +14,14 @@ pub const fn kind(kind: SubjectKind) -> proto::SubjectKind {
     match kind {
         SubjectKind::Ticket => proto::SubjectKind::Ticket,
         SubjectKind::VideoSession => proto::SubjectKind::VideoSession,
+    }
+}
+
+/// What a subject is called where it is not there.
+pub const fn resource(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Ticket => "ticket",
+        SubjectKind::VideoSession => "session",
     }
 }
 
@@ -55,30 +64,54 @@ pub fn switches(template: TemplateId, switches: Switches, version: Version) -> p
     }
 }
 
+fn id<I: From<Uuid>>(field: &str, text: &str) -> Result<I, String> {
+    text.parse::<Uuid>().map(I::from).map_err(|_| format!("{field} is no UUID"))
+}
+
+fn ids<I: From<Uuid>>(field: &str, texts: &[String]) -> Result<Vec<I>, String> {
+    texts.iter().map(|text| id(field, text)).collect()
+}
+
+fn optional_id<I: From<Uuid>>(field: &str, text: &str) -> Result<Option<I>, String> {
+    if text.is_empty() { Ok(None) } else { id(field, text).map(Some) }
+}
+
 /// What an event tells of a ticket. The error says what makes no sense.
 pub fn ticket(facts: &tickets::TicketFacts, version: i64) -> Result<Subject, String> {
-    fn id<I: From<Uuid>>(field: &str, text: &str) -> Result<I, String> {
-        text.parse::<Uuid>().map(I::from).map_err(|_| format!("{field} is no UUID"))
-    }
-    fn ids<I: From<Uuid>>(field: &str, texts: &[String]) -> Result<Vec<I>, String> {
-        texts.iter().map(|text| id(field, text)).collect()
-    }
     let visibility = match facts.visibility() {
         tickets::Visibility::Internal => Visibility::Internal,
         tickets::Visibility::Public => Visibility::Public,
         tickets::Visibility::Unspecified => return Err("visibility is missing".to_owned()),
     };
-    let customer =
-        if facts.customer_id.is_empty() { None } else { Some(id("customer_id", &facts.customer_id)?) };
     Ok(Subject {
         kind: SubjectKind::Ticket,
         version,
         device: id("device_id", &facts.device_id)?,
         template: id("template_id", &facts.template_id)?,
-        customer,
+        customer: optional_id("customer_id", &facts.customer_id)?,
         visibility,
         departments: ids("department_ids", &facts.department_ids)?,
         involved: ids("involved_employee_ids", &facts.involved_employee_ids)?,
+        done_round: facts.done_round,
+    })
+}
+
+/// What an event tells of a video session. The error says what makes no sense.
+pub fn session(facts: &video::SessionFacts, version: i64) -> Result<Subject, String> {
+    let visibility = match facts.visibility() {
+        video::Visibility::Internal => Visibility::Internal,
+        video::Visibility::Public => Visibility::Public,
+        video::Visibility::Unspecified => return Err("visibility is missing".to_owned()),
+    };
+    Ok(Subject {
+        kind: SubjectKind::VideoSession,
+        version,
+        device: id("device_id", &facts.device_id)?,
+        template: id("template_id", &facts.template_id)?,
+        customer: optional_id("customer_id", &facts.customer_id)?,
+        visibility,
+        departments: ids("department_ids", &facts.department_ids)?,
+        involved: optional_id("employee_id", &facts.employee_id)?.into_iter().collect(),
         done_round: facts.done_round,
     })
 }

@@ -18,6 +18,7 @@ use tonic::service::Routes;
 use api::RatingApi;
 use events::directory::DirectoryHandler;
 use events::tickets::TicketsHandler;
+use events::video::VideoHandler;
 use store::{Copies, Queries, RequestMapping, SwitchSetMapping};
 
 /// The service's name: its schema, its stream, its error domain.
@@ -51,6 +52,8 @@ fn assemble(build: &BuildContext) -> Result<(Context, RatingApi), BoxError> {
     let copies = Copies::new(context.pool().clone());
     let tickets = TicketsHandler { requests: requests.clone(), queries: queries.clone() };
     context.consume(events::tickets::CONSUMER, "tickets", Arc::new(tickets));
+    let video = VideoHandler { requests: requests.clone(), queries: queries.clone() };
+    context.consume(events::video::CONSUMER, "video", Arc::new(video));
     let directory = DirectoryHandler { copies: copies.clone() };
     context.consume(events::directory::CONSUMER, "directory", Arc::new(directory));
     let api = RatingApi { requests, switch_sets, queries, copies, clock: Arc::clone(&build.clock) };

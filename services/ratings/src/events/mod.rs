@@ -3,3 +3,4 @@
 pub mod directory;
 pub mod outbound;
 pub mod tickets;
+pub mod video;

@@ -20,7 +20,7 @@ pub struct House {
 
 impl House {
     pub async fn new() -> Self {
-        let stage = Stage::start(callboard_ratings::definition(), &["directory", "tickets"]).await;
+        let stage = Stage::start(callboard_ratings::definition(), &["directory", "tickets", "video"]).await;
         let people = Organisation::new();
         let house = Self { stage, people, organisation: people.id, template: id() };
         house.tell(house.template, 1, &people.template_changed(house.template)).await;

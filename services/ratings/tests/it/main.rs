@@ -3,4 +3,5 @@
 mod house;
 mod life;
 mod permissions;
+mod sessions;
 mod stores;

@@ -80,7 +80,7 @@ async fn everyone_gets_what_the_table_of_actors_says() {
 }
 
 #[tokio::test]
-async fn wrong_ratings_name_their_fields_and_video_sessions_are_not_built() {
+async fn wrong_ratings_name_their_fields_and_a_ticket_is_no_session() {
     let house = House::new().await;
     house.switch(true).await;
     let ticket = house.ticket();
@@ -106,7 +106,7 @@ async fn wrong_ratings_name_their_fields_and_video_sessions_are_not_built() {
         subject_kind: ratings::SubjectKind::VideoSession.into(),
         ..good.clone()
     };
-    assert_eq!(submit(session).await.code(), Code::Unimplemented);
+    assert_eq!(submit(session).await.code(), Code::NotFound);
     // AIP-155: the same request again is the same answer, though rating twice is refused.
     let first = house.service().submit_rating(signed(&user, good.clone())).await.expect("rated");
     let again = house.service().submit_rating(signed(&user, good)).await.expect("the same answer");

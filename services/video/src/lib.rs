@@ -1,0 +1,133 @@
+//! The video sessions service: who may call whom, when a call begins and ends, and what the two browsers tell each other
+//! (V-1 to V-10).
+
+pub mod api;
+pub mod call;
+mod config;
+mod convert;
+pub mod events;
+mod ice;
+pub mod store;
+mod token;
+
+use std::sync::Arc;
+
+use callboard_bus::HandleError;
+use callboard_proto::video::v1::video_service_server::{SERVICE_NAME, VideoServiceServer};
+use callboard_service::{
+    BackgroundTask, BoxError, BuildContext, Built, Context, Definition, Operation, PgRegistry, Stage,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::migrate::Migrator;
+use tonic::service::Routes;
+
+use api::{Reads, VideoApi};
+use call::Calls;
+use config::VideoConfig;
+use events::directory::DirectoryHandler;
+use events::fleet::FleetHandler;
+use events::ratings::RatingsHandler;
+use events::tickets::TicketsHandler;
+use events::timers::TimerHandler;
+use store::{Copies, FlowMapping, Queries, SessionMapping, Streams};
+use token::Signer;
+
+/// The service's name: its schema, its stream, its error domain.
+pub const NAME: &str = "video";
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// The actors of sessions.
+pub type Sessions = PgRegistry<SessionMapping>;
+/// The actors of session flows.
+pub type Flows = PgRegistry<FlowMapping>;
+
+/// What the chassis needs to run video sessions.
+pub const fn definition() -> Definition {
+    Definition {
+        name: NAME,
+        default_config: include_str!("../config.default.toml"),
+        check: |config| VideoConfig::read(config).map(drop),
+        migrations: Some(&MIGRATIONS),
+        uses_bus: true,
+        build,
+        operate: Some(operate),
+    }
+}
+
+fn assemble(build: &BuildContext, signer: Signer) -> Result<(Context, VideoApi), BoxError> {
+    let config = Arc::new(VideoConfig::read(&build.config)?);
+    let mut context = Context::new(build)?;
+    let sessions: Sessions = context.registry(SessionMapping::new(&config.call_page));
+    let flows: Flows = context.registry(FlowMapping);
+    let reads = Reads {
+        queries: Queries::new(context.pool().clone()),
+        copies: Copies::new(context.pool().clone()),
+        clock: Arc::clone(&build.clock),
+        timing: config.timing(),
+    };
+    let streams = Streams::new(context.pool().clone(), Arc::clone(&build.clock));
+    let signer = Arc::new(signer);
+    let calls = Calls::new(build, sessions.clone(), reads.clone(), streams.clone(), Arc::clone(&signer))?;
+    let directory = DirectoryHandler { copies: reads.copies.clone() };
+    context.consume(events::directory::CONSUMER, "directory", Arc::new(directory));
+    let tickets = TicketsHandler { sessions: sessions.clone(), reads: reads.clone() };
+    context.consume(events::tickets::CONSUMER, "tickets", Arc::new(tickets));
+    let fleet = FleetHandler { copies: reads.copies.clone() };
+    context.consume(events::fleet::CONSUMER, "fleet", Arc::new(fleet));
+    let ratings = RatingsHandler { sessions: sessions.clone(), copies: reads.copies.clone() };
+    context.consume(events::ratings::CONSUMER, "ratings", Arc::new(ratings));
+    let timers = TimerHandler { sessions: sessions.clone(), reads: reads.clone(), streams };
+    context.on_timer(move |timer| {
+        let timers = timers.clone();
+        async move { timers.fire(timer).await }.boxed()
+    });
+    Ok((context, VideoApi { sessions, flows, reads, calls, signer, config }))
+}
+
+/// Runs until calls are over.
+fn beside(
+    name: &'static str,
+    stop: &tokio_util::sync::CancellationToken,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> BackgroundTask {
+    let stop = stop.clone();
+    BackgroundTask::new(name, Stage::Fetch, async move {
+        stop.run_until_cancelled(work).await;
+        Ok(())
+    })
+}
+
+fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
+    async move {
+        let limit = build.config.grpc.max_message_bytes;
+        let config = VideoConfig::read(&build.config)?;
+        let signer = token::open(&build.pool()?, &config.token_secret).await?;
+        let (context, api) = assemble(&build, signer)?;
+        let calls = api.calls.clone();
+        let routes = Routes::new(VideoServiceServer::new(api).max_decoding_message_size(limit));
+        let mut built = Built::new(routes, vec![SERVICE_NAME]);
+        // The call token in its first message is the credential.
+        built.public_rpcs = &["callboard.video.v1.VideoService/Signal"];
+        built.unhurried_rpcs = &["callboard.video.v1.VideoService/Signal"];
+        context.furnish(&mut built).await?;
+        let stop = &build.stop.fetch;
+        let (following, speaking) = (calls.clone(), calls.clone());
+        built.tasks.push(beside("calls", stop, async move { following.follow(NAME).await }));
+        built.tasks.push(beside("signals", stop, async move { speaking.speak().await }));
+        built.tasks.push(beside("signals heard", stop, async move { calls.listen().await }));
+        Ok(built)
+    }
+    .boxed()
+}
+
+fn operate(build: BuildContext, operation: Operation) -> BoxFuture<'static, Result<String, BoxError>> {
+    // No call is signed on the command line.
+    async move { assemble(&build, Signer::new(Vec::new()))?.0.operate(operation).await }.boxed()
+}
+
+/// A query failed while an event was handled: it is tried again.
+fn not_now(error: sqlx::Error) -> HandleError {
+    HandleError::Retry(error.to_string())
+}

@@ -1,0 +1,8 @@
+//! The video sessions service over real Postgres and NATS.
+
+mod calls;
+mod house;
+mod life;
+mod permissions;
+mod replicas;
+mod stores;
