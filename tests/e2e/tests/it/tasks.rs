@@ -158,7 +158,7 @@ async fn calendars(nora: &Client, world: &World, task: &Value, event: &str) {
     let now = SystemClock.now();
     let at = |days: u64| (now + Duration::from_secs(days * 86_400)).to_rfc3339().replace("+00:00", "Z");
     let from = (now - Duration::from_secs(3_600)).to_rfc3339().replace("+00:00", "Z");
-    let span = format!("/v1/calendar?from={from}&to={}", at(365));
+    let span = format!("/v1/calendar?from={from}&to={}", at(360));
     let entries = nora.get(&span).await.ok()["entries"].as_array().cloned().expect("entries");
     let of_event: Vec<&Value> = entries.iter().filter(|entry| entry["deviceEventId"] == event).collect();
     assert_eq!(of_event.len(), 1, "what made its task is shown as that task: {of_event:?}");
