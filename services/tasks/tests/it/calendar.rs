@@ -1,7 +1,9 @@
 //! The calendar and its feeds (K-5).
 
+use callboard_proto::directory::v1 as directory;
 use callboard_proto::tasks::v1 as tasks;
-use callboard_stage::{done, fields, refused, request_id};
+use callboard_stage::{done, fields, id, refused, request_id};
+use callboard_testkit::{PATIENCE, eventually};
 
 use crate::house::{House, proto_time, time};
 
@@ -38,6 +40,33 @@ async fn k_5_the_calendar_shows_what_falls_due_and_what_has_as_its_task() {
     assert!(ask(&visitor, january).await.expect("a calendar").entries.is_empty(), "internal");
     let long = span("2026-01-01T00:00:00Z", "2027-02-01T00:00:00Z");
     assert_eq!(fields(ask(&boss, long).await), ["to"]);
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn k_3_what_passed_in_a_downtime_made_no_task_and_is_not_in_the_calendar() {
+    let house = House::new().await;
+    let boss = house.boss();
+    let definition = house.define("Maintenance", &[]).await;
+    let event = house.put_event(&boss, house.plan(&definition, "FREQ=WEEKLY")).await.expect("planned");
+    // Four Mondays pass at once, and one task arises; the fifth is still to come.
+    house.clock.set(time("2026-01-27T00:00:00Z"));
+    let made = house.tasks_of(&event.id, 1).await;
+    let request = house.signed(&boss, span("2026-01-01T00:00:00Z", "2026-02-04T00:00:00Z"));
+    let shown = done(house.calendar().get_calendar(request).await).expect("a calendar").entries;
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|entry| (entry.time.as_ref().map_or(0, |time| time.seconds), entry.task_id.as_str()))
+        .collect();
+    let monday = |text| time(text).timestamp();
+    assert_eq!(
+        shown,
+        [(monday("2026-01-05T07:00:00Z"), made[0].id.as_str()), (monday("2026-02-02T07:00:00Z"), "")]
+    );
+    // Where nothing is said, the next 31 days are meant.
+    let request = house.signed(&boss, tasks::GetCalendarRequest::default());
+    let shown = done(house.calendar().get_calendar(request).await).expect("a calendar").entries;
+    assert_eq!(shown.len(), 4, "2, 9, 16, 23 February: {shown:?}");
     house.stage.stop().await;
 }
 
@@ -102,5 +131,39 @@ async fn k_5_one_feed_is_not_read_too_often() {
         }
     }
     assert_eq!(reason, "FEED_READ_TOO_OFTEN");
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn k_5_whoever_goes_to_another_company_leaves_the_feeds_of_the_old_one_behind() {
+    let house = House::new().await;
+    let kim = house.people.customer_user(house.customer);
+    let user = kim.actor().id().expect("somebody");
+    let make = async || {
+        let request = tasks::CreateFeedRequest { request_id: request_id(), name: "Ours".into(), scope: 0 };
+        done(house.calendar().create_feed(house.signed(&kim, request)).await).expect("made").token
+    };
+    let read = async |token: &str| {
+        let request = tasks::ReadFeedRequest { token: token.into() };
+        done(house.calendar().read_feed(tonic::Request::new(request)).await)
+    };
+    let token = make().await;
+    let moved = |customer: uuid::Uuid| directory::CustomerUserChanged {
+        customer_user_id: user.to_string(),
+        organisation_id: house.people.id.to_string(),
+        customer_id: customer.to_string(),
+        language: "en".into(),
+    };
+    // Another name, the same company; then another company.
+    house.stage.publish(house.people.id, user, 2, &moved(house.customer)).await;
+    assert!(read(&token).await.is_ok());
+    house.stage.publish(house.people.id, user, 3, &moved(id())).await;
+    eventually("the feed to end", PATIENCE, || async {
+        let request = house.signed(&kim, tasks::ListFeedsRequest {});
+        let left = done(house.calendar().list_feeds(request).await).expect("a list").feeds;
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
+    assert_eq!(refused(read(&token).await), "NOT_FOUND");
     house.stage.stop().await;
 }

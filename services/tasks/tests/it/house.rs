@@ -52,6 +52,7 @@ impl House {
         }]);
         let stage = Stage::of(callboard_tasks::definition(), &["directory", "tickets"])
             .with("auth.issuers", issuers)
+            .with("tasks.attachments.folder", concat!(env!("CARGO_TARGET_TMPDIR"), "/attachments"))
             .at(clock.clone())
             .start()
             .await;

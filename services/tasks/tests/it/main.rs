@@ -2,6 +2,7 @@
 
 mod calendar;
 mod due;
+mod files;
 mod house;
 mod life;
 mod stores;
