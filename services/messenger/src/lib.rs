@@ -29,6 +29,7 @@ use config::MessengerConfig;
 use events::directory::DirectoryHandler;
 use events::fleet::FleetHandler;
 use events::tickets::TicketsHandler;
+use events::video::VideoHandler;
 use live::Hub;
 use store::{ConversationMapping, Copies, Queries};
 
@@ -86,6 +87,9 @@ fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     context.consume(events::tickets::CONSUMER, "tickets", Arc::new(tickets));
     let fleet = FleetHandler { conversations: conversations.clone(), hub: hub.clone() };
     context.consume(events::fleet::CONSUMER, "fleet", Arc::new(fleet));
+    let video =
+        VideoHandler { conversations: conversations.clone(), queries: queries.clone(), hub: hub.clone() };
+    context.consume(events::video::CONSUMER, "video", Arc::new(video));
     let directory = DirectoryHandler { copies: copies.clone() };
     context.consume(events::directory::CONSUMER, "directory", Arc::new(directory));
     Ok(Parts { context, config, conversations, queries, copies, hub })

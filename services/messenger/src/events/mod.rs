@@ -4,3 +4,4 @@ pub mod directory;
 pub mod fleet;
 pub mod outbound;
 pub mod tickets;
+pub mod video;

@@ -165,6 +165,18 @@ impl Queries {
         row.as_ref().map(stored).transpose()
     }
 
+    /// True when a conversation was opened, whatever became of it since.
+    pub async fn was_opened(&self, organisation: OrganisationId, id: Uuid) -> Sql<bool> {
+        sqlx::query_scalar(
+            "select exists (select from conversation
+             where organisation_id = $1 and id = $2 and (ticket_version is not null or deleted))",
+        )
+        .bind(organisation.uuid())
+        .bind(id)
+        .fetch_one(&self.pool)
+        .await
+    }
+
     /// A conversation with all its read markers.
     pub async fn whole(&self, organisation: OrganisationId, id: Uuid) -> Sql<Option<Stored>> {
         let Some(mut found) = self.conversation(organisation, id).await? else { return Ok(None) };

@@ -47,7 +47,7 @@ impl House {
     pub async fn with(
         set: impl FnOnce(callboard_stage::StageBuilder) -> callboard_stage::StageBuilder,
     ) -> Self {
-        let stage = Stage::of(definition(), &["directory", "tickets", "fleet"]);
+        let stage = Stage::of(definition(), &["directory", "tickets", "fleet", "video"]);
         Self { stage: set(stage).start().await, people: Organisation::new() }
     }
 

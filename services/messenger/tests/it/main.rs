@@ -5,3 +5,4 @@ mod life;
 mod live;
 mod permissions;
 mod stores;
+mod video;
