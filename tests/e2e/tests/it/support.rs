@@ -56,8 +56,7 @@ fn by_hand(
 ) -> (String, HeaderMap, Bytes) {
     let person = partners::Person { name: "Pia Partner".into(), ..partners::Person::default() };
     let told = partners::Account { id: "a-1".into(), name: "Acme".into(), ..partners::Account::default() };
-    let concern =
-        partners::Concern { person: Some(person), account: Some(told), ..partners::Concern::default() };
+    let concern = partners::Concern { person: Some(person), account: Some(told) };
     let event = partners::DomainSubmitted { concern: Some(concern), domain: domain.into() };
     let mut headers = HeaderMap::new();
     for (name, value) in [
