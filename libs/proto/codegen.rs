@@ -27,6 +27,7 @@ pub fn generate() -> BTreeMap<String, Vec<u8>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .btree_map(".")
+        .skip_debug(with_secrets(&descriptors).map(|(file, message)| path(file, message)))
         .emit_rerun_if_changed(false)
         .out_dir(&out)
         .compile_fds(descriptors.clone())
@@ -41,6 +42,7 @@ pub fn generate() -> BTreeMap<String, Vec<u8>> {
     }
     std::fs::remove_dir_all(&out).expect("to remove the temporary folder");
     generated.insert("events.rs".to_owned(), events(&descriptors).into_bytes());
+    generated.insert("veiled.rs".to_owned(), veiled(&descriptors).into_bytes());
     generated.insert("methods.rs".to_owned(), methods(&descriptors).into_bytes());
     generated.insert("pages.rs".to_owned(), pages(&descriptors).into_bytes());
     generated.insert(CATALOGUE.to_owned(), catalogue(&descriptors).into_bytes());
@@ -65,6 +67,55 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// Fields that let somebody in: whoever reads them in a log could take another's place.
+fn is_secret(field: &str) -> bool {
+    field == "pin" || field == "token" || (field.ends_with("_token") && !field.ends_with("page_token"))
+}
+
+fn with_secrets(
+    descriptors: &FileDescriptorSet,
+) -> impl Iterator<Item = (&FileDescriptorProto, &prost_types::DescriptorProto)> {
+    let ours = descriptors.file.iter().filter(|file| file.package().starts_with("callboard."));
+    ours.flat_map(|file| file.message_type.iter().map(move |message| (file, message)))
+        .filter(|(_, message)| message.field.iter().any(|field| is_secret(field.name())))
+}
+
+fn path(file: &FileDescriptorProto, message: &prost_types::DescriptorProto) -> String {
+    format!(".{}.{}", file.package(), message.name())
+}
+
+/// `impl Debug` without secrets.
+fn veiled(descriptors: &FileDescriptorSet) -> String {
+    let mut code = String::from("// @generated from messages that hold a PIN or a token.\n");
+    for (file, message) in with_secrets(descriptors) {
+        let context = file.package().split('.').nth(1).expect("callboard.<context>.v1");
+        let name = message.name();
+        let mut fields = String::new();
+        let mut oneofs = std::collections::BTreeSet::new();
+        for field in &message.field {
+            let shown = match field.oneof_index {
+                Some(index) if !field.proto3_optional() => {
+                    if !oneofs.insert(index) {
+                        continue;
+                    }
+                    assert!(!is_secret(field.name()), "a secret in a oneof is not veiled: {name}");
+                    message.oneof_decl[usize::try_from(index).expect("an index")].name()
+                }
+                _ => field.name(),
+            };
+            let value = if is_secret(shown) { format!("&crate::veil(&self.{shown})") } else { format!("&self.{shown}") };
+            writeln!(fields, "            .field({shown:?}, {value})").expect("writing to a string");
+        }
+        writeln!(
+            code,
+            "\nimpl ::core::fmt::Debug for crate::{context}::v1::{name} {{\n    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> \
+             ::core::fmt::Result {{\n        f.debug_struct({name:?})\n{fields}            .finish()\n    }}\n}}"
+        )
+        .expect("writing to a string");
+    }
+    code
 }
 
 /// `package.Service/Method` of every RPC.

@@ -32,6 +32,14 @@ pub fn home() -> Result<PathBuf, Error> {
     Ok(root.join(".callboard"))
 }
 
+/// Where the pinned tools of a home are installed, or will be.
+///
+/// # Errors
+/// The home cannot be made.
+pub fn tools(home: &Path) -> Result<PathBuf, Error> {
+    Ok(Layout::make(home)?.tools())
+}
+
 /// The folders under a home.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {

@@ -10,6 +10,7 @@ mod find;
 mod folder;
 mod home;
 mod mail;
+mod mail_page;
 mod nats;
 mod options;
 mod port;
@@ -24,8 +25,9 @@ use std::path::{Path, PathBuf};
 
 pub use error::Error;
 pub use find::{Choice, PINNED, Search};
-pub use home::{HOME_VARIABLE, home};
+pub use home::{HOME_VARIABLE, home, tools};
 pub use mail::{CaughtMail, MailCatcher, MailSession};
+pub use mail_page::MailPage;
 pub use nats::Nats;
 pub use options::{DATABASE_URL_VARIABLE, Data, NATS_URL_VARIABLE, Options};
 pub use port::free_port;

@@ -154,7 +154,7 @@ impl MailCatcher {
 
     /// What was sent, oldest first; the latest 500.
     pub fn mails(&self) -> Vec<CaughtMail> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).mails.iter().cloned().collect()
+        self.session().mails()
     }
 
     /// From now on recipients are answered with this code; `None`: taken.
@@ -169,6 +169,11 @@ impl MailCatcher {
 }
 
 impl MailSession {
+    /// What was sent so far, by whoever.
+    pub(crate) fn mails(&self) -> Vec<CaughtMail> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).mails.iter().cloned().collect()
+    }
+
     /// Speaks with one client until it goes.
     ///
     /// # Errors

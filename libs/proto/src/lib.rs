@@ -85,6 +85,15 @@ mod events {
 }
 pub use events::EVENTS;
 
+mod veiled {
+    include!("gen/veiled.rs");
+}
+
+/// What is shown of a secret where it is written for people: whether there is one.
+pub fn veil<T: Default + PartialEq>(secret: &T) -> &'static str {
+    if *secret == T::default() { "" } else { "…" }
+}
+
 mod methods {
     include!("gen/methods.rs");
 }

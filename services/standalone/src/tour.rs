@@ -17,14 +17,13 @@ A ticket's life by hand:
   TICKET=$(curl -s $CALLBOARD/v1/tickets -H "Authorization: Bearer $VISITOR" --json '{{"flowId":"{flow}","open":true,"answers":[{{"step":"what","text":"No coffee"}},{{"step":"part","choice":"pump"}}]}}' | field id)
 
   # A moment later Nora has an offer, and accepts.
-  sleep 1
   NORA=$(token {nora})
-  OFFER=$(curl -s $CALLBOARD/v1/tickets/$TICKET/dispatch -H "Authorization: Bearer $NORA" | field ownOfferId)
+  until OFFER=$(curl -s $CALLBOARD/v1/tickets/$TICKET/dispatch -H "Authorization: Bearer $NORA" | field ownOfferId 2>/dev/null); do sleep 0.1; done
   curl -s $CALLBOARD/v1/offers/$OFFER:accept -H "Authorization: Bearer $NORA" -X POST
   curl -s $CALLBOARD/v1/tickets/$TICKET:setStatus -H "Authorization: Bearer $NORA" --json '{{"status":"DONE"}}'
 
-  # The visitor rates, and the ticket closes by itself.
-  curl -s $CALLBOARD/v1/tickets/$TICKET/rating:submit -H "Authorization: Bearer $VISITOR" --json '{{"score":5}}'
+  # A moment later the visitor is asked, and rates; the ticket closes by itself.
+  until curl -sf $CALLBOARD/v1/tickets/$TICKET/rating:submit -H "Authorization: Bearer $VISITOR" --json '{{"score":5}}'; do sleep 0.1; done
   curl -s $CALLBOARD/v1/tickets/$TICKET/view -H "Authorization: Bearer $NORA"
 "#,
         code = demo.coffee_code,

@@ -11,5 +11,5 @@ pub mod world;
 
 pub use client::{Answer, Client};
 pub use live::{Frame, Live};
-pub use platform::{Platform, Service};
+pub use platform::{Platform, Service, program};
 pub use world::World;

@@ -200,6 +200,7 @@ pub struct Template {
 }
 /// URL + QR image; paired to at most one device; active or deactivated; optional PIN.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Code {
     /// UUID.
     #[prost(string, tag = "1")]
@@ -985,6 +986,7 @@ pub struct DeleteTemplateRequest {
 pub struct DeleteTemplateResponse {}
 /// Asks to create a code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct CreateCodeRequest {
     /// UUID (AIP-155).
     #[prost(string, tag = "1")]
@@ -1116,6 +1118,7 @@ pub struct DeactivateCodeResponse {
 }
 /// Asks for it: Sets or, empty, removes the PIN.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct SetCodePinRequest {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
@@ -1150,6 +1153,7 @@ pub struct EndCodeSessionsResponse {
 }
 /// Tokens of a session.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Tokens {
     /// JWT, Ed25519.
     #[prost(string, tag = "1")]
@@ -1183,6 +1187,7 @@ pub struct LookUpCodeResponse {
 }
 /// Asks to come in by a code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct ScanCodeRequest {
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
@@ -1209,6 +1214,7 @@ pub struct ScanCodeResponse {
 }
 /// Asks for new tokens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct RefreshSessionRequest {
     #[prost(string, tag = "1")]
     pub refresh_token: ::prost::alloc::string::String,
@@ -1221,6 +1227,7 @@ pub struct RefreshSessionResponse {
 }
 /// Asks to end a session.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct EndSessionRequest {
     #[prost(string, tag = "1")]
     pub refresh_token: ::prost::alloc::string::String,

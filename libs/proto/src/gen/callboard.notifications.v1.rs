@@ -805,6 +805,7 @@ pub struct RemoveAddressRequest {
 pub struct RemoveAddressResponse {}
 /// Asks what a link leads to.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct OpenLinkRequest {
     /// As it stands in the link; at most 1,000 characters.
     #[prost(string, tag = "1")]
@@ -812,6 +813,7 @@ pub struct OpenLinkRequest {
 }
 /// Where the link leads.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct OpenLinkResponse {
     /// The text of the code that lets its users in.
     #[prost(string, tag = "1")]
@@ -828,6 +830,7 @@ pub struct OpenLinkResponse {
 }
 /// Asks to end e-mails.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct UnsubscribeRequest {
     /// As it stands in the link; at most 1,000 characters.
     #[prost(string, tag = "1")]

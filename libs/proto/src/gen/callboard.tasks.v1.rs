@@ -1746,6 +1746,7 @@ pub struct CreateFeedRequest {
 }
 /// The feed made.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct CreateFeedResponse {
     #[prost(message, optional, tag = "1")]
     pub feed: ::core::option::Option<Feed>,
@@ -1767,6 +1768,7 @@ pub struct DeleteFeedRequest {
 pub struct DeleteFeedResponse {}
 /// Asks for a feed's calendar.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct ReadFeedRequest {
     #[prost(string, tag = "1")]
     pub token: ::prost::alloc::string::String,

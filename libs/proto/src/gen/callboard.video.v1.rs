@@ -146,6 +146,7 @@ pub struct SessionFlow {
 }
 /// What a browser needs to take part in a call.
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct CallCredentials {
     /// How the two sides exchange audio and video.
     #[prost(enumeration = "CallProvider", tag = "1")]
@@ -959,6 +960,7 @@ pub mod signal_request {
 }
 /// Who speaks.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct SignalHello {
     #[prost(string, tag = "1")]
     pub session_id: ::prost::alloc::string::String,

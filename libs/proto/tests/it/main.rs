@@ -24,3 +24,15 @@ fn every_event_has_its_own_subject_and_says_who_reacts() {
     }
     assert!(subjects.len() > 40);
 }
+
+#[test]
+fn what_lets_somebody_in_is_not_written_for_people() {
+    use callboard_proto::directory::v1::{ScanCodeRequest, Tokens};
+    let scan = ScanCodeRequest { pin: "1234".into(), language: "en".into(), ..ScanCodeRequest::default() };
+    let shown = format!("{scan:?}");
+    assert!(shown.contains("\"en\"") && shown.contains("…") && !shown.contains("1234"), "{shown}");
+    let tokens =
+        Tokens { access_token: "ey.a.b".into(), refresh_token: "family.1".into(), ..Tokens::default() };
+    let shown = format!("{:?}", Some(tokens));
+    assert!(!shown.contains("ey.a.b") && !shown.contains("family.1"), "{shown}");
+}

@@ -363,15 +363,21 @@ pub struct Pairing {
 }
 
 /// A PIN to set.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pin {
     /// 4 to 12 digits; empty: none.
     pub pin: String,
 }
 
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pin").finish_non_exhaustive()
+    }
+}
+
 /// A code to make.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NewCode {
     /// UUID; chosen by Callboard when not given.
@@ -382,4 +388,12 @@ pub struct NewCode {
     pub pin: Option<String>,
     /// Whether it lets code users in; default: yes.
     pub active: Option<bool>,
+}
+
+impl std::fmt::Debug for NewCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("NewCode");
+        shown.field("id", &self.id).field("device_id", &self.device_id).field("active", &self.active);
+        shown.finish_non_exhaustive()
+    }
 }

@@ -149,17 +149,33 @@ macro_rules! several {
 }
 pub(crate) use several;
 
+/// What is shown of a field where it is written for people: not what lets somebody in.
+pub fn shown<'a>(field: &str, value: &'a dyn std::fmt::Debug) -> &'a dyn std::fmt::Debug {
+    let secret =
+        field == "pin" || field == "token" || (field.ends_with("_token") && !field.ends_with("page_token"));
+    if secret { &"…" } else { value }
+}
+
 /// Defines a shape and how it mirrors a message. Fields bear the names of the message's; those after `+` are the
 /// gateway's: filled in by the route, ignored on input.
 macro_rules! mirror {
     ($($(#[$doc:meta])* $name:ident of $proto:ty { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }
         $(+ { $($(#[$own_doc:meta])* $own:ident: $own_type:ty),* $(,)? })?)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
         pub struct $name {
             $($(#[$field_doc])* #[serde(skip_serializing_if = "crate::model::mirror::Absent::absent")] pub $field: $type,)*
             $($($(#[$own_doc])* #[serde(skip_serializing_if = "crate::model::mirror::Absent::absent")] pub $own: $own_type,)*)?
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($field), crate::model::mirror::shown(stringify!($field), &self.$field)))*
+                    $($(.field(stringify!($own), crate::model::mirror::shown(stringify!($own), &self.$own)))*)?
+                    .finish()
+            }
         }
 
         impl crate::model::mirror::Mirror<$proto> for $name {
@@ -179,3 +195,20 @@ macro_rules! mirror {
     )*};
 }
 pub(crate) use mirror;
+
+#[cfg(test)]
+mod tests {
+    use crate::model::directory::{NewCode, Pin, RefreshToken, Scan};
+
+    #[test]
+    fn what_lets_somebody_in_is_not_written_for_people() {
+        let scan = Scan { pin: Some("1234".into()), language: Some("en".into()), ..Scan::default() };
+        let shown = format!(
+            "{scan:?} {:?} {:?} {:?}",
+            RefreshToken { refresh_token: "1234".into() },
+            Pin { pin: "1234".into() },
+            NewCode { pin: Some("1234".into()), ..NewCode::default() }
+        );
+        assert!(shown.contains("\"en\"") && !shown.contains("1234"), "{shown}");
+    }
+}

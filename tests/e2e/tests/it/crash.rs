@@ -293,15 +293,13 @@ async fn every_chain_completes_exactly_once_while_postgres_dies() {
     .await;
 }
 
-const CONTEXTS: [&str; 4] = ["directory", "tickets", "fleet", "ratings"];
-
 async fn count(database: &PgPool, sql: String) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(database).await.expect("a count")
 }
 
 /// Nothing waits to be published, and nothing was parked.
 async fn settled(database: &PgPool) {
-    for context in CONTEXTS {
+    for context in Service::contexts().map(Service::name) {
         eventually(&format!("{context} to publish everything"), PATIENCE, || async {
             match count(database, format!("select count(*) from {context}.outbox where stream_seq is null"))
                 .await
@@ -354,7 +352,7 @@ async fn every_command_is_there(database: &PgPool, lives: &[Played]) {
 
 /// The stream holds exactly what the outbox says, in the places it says.
 async fn every_event_was_published_once(platform: &Platform, database: &PgPool) {
-    for context in CONTEXTS {
+    for context in Service::contexts().map(Service::name) {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "select event_id, stream_seq from {context}.outbox order by stream_seq"
         )))
