@@ -137,33 +137,36 @@ async fn k_5_one_feed_is_not_read_too_often() {
 #[tokio::test]
 async fn k_5_whoever_goes_to_another_company_leaves_the_feeds_of_the_old_one_behind() {
     let house = House::new().await;
-    let kim = house.people.customer_user(house.customer);
-    let user = kim.actor().id().expect("somebody");
-    let make = async || {
+    let [stays, goes] = [(); 2].map(|()| house.people.customer_user(house.customer));
+    let make = async |who: &callboard_kernel::Principal| {
         let request = tasks::CreateFeedRequest { request_id: request_id(), name: "Ours".into(), scope: 0 };
-        done(house.calendar().create_feed(house.signed(&kim, request)).await).expect("made").token
+        done(house.calendar().create_feed(house.signed(who, request)).await).expect("made").token
     };
     let read = async |token: &str| {
         let request = tasks::ReadFeedRequest { token: token.into() };
         done(house.calendar().read_feed(tonic::Request::new(request)).await)
     };
-    let token = make().await;
-    let moved = |customer: uuid::Uuid| directory::CustomerUserChanged {
-        customer_user_id: user.to_string(),
-        organisation_id: house.people.id.to_string(),
-        customer_id: customer.to_string(),
-        language: "en".into(),
+    let (kept, ended) = (make(&stays).await, make(&goes).await);
+    let changed = async |who: &callboard_kernel::Principal, customer: uuid::Uuid| {
+        let user = who.actor().id().expect("somebody");
+        let changed = directory::CustomerUserChanged {
+            customer_user_id: user.to_string(),
+            organisation_id: house.people.id.to_string(),
+            customer_id: customer.to_string(),
+            language: "en".into(),
+        };
+        house.stage.publish(house.people.id, user, 2, &changed).await;
     };
-    // Another name, the same company; then another company.
-    house.stage.publish(house.people.id, user, 2, &moved(house.customer)).await;
-    assert!(read(&token).await.is_ok());
-    house.stage.publish(house.people.id, user, 3, &moved(id())).await;
+    // The one has another name, the other another company.
+    changed(&stays, house.customer).await;
+    changed(&goes, id()).await;
     eventually("the feed to end", PATIENCE, || async {
-        let request = house.signed(&kim, tasks::ListFeedsRequest {});
+        let request = house.signed(&goes, tasks::ListFeedsRequest {});
         let left = done(house.calendar().list_feeds(request).await).expect("a list").feeds;
         if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
-    assert_eq!(refused(read(&token).await), "NOT_FOUND");
+    assert_eq!(refused(read(&ended).await), "NOT_FOUND");
+    assert!(read(&kept).await.is_ok());
     house.stage.stop().await;
 }
