@@ -10,7 +10,6 @@ mod grpc;
 mod isolation;
 mod life;
 mod live;
-mod notifications;
 mod operations;
 mod play;
 mod rush;
