@@ -105,7 +105,11 @@ fn veiled(descriptors: &FileDescriptorSet) -> String {
                 }
                 _ => field.name(),
             };
-            let value = if is_secret(shown) { format!("&crate::veil(&self.{shown})") } else { format!("&self.{shown}") };
+            let value = if is_secret(shown) {
+                format!("&crate::veil(&self.{shown})")
+            } else {
+                format!("&self.{shown}")
+            };
             writeln!(fields, "            .field({shown:?}, {value})").expect("writing to a string");
         }
         writeln!(

@@ -47,5 +47,5 @@ pub use mutation::Mutation;
 pub use outbound::outbound;
 pub use reaction::Reaction;
 pub use readiness::ReadinessCheck;
-pub use server::lazily::Lazily;
 pub use run::{Running, StartOptions, install_crypto_provider, operate, run_main, start};
+pub use server::lazily::Lazily;
