@@ -62,6 +62,7 @@ pub const fn left_out_reason(reason: LeftOutReason) -> proto::LeftOutReason {
         LeftOutReason::NoLocalTeam => proto::LeftOutReason::NoLocalTeam,
         LeftOutReason::Removed => proto::LeftOutReason::Removed,
         LeftOutReason::OtherLocalTeam => proto::LeftOutReason::OtherLocalTeam,
+        LeftOutReason::Filled => proto::LeftOutReason::Filled,
     }
 }
 
@@ -146,6 +147,7 @@ pub fn ticket(facts: &tickets::TicketFacts, version: i64) -> Result<Ticket, Stri
         version,
         template: id("template_id", &facts.template_id)?,
         device: id("device_id", &facts.device_id)?,
+        device_version: facts.device_version,
         customer: maybe("customer_id", &facts.customer_id)?,
         group: maybe("group_id", &facts.group_id)?,
         notification_group: maybe("notification_group_id", &facts.notification_group_id)?,

@@ -9,7 +9,7 @@ use callboard_proto::common::v1::TimeRange;
 use callboard_proto::ratings::v1 as proto;
 use callboard_proto::ratings::v1::rating_service_server::RatingService;
 use callboard_ratings_domain::Switches;
-use callboard_ratings_domain::request::{RequestCommand, SubjectKind};
+use callboard_ratings_domain::request::{RequestCommand, Sight, SubjectKind};
 use callboard_ratings_domain::switches::{SwitchSetCommand, SwitchSetState};
 use callboard_service::Mutation;
 use callboard_service::convert::from_proto_time;
@@ -102,6 +102,20 @@ impl RatingApi {
         self.copies.isolation(principal.organisation).await.map_err(refusal)
     }
 
+    /// How far the caller sees a subject, if there is one. It depends on the device for users of customers, and where
+    /// departments separate the employee from others.
+    async fn sight(&self, principal: &Principal, subject: Uuid) -> Result<Sight, Refusal> {
+        let isolation = self.isolation(principal).await?;
+        let matters = principal
+            .employee()
+            .is_none_or(|employee| isolation != Isolation::Off && !employee.departments.is_empty());
+        if !matters {
+            return Ok(Sight { isolation, device: None });
+        }
+        let device = self.queries.device_of(principal.organisation, subject).await.map_err(refusal)?;
+        Ok(Sight { isolation, device })
+    }
+
     /// Lists and figures are for employees.
     async fn viewer(&self, principal: &Principal) -> Result<Viewer, Refusal> {
         let employee =
@@ -130,17 +144,18 @@ impl RatingApi {
         let message = request.get_ref();
         let kind = subject_kind(message.subject_kind())?;
         let id: Uuid = parse_id("subject_id", &message.subject_id)?;
-        let isolation = self.isolation(&principal).await?;
+        let sight = self.sight(&principal, id).await?;
         let stored = self.queries.rating(principal.organisation, id).await.map_err(refusal)?;
-        let stored =
-            stored
-                .filter(|stored| {
-                    stored.state.subject.as_ref().is_some_and(|subject| {
-                        subject.kind == kind && subject.visible_to(&principal, isolation)
-                    })
-                })
-                .ok_or_else(|| Refusal::missing("rating", id))?;
-        Ok(convert::rating(stored.id, &stored.state, stored.version, &principal))
+        let stored = stored
+            .filter(|stored| {
+                stored
+                    .state
+                    .subject
+                    .as_ref()
+                    .is_some_and(|subject| subject.kind == kind && subject.visible_to(&principal, &sight))
+            })
+            .ok_or_else(|| Refusal::missing("rating", id))?;
+        Ok(convert::rating(stored.id, &stored.state, stored.version, &principal, &sight))
     }
 
     async fn submit(&self, request: &Request<proto::SubmitRatingRequest>) -> Result<proto::Rating, Refusal> {
@@ -149,13 +164,13 @@ impl RatingApi {
         let kind = subject_kind(message.subject_kind())?;
         let id: Uuid = parse_id("subject_id", &message.subject_id)?;
         let mutation = mutation.about(convert::resource(kind), id);
-        let isolation = self.isolation(&mutation.principal).await?;
+        let sight = self.sight(&mutation.principal, id).await?;
         let comment = message.comment.trim().to_owned();
-        let command = RequestCommand::Submit { isolation, kind, score: message.score, comment };
+        let command = RequestCommand::Submit { sight: sight.clone(), kind, score: message.score, comment };
         let principal = Arc::clone(&mutation.principal);
         mutation
             .ask(&self.requests, id, command, move |state, _, version| {
-                convert::rating(id, state, version, &principal)
+                convert::rating(id, state, version, &principal, &sight)
             })
             .await
     }
@@ -187,7 +202,10 @@ impl RatingApi {
         };
         let ratings = found
             .iter()
-            .map(|stored| convert::rating(stored.id, &stored.state, stored.version, &principal))
+            // Nobody who reads lists rates.
+            .map(|stored| {
+                convert::rating(stored.id, &stored.state, stored.version, &principal, &Sight::default())
+            })
             .collect();
         Ok(proto::ListRatingsResponse { ratings, next_page_token })
     }

@@ -5,7 +5,7 @@ use callboard_proto::ratings::v1 as proto;
 use callboard_proto::tickets::v1 as tickets;
 use callboard_proto::video::v1 as video;
 use callboard_ratings_domain::Switches;
-use callboard_ratings_domain::request::{RequestState, Standing, Subject, SubjectKind, Visibility};
+use callboard_ratings_domain::request::{RequestState, Sight, Standing, Subject, SubjectKind, Visibility};
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use uuid::Uuid;
 
@@ -36,7 +36,13 @@ const fn standing(standing: Standing) -> proto::RatingState {
 }
 
 /// A rating, as this caller sees it.
-pub fn rating(id: Uuid, state: &RequestState, version: Version, principal: &Principal) -> proto::Rating {
+pub fn rating(
+    id: Uuid,
+    state: &RequestState,
+    version: Version,
+    principal: &Principal,
+    sight: &Sight,
+) -> proto::Rating {
     let given = state.given.as_ref();
     let kind =
         state.subject.as_ref().map_or(proto::SubjectKind::Unspecified, |subject| self::kind(subject.kind));
@@ -49,7 +55,7 @@ pub fn rating(id: Uuid, state: &RequestState, version: Version, principal: &Prin
         author: given.map(|given| to_proto_actor(given.author)),
         submit_time: given.map(|given| to_proto_time(given.at)),
         request_time: state.requested_at.map(to_proto_time),
-        may_submit: state.may_submit(principal),
+        may_submit: state.may_submit(principal, sight),
         etag: version.etag(),
     }
 }
@@ -87,6 +93,7 @@ pub fn ticket(facts: &tickets::TicketFacts, version: i64) -> Result<Subject, Str
         kind: SubjectKind::Ticket,
         version,
         device: id("device_id", &facts.device_id)?,
+        device_version: facts.device_version,
         template: id("template_id", &facts.template_id)?,
         customer: optional_id("customer_id", &facts.customer_id)?,
         visibility,
@@ -107,6 +114,8 @@ pub fn session(facts: &video::SessionFacts, version: i64) -> Result<Subject, Str
         kind: SubjectKind::VideoSession,
         version,
         device: id("device_id", &facts.device_id)?,
+        // Not told, so the device counts as soon as it is known.
+        device_version: 0,
         template: id("template_id", &facts.template_id)?,
         customer: optional_id("customer_id", &facts.customer_id)?,
         visibility,

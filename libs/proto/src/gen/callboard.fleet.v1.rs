@@ -264,6 +264,8 @@ pub enum LeftOutReason {
     Removed = 7,
     /// Is of a local team of the meta team that serves other customers.
     OtherLocalTeam = 8,
+    /// The ticket had all the workers it asks for (F-7).
+    Filled = 9,
 }
 impl LeftOutReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -281,6 +283,7 @@ impl LeftOutReason {
             Self::NoLocalTeam => "LEFT_OUT_REASON_NO_LOCAL_TEAM",
             Self::Removed => "LEFT_OUT_REASON_REMOVED",
             Self::OtherLocalTeam => "LEFT_OUT_REASON_OTHER_LOCAL_TEAM",
+            Self::Filled => "LEFT_OUT_REASON_FILLED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -295,6 +298,7 @@ impl LeftOutReason {
             "LEFT_OUT_REASON_NO_LOCAL_TEAM" => Some(Self::NoLocalTeam),
             "LEFT_OUT_REASON_REMOVED" => Some(Self::Removed),
             "LEFT_OUT_REASON_OTHER_LOCAL_TEAM" => Some(Self::OtherLocalTeam),
+            "LEFT_OUT_REASON_FILLED" => Some(Self::Filled),
             _ => None,
         }
     }

@@ -1047,7 +1047,8 @@ pub struct TicketFacts {
     pub involved_employee_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "14")]
     pub creator: ::core::option::Option<super::super::common::v1::Actor>,
-    /// The departments of the device, for isolation.
+    /// The departments of the device when the ticket opened. Who sees the ticket is judged by the device as it is now:
+    /// others keep a read copy, and go by this one only while it is the newer (`device_version`).
     #[prost(string, repeated, tag = "15")]
     pub department_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "16")]
@@ -1057,6 +1058,10 @@ pub struct TicketFacts {
     pub done_round: i32,
     #[prost(int32, tag = "18")]
     pub rating: i32,
+    /// The version of the device in the directory that `template_id`, `customer_id` and `department_ids` are of; 0: not
+    /// told.
+    #[prost(int64, tag = "19")]
+    pub device_version: i64,
 }
 /// DRAFT → OPEN.
 ///

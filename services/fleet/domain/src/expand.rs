@@ -26,6 +26,8 @@ words! {
         Removed = "REMOVED",
         /// Is of a local team of the meta team that serves other customers.
         OtherLocalTeam = "OTHER_LOCAL_TEAM",
+        /// The ticket had all the workers it asks for (F-7).
+        Filled = "FILLED",
     }
 }
 

@@ -11,7 +11,7 @@ mod ticket;
 pub use dispatch::Dispatch;
 pub use expand::{Colleague, Expansion, LeftOut, LeftOutReason, MetaTeam, Roster, expand};
 pub use group::{Group, GroupSet};
-pub use ticket::{Ticket, TicketStatus, Visibility};
+pub use ticket::{Device, Sight, Ticket, TicketStatus, Visibility};
 
 callboard_kernel::define_id! {
     /// An offer: an invitation to one employee to take one ticket.

@@ -30,12 +30,10 @@ pub const fn text(language: Language, reason: Option<LeftOutReason>) -> &'static
         (Language::De, Some(LeftOutReason::NotVisible)) => {
             "Darf das Ticket nicht sehen: Es gehört zu anderen Abteilungen."
         }
-        (Language::En, Some(LeftOutReason::Involved)) => {
-            "Was already involved, or the ticket had all it needs."
-        }
-        (Language::De, Some(LeftOutReason::Involved)) => {
-            "War schon beteiligt, oder das Ticket hatte schon alle, die es braucht."
-        }
+        (Language::En, Some(LeftOutReason::Involved)) => "Was already involved.",
+        (Language::De, Some(LeftOutReason::Involved)) => "War schon beteiligt.",
+        (Language::En, Some(LeftOutReason::Filled)) => "The ticket had all the workers it asks for.",
+        (Language::De, Some(LeftOutReason::Filled)) => "Das Ticket hatte schon alle, die es braucht.",
         (Language::En, Some(LeftOutReason::Declined)) => "Declined this ticket before.",
         (Language::De, Some(LeftOutReason::Declined)) => "Hat dieses Ticket zuvor abgelehnt.",
         (Language::En, Some(LeftOutReason::Offered)) => "Already had an open offer.",

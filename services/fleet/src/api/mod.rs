@@ -9,7 +9,8 @@ pub use groups::GroupApi;
 
 use std::sync::Arc;
 
-use callboard_kernel::{Clock, Isolation, Principal, Refusal, TicketId};
+use callboard_fleet_domain::Sight;
+use callboard_kernel::{Clock, DeviceId, Isolation, Principal, Refusal, TicketId};
 use callboard_service::database::refusal;
 
 use crate::store::{Copies, DispatchView, Queries};
@@ -30,24 +31,53 @@ impl Reads {
         self.copies.isolation(principal.organisation).await.map_err(refusal)
     }
 
+    /// How far the caller sees a ticket on this device.
+    async fn sight(&self, principal: &Principal, device: DeviceId) -> Result<Sight, Refusal> {
+        let isolation = self.isolation(principal).await?;
+        if !device_matters(principal, isolation) {
+            return Ok(isolation.into());
+        }
+        let device = self.copies.device(principal.organisation, device).await.map_err(refusal)?;
+        Ok(Sight { isolation, device })
+    }
+
+    /// How far the caller sees a ticket, if there is one.
+    async fn sight_of(&self, principal: &Principal, ticket: TicketId) -> Result<Sight, Refusal> {
+        let isolation = self.isolation(principal).await?;
+        if !device_matters(principal, isolation) {
+            return Ok(isolation.into());
+        }
+        match self.queries.device_of(principal.organisation, ticket).await.map_err(refusal)? {
+            Some(device) => self.sight(principal, device).await,
+            None => Ok(isolation.into()),
+        }
+    }
+
     /// A ticket for an employee who may see it. Fleet's lists are not for outsiders: those who may see the ticket are
     /// told so, others that there is none.
     async fn ticket_for_employee(
         &self,
         principal: &Principal,
         ticket: TicketId,
-    ) -> Result<(DispatchView, Isolation), Refusal> {
+    ) -> Result<(DispatchView, Sight), Refusal> {
         let isolation = self.isolation(principal).await?;
-        let view = self
-            .queries
-            .dispatch(principal.organisation, ticket)
-            .await
-            .map_err(refusal)?
-            .filter(|view| view.ticket.visible_to(principal, isolation))
-            .ok_or_else(|| Refusal::missing("ticket", ticket))?;
+        let missing = || Refusal::missing("ticket", ticket);
+        let view = self.queries.dispatch(principal.organisation, ticket).await.map_err(refusal)?;
+        let view = view.ok_or_else(missing)?;
+        let sight = Sight { isolation, device: view.device.clone() };
+        if !view.ticket.visible_to(principal, &sight) {
+            return Err(missing());
+        }
         employees_only(principal)?;
-        Ok((view, isolation))
+        Ok((view, sight))
     }
+}
+
+/// Whether it depends on the device what this caller sees: most employees are told apart by nothing.
+fn device_matters(principal: &Principal, isolation: Isolation) -> bool {
+    principal
+        .employee()
+        .is_none_or(|employee| isolation != Isolation::Off && !employee.departments.is_empty())
 }
 
 fn employees_only(principal: &Principal) -> Result<(), Refusal> {

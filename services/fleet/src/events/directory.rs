@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use callboard_bus::{Event, HandleError, Handled, Handler};
+use callboard_fleet_domain::Device;
 use callboard_fleet_domain::dispatch::Standing;
 use callboard_fleet_domain::group::{GroupSetCommand, group_set_id};
-use callboard_kernel::{EmployeeId, Isolation, TemplateId};
+use callboard_kernel::{DeviceId, EmployeeId, Isolation, TemplateId};
 use callboard_proto::Event as _;
 use callboard_proto::directory::v1 as proto;
 use callboard_service::Reaction;
@@ -15,7 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use uuid::Uuid;
 
 use super::{Because, Planner, review};
-use crate::store::EmployeeCopy;
+use crate::store::{EmployeeCopy, Whose};
 use crate::{Dispatches, GroupSets, not_now};
 
 /// The durable's name; part of command ids.
@@ -59,12 +60,12 @@ impl DirectoryHandler {
             proto::EmployeeDepartmentsChanged::TYPE => {
                 let facts = decode::<proto::EmployeeDepartmentsChanged>(event)?.employee;
                 let employee = self.keep_employee(event, facts, false).await?;
-                self.review(event, Some(employee)).await?;
+                self.review(event, Whose::Employee(employee)).await?;
             }
             proto::EmployeeRemoved::TYPE => {
                 let facts = decode::<proto::EmployeeRemoved>(event)?.employee;
                 let employee = self.keep_employee(event, facts, true).await?;
-                self.review(event, Some(employee)).await?;
+                self.review(event, Whose::Employee(employee)).await?;
             }
             proto::OrganisationChanged::TYPE => self.keep_organisation(event).await?,
             proto::TeamChanged::TYPE => {
@@ -103,7 +104,15 @@ impl DirectoryHandler {
                 reaction.give(&self.group_sets, group_set_id(template), GroupSetCommand::Clear).await?;
                 self.planner.queries.forget_groups(event.organisation, template).await;
             }
-            // Devices come with the ticket's facts; departments and codes mean nothing here.
+            proto::DeviceChanged::TYPE => {
+                let facts = decode::<proto::DeviceChanged>(event)?.device;
+                self.keep_device(event, facts, false).await?;
+            }
+            proto::DeviceRemoved::TYPE => {
+                let facts = decode::<proto::DeviceRemoved>(event)?.device;
+                self.keep_device(event, facts, true).await?;
+            }
+            // Departments and codes mean nothing here.
             _ => return Ok(Handled::Ignored),
         }
         Ok(Handled::Done)
@@ -130,6 +139,36 @@ impl DirectoryHandler {
         Ok(employee.id)
     }
 
+    /// A device that comes to other departments takes its tickets along: who may no longer see them loses offer and
+    /// assignment (F-8). Nobody new is asked (F-2: at opening); with nobody left, F-11 tells the notification group.
+    /// Another owner changes nothing for employees, and the groups of tickets opened later only (D-5).
+    async fn keep_device(
+        &self,
+        event: &Event,
+        facts: Option<proto::DeviceFacts>,
+        removed: bool,
+    ) -> Result<(), HandleError> {
+        let facts = facts.ok_or_else(|| missing(event))?;
+        let id: DeviceId = event_id("device_id", &facts.device_id)?;
+        let customer = match facts.customer_id.as_str() {
+            "" => None,
+            text => Some(event_id("customer_id", text)?),
+        };
+        let device = Device {
+            version: event.aggregate_version.0,
+            customer,
+            departments: ids("department_ids", &facts.department_ids)?,
+            removed,
+        };
+        let copies = &self.planner.copies;
+        copies.keep_device(event.organisation, id, &device).await.map_err(not_now)?;
+        // Asked whatever the event says was before: it may be the first that is heard of the device.
+        if copies.isolation_now(event.organisation).await.map_err(not_now)? != Isolation::Off {
+            self.review(event, Whose::OnDevice(id)).await?;
+        }
+        Ok(())
+    }
+
     async fn keep_organisation(&self, event: &Event) -> Result<(), HandleError> {
         let organisation =
             decode::<proto::OrganisationChanged>(event)?.organisation.ok_or_else(|| missing(event))?;
@@ -147,7 +186,7 @@ impl DirectoryHandler {
         // Stricter for everybody at once: F-8 asks of everyone what it asks of one whose departments change. Asked
         // again where the event was interrupted half-way, hence not only when it was news.
         if isolation != Isolation::Off && (before != isolation || !news) {
-            self.review(event, None).await?;
+            self.review(event, Whose::Anybody).await?;
         }
         Ok(())
     }
@@ -199,30 +238,30 @@ impl DirectoryHandler {
         Ok(id.into())
     }
 
-    /// F-8: one command per ticket where an employee, or anybody, holds something. The dispatch decides.
-    async fn review(&self, event: &Event, employee: Option<EmployeeId>) -> Result<(), HandleError> {
+    /// F-8: one command per ticket and employee who holds something. The dispatch decides.
+    async fn review(&self, event: &Event, whose: Whose) -> Result<(), HandleError> {
         let organisation = event.organisation;
         let mut after = None;
         loop {
             let page =
-                self.planner.queries.holdings(organisation, employee, after, PAGE).await.map_err(not_now)?;
-            after = page.last().copied();
-            let mut holders: Vec<EmployeeId> = page.iter().map(|(_, employee)| (*employee).into()).collect();
+                self.planner.queries.holdings(organisation, whose, after, PAGE).await.map_err(not_now)?;
+            after = page.last().map(|holding| (holding.ticket, holding.employee.uuid()));
+            let mut holders: Vec<EmployeeId> = page.iter().map(|holding| holding.employee).collect();
             holders.sort_unstable();
             holders.dedup();
             let standings = self.planner.standings(organisation, &holders).await.map_err(not_now)?;
-            let reviews = page.iter().filter_map(|(ticket, employee)| {
-                let standing = standings.get(&(*employee).into())?;
+            let reviews = page.into_iter().filter_map(|holding| {
+                let standing = standings.get(&holding.employee)?;
                 match standing {
                     Standing::Present { departments, .. } if departments.is_empty() => None,
-                    Standing::Left | Standing::Present { .. } => Some((*ticket, *employee, standing.clone())),
+                    Standing::Left | Standing::Present { .. } => Some((holding, standing.clone())),
                 }
             });
             futures::stream::iter(reviews.collect::<Vec<_>>())
                 .map(Ok)
-                .try_for_each_concurrent(AT_ONCE, |(ticket, employee, standing)| {
-                    let because = Because::of(Reaction { consumer: CONSUMER, event }, ticket);
-                    review(&self.dispatches, because, ticket, employee.into(), standing)
+                .try_for_each_concurrent(AT_ONCE, |(holding, standing)| {
+                    let because = Because::of(Reaction { consumer: CONSUMER, event }, holding.ticket);
+                    review(&self.dispatches, because, holding, standing)
                 })
                 .await?;
             if after.is_none() {

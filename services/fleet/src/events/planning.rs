@@ -6,7 +6,7 @@ use callboard_fleet_domain::dispatch::{Plan, Standing};
 use callboard_fleet_domain::{Group, GroupId, Ticket, expand};
 use callboard_kernel::{EmployeeId, OrganisationId, TicketId};
 
-use crate::store::{Copies, Queries};
+use crate::store::{Copies, Holding, Queries};
 
 /// Makes plans.
 #[derive(Debug, Clone)]
@@ -52,9 +52,10 @@ impl Planner {
         group: &Group,
     ) -> Result<Plan, sqlx::Error> {
         let roster = self.copies.roster(organisation, group, ticket.customer).await?;
+        let device = self.copies.device(organisation, ticket.device).await?;
         Ok(Plan {
             group: Some(group.id),
-            expansion: expand(group, &roster, &ticket.departments),
+            expansion: expand(group, &roster, ticket.departments_now(device.as_deref())),
             required_workers: group.required_workers,
             offer_lifetime: group.offer_lifetime,
             escalate_after: group.escalate_after,
@@ -89,12 +90,30 @@ impl Planner {
         organisation: OrganisationId,
         id: TicketId,
         ticket: &Ticket,
-    ) -> Result<Vec<(EmployeeId, Standing)>, sqlx::Error> {
+    ) -> Result<Vec<(Holding, Standing)>, sqlx::Error> {
         let holders = self.queries.holders(organisation, id).await?;
+        self.gone_among(organisation, id, ticket, &holders).await
+    }
+
+    /// The same of these employees, whatever they hold.
+    pub async fn gone_among(
+        &self,
+        organisation: OrganisationId,
+        id: TicketId,
+        ticket: &Ticket,
+        holders: &[EmployeeId],
+    ) -> Result<Vec<(Holding, Standing)>, sqlx::Error> {
         if holders.is_empty() {
             return Ok(Vec::new());
         }
-        let standings = self.standings(organisation, &holders).await?;
-        Ok(standings.into_iter().filter(|(_, standing)| !standing.may_hold(ticket)).collect())
+        let device = self.copies.device_now(organisation, ticket.device).await?;
+        let standings = self.standings(organisation, holders).await?;
+        Ok(standings
+            .into_iter()
+            .filter(|(_, standing)| !standing.may_hold(ticket, device.as_deref()))
+            .map(|(employee, standing)| {
+                (Holding { ticket: id.uuid(), employee, device: device.clone() }, standing)
+            })
+            .collect())
     }
 }

@@ -3,13 +3,14 @@
 use callboard_bus::HandleError;
 use callboard_fleet_domain::Ticket;
 use callboard_fleet_domain::dispatch::{DispatchCommand, Standing};
-use callboard_kernel::{Cause, CommandId, EmployeeId, OrganisationId, Principal, derive_uuid};
+use callboard_kernel::{Cause, CommandId, OrganisationId, Principal, derive_uuid};
 use callboard_service::Reaction;
 use callboard_service::reaction::give;
 use callboard_service::telemetry;
 use uuid::Uuid;
 
 use super::Planner;
+use crate::store::Holding;
 use crate::{Dispatches, not_now};
 
 /// What a review follows from.
@@ -38,7 +39,7 @@ impl Because {
     }
 }
 
-/// Asks a ticket to take away what the employee may no longer hold. Several employees of a ticket may be reviewed for
+/// Asks a ticket to take away what an employee may no longer hold. Several employees of a ticket may be reviewed for
 /// one reason, so the command is named by both.
 ///
 /// # Errors
@@ -46,18 +47,18 @@ impl Because {
 pub async fn review(
     dispatches: &Dispatches,
     because: Because,
-    ticket: Uuid,
-    employee: EmployeeId,
+    holding: Holding,
     standing: Standing,
 ) -> Result<(), HandleError> {
+    let Holding { ticket, employee, device } = holding;
     let id = derive_uuid(because.id.uuid(), &[b"review", employee.uuid().as_bytes()]);
-    let command = DispatchCommand::Review { employee, standing };
+    let command = DispatchCommand::Review { employee, standing, device };
     let principal = Principal::system(because.organisation);
     give(dispatches, ticket, command, id.into(), principal, because.cause).await.map(|_| ())
 }
 
-/// After something was given to people: somebody may have left, or moved to other departments, between reading what the
-/// directory told and the commit. Whoever handled that did not see the offer yet; here the newer copy is seen, so one
+/// After something was given to people: somebody may have left, or somebody or the device have come to other departments,
+/// between reading what the directory told and the commit. Whoever handled that did not see the offer yet; here the newer copy is seen, so one
 /// of the two takes it away (F-8).
 ///
 /// # Errors
@@ -70,8 +71,8 @@ pub async fn look_again(
     ticket: &Ticket,
 ) -> Result<(), HandleError> {
     let gone = planner.gone(because.organisation, id.into(), ticket).await.map_err(not_now)?;
-    for (employee, standing) in gone {
-        review(dispatches, because.clone(), id, employee, standing).await?;
+    for (holding, standing) in gone {
+        review(dispatches, because.clone(), holding, standing).await?;
     }
     Ok(())
 }

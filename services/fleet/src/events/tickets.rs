@@ -78,7 +78,7 @@ impl TicketsHandler {
             Meaning::Opened | Meaning::Facts => Vec::new(),
             Meaning::Reopened => {
                 let gone = self.planner.gone(organisation, id.into(), &ticket).await.map_err(not_now)?;
-                gone.into_iter().map(|(employee, _)| employee).collect()
+                gone.into_iter().map(|(holding, _)| holding.employee).collect()
             }
         };
         let ticket = Arc::new(ticket);

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_fleet_domain::{Colleague, Group, MetaTeam, MetaTeamId, Roster, TeamId};
-use callboard_kernel::{CustomerId, DepartmentId, EmployeeId, Isolation, OrganisationId, TemplateId};
+use callboard_fleet_domain::{Colleague, Device, Group, MetaTeam, MetaTeamId, Roster, TeamId};
+use callboard_kernel::{
+    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId,
+};
 use moka::future::Cache;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -31,6 +33,7 @@ pub struct EmployeeCopy {
 pub struct Copies {
     pool: PgPool,
     isolations: Cache<OrganisationId, Isolation>,
+    devices: Cache<(OrganisationId, DeviceId), Option<Arc<Device>>>,
 }
 
 type Sql<T> = Result<T, sqlx::Error>;
@@ -49,10 +52,26 @@ fn employee((id, departments, teams, removed): EmployeeRow) -> EmployeeCopy {
     EmployeeCopy { id: id.into(), departments: typed(departments), teams: typed(teams), removed }
 }
 
+/// Version, customer, departments, removed.
+pub(super) type DeviceRow = (i64, Option<Uuid>, Vec<Uuid>, bool);
+
+pub(super) fn device((version, customer, departments, removed): DeviceRow) -> Arc<Device> {
+    Arc::new(Device {
+        version,
+        customer: customer.map(CustomerId::from),
+        departments: typed(departments),
+        removed,
+    })
+}
+
 impl Copies {
     /// The copies in this database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
+        Self {
+            pool,
+            isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
+            devices: Cache::builder().max_capacity(20_000).time_to_live(TTL).build(),
+        }
     }
 
     /// The isolation of an organisation; off when the directory has not told yet.
@@ -92,6 +111,47 @@ impl Copies {
         .await?;
         self.isolations.invalidate(&id).await;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// A device, removed or not; `None`: the directory has not told of it.
+    pub async fn device(&self, organisation: OrganisationId, id: DeviceId) -> Sql<Option<Arc<Device>>> {
+        let load = self.device_now(organisation, id);
+        self.devices.try_get_with((organisation, id), load).await.map_err(shared)
+    }
+
+    /// The same from the table: for F-8, which must not miss a change for those two seconds.
+    pub async fn device_now(&self, organisation: OrganisationId, id: DeviceId) -> Sql<Option<Arc<Device>>> {
+        let row: Option<DeviceRow> = sqlx::query_as(
+            "select version, customer_id, department_ids, removed from known_device
+             where id = $1 and organisation_id = $2",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(device))
+    }
+
+    /// Keeps a device.
+    pub async fn keep_device(&self, organisation: OrganisationId, id: DeviceId, device: &Device) -> Sql<()> {
+        sqlx::query(
+            "insert into known_device (id, organisation_id, version, removed, customer_id, department_ids)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 customer_id = excluded.customer_id, department_ids = excluded.department_ids
+             where excluded.version > known_device.version
+               and excluded.organisation_id = known_device.organisation_id",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(device.version)
+        .bind(device.removed)
+        .bind(device.customer.map(Uuid::from))
+        .bind(uuids(&device.departments))
+        .execute(&self.pool)
+        .await?;
+        self.devices.invalidate(&(organisation, id)).await;
+        Ok(())
     }
 
     /// Keeps an employee.

@@ -8,7 +8,7 @@ mod queries;
 pub use copies::{Copies, EmployeeCopy};
 pub use dispatch::DispatchMapping;
 pub use groups::GroupSetMapping;
-pub use queries::{DispatchView, OfferCursor, OfferHome, Queries, StoredOffer, StoredRound};
+pub use queries::{DispatchView, Holding, OfferCursor, OfferHome, Queries, StoredOffer, StoredRound, Whose};
 
 use callboard_journal::{Corrupt, Value};
 use serde::Serialize;

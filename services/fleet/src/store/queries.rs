@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use callboard_fleet_domain::dispatch::{Assignment, Offer, OfferStatus, Round};
 use callboard_fleet_domain::group::GroupSetState;
-use callboard_fleet_domain::{LeftOut, OfferId, Ticket};
-use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version};
+use callboard_fleet_domain::{Device, LeftOut, OfferId, Ticket};
+use callboard_kernel::{
+    DepartmentId, DeviceId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
+};
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
@@ -15,6 +17,8 @@ use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+use super::copies::device;
 
 type Sql<T> = Result<T, sqlx::Error>;
 
@@ -25,6 +29,8 @@ pub struct OfferHome {
     pub organisation: OrganisationId,
     /// Its ticket: the id of its dispatch.
     pub ticket: TicketId,
+    /// The ticket's device.
+    pub device: DeviceId,
 }
 
 /// A ticket's dispatch without its offers.
@@ -32,6 +38,8 @@ pub struct OfferHome {
 pub struct DispatchView {
     /// The facts.
     pub ticket: Ticket,
+    /// The ticket's device; `None`: the directory has not told of it.
+    pub device: Option<Arc<Device>>,
     /// The dispatch's version.
     pub version: Version,
     /// 0: unlimited (F-7).
@@ -47,6 +55,28 @@ pub struct StoredOffer {
     pub offer: Offer,
     /// The dispatch's version.
     pub version: Version,
+}
+
+/// Whose holdings are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Everybody's of the organisation.
+    Anybody,
+    /// One employee's.
+    Employee(EmployeeId),
+    /// Everybody's, on tickets of one device.
+    OnDevice(DeviceId),
+}
+
+/// An open offer, or an assignment.
+#[derive(Debug, Clone)]
+pub struct Holding {
+    /// Of this ticket.
+    pub ticket: Uuid,
+    /// Whose.
+    pub employee: EmployeeId,
+    /// The ticket's device; `None`: the directory has not told of it.
+    pub device: Option<Arc<Device>>,
 }
 
 /// A round as stored.
@@ -107,6 +137,13 @@ fn stored_offer(row: &PgRow) -> Sql<StoredOffer> {
     Ok(StoredOffer { ticket: row.try_get("aggregate_id")?, offer, version: Version(row.try_get("version")?) })
 }
 
+/// A read copy that a query joined; `None`: there was none.
+fn known_device(row: &PgRow) -> Sql<Option<Arc<Device>>> {
+    let Some(version) = row.try_get::<Option<i64>, _>("known_version")? else { return Ok(None) };
+    let (customer, departments) = (row.try_get("known_customer")?, row.try_get("known_departments")?);
+    Ok(Some(device((version, customer, departments, row.try_get("known_removed")?))))
+}
+
 fn round(row: &PgRow) -> Sql<Round> {
     Ok(Round {
         number: count(row.try_get("number")?)?,
@@ -144,16 +181,18 @@ impl Queries {
     }
 
     async fn load_homes(&self, id: OfferId) -> Sql<Option<OfferHome>> {
-        let rows: Vec<(Uuid, Uuid, Uuid)> = sqlx::query_as(
-            "select o.id, o.organisation_id, o.aggregate_id from offer o
-             where o.aggregate_id = (select aggregate_id from offer where id = $1)",
+        let rows: Vec<(Uuid, Uuid, Uuid, Uuid)> = sqlx::query_as(
+            "select o.id, o.organisation_id, o.aggregate_id, d.device_id
+             from offer o join dispatch d on d.id = o.aggregate_id
+             where o.aggregate_id = (select aggregate_id from offer where id = $1) and d.device_id is not null",
         )
         .bind(id.uuid())
         .fetch_all(&self.pool)
         .await?;
         let mut found = None;
-        for (offer, organisation, ticket) in rows {
-            let home = OfferHome { organisation: organisation.into(), ticket: ticket.into() };
+        for (offer, organisation, ticket, device) in rows {
+            let home =
+                OfferHome { organisation: organisation.into(), ticket: ticket.into(), device: device.into() };
             if offer == id.uuid() {
                 found = Some(home);
             }
@@ -169,8 +208,11 @@ impl Queries {
         ticket: TicketId,
     ) -> Sql<Option<DispatchView>> {
         let row = sqlx::query(
-            "select * from dispatch
-             where organisation_id = $1 and id = $2 and not deleted and ticket_version is not null",
+            "select d.*, k.version as known_version, k.customer_id as known_customer,
+                    k.department_ids as known_departments, k.removed as known_removed
+             from dispatch d
+             left join known_device k on k.id = d.device_id and k.organisation_id = d.organisation_id
+             where d.organisation_id = $1 and d.id = $2 and not d.deleted and d.ticket_version is not null",
         )
         .bind(organisation.uuid())
         .bind(ticket.uuid())
@@ -181,6 +223,7 @@ impl Queries {
             version: row.try_get("ticket_version")?,
             template: row.try_get::<Uuid, _>("template_id")?.into(),
             device: row.try_get::<Uuid, _>("device_id")?.into(),
+            device_version: row.try_get("device_version")?,
             customer: row.try_get::<Option<Uuid>, _>("customer_id")?.map(Into::into),
             group: row.try_get::<Option<Uuid>, _>("group_id")?.map(Into::into),
             notification_group: row.try_get("notification_group_id")?,
@@ -190,9 +233,21 @@ impl Queries {
         };
         Ok(Some(DispatchView {
             ticket,
+            device: known_device(&row)?,
             version: Version(row.try_get("version")?),
             required_workers: row.try_get("required_workers")?,
         }))
+    }
+
+    /// The device of a ticket; `None`: never heard of the ticket, or deleted.
+    pub async fn device_of(&self, organisation: OrganisationId, ticket: TicketId) -> Sql<Option<DeviceId>> {
+        let id: Option<Option<Uuid>> =
+            sqlx::query_scalar("select device_id from dispatch where organisation_id = $1 and id = $2")
+                .bind(organisation.uuid())
+                .bind(ticket.uuid())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(id.flatten().map(DeviceId::from))
     }
 
     /// One offer.
@@ -381,34 +436,54 @@ impl Queries {
         Ok(ids.into_iter().map(EmployeeId::from).collect())
     }
 
-    /// Tickets that have not ended where an employee (or, with `None`, anybody of the organisation) holds an open
-    /// offer or is involved, with that employee: what F-8 may take away. From behind `after`, in order of both ids.
+    /// What F-8 may take away: who holds an open offer of a ticket that has not ended, or is involved in it. From
+    /// behind `after` (ticket, employee), in order of both ids.
     pub async fn holdings(
         &self,
         organisation: OrganisationId,
-        employee: Option<EmployeeId>,
+        whose: Whose,
         after: Option<(Uuid, Uuid)>,
         limit: i64,
-    ) -> Sql<Vec<(Uuid, Uuid)>> {
-        sqlx::query_as(
-            "select h.aggregate_id, h.employee_id from (
+    ) -> Sql<Vec<Holding>> {
+        let (which, id) = match whose {
+            Whose::Anybody => ("$2::uuid is null", None),
+            Whose::Employee(employee) => ("employee_id = $2", Some(employee.uuid())),
+            Whose::OnDevice(device) => (
+                "aggregate_id in (select id from dispatch where organisation_id = $1 and device_id = $2
+                                  and status not in ('CLOSED', 'CANCELLED'))",
+                Some(device.uuid()),
+            ),
+        };
+        let sql = format!(
+            "select h.aggregate_id, h.employee_id, k.version as known_version, k.customer_id as known_customer,
+                    k.department_ids as known_departments, k.removed as known_removed
+             from (
                  select aggregate_id, employee_id from offer
-                 where organisation_id = $1 and ($2::uuid is null or employee_id = $2)
-                   and status in ('UNSEEN', 'SEEN')
+                 where organisation_id = $1 and {which} and status in ('UNSEEN', 'SEEN')
                  union
-                 select aggregate_id, employee_id from assignment
-                 where organisation_id = $1 and ($2::uuid is null or employee_id = $2)
+                 select aggregate_id, employee_id from assignment where organisation_id = $1 and {which}
              ) h join dispatch d on d.id = h.aggregate_id
+             left join known_device k on k.id = d.device_id and k.organisation_id = d.organisation_id
              where d.status not in ('CLOSED', 'CANCELLED')
                and ($3::uuid is null or (h.aggregate_id, h.employee_id) > ($3, $4))
-             order by 1, 2 limit $5",
-        )
-        .bind(organisation.uuid())
-        .bind(employee.map(Uuid::from))
-        .bind(after.map(|(ticket, _)| ticket))
-        .bind(after.map(|(_, employee)| employee))
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await
+             order by 1, 2 limit $5"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organisation.uuid())
+            .bind(id)
+            .bind(after.map(|(ticket, _)| ticket))
+            .bind(after.map(|(_, employee)| employee))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Holding {
+                    ticket: row.try_get("aggregate_id")?,
+                    employee: row.try_get::<Uuid, _>("employee_id")?.into(),
+                    device: known_device(row)?,
+                })
+            })
+            .collect()
     }
 }

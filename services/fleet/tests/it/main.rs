@@ -1,6 +1,7 @@
 //! Fleet as a service: real Postgres, real NATS, real gRPC.
 
 mod accepts;
+mod devices;
 mod groups;
 mod house;
 mod leaving;

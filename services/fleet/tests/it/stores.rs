@@ -5,11 +5,13 @@ use std::sync::Arc;
 use callboard_actor::{Step, StepMeta};
 use callboard_fleet::store::DispatchMapping;
 use callboard_fleet_domain::dispatch::{Candidate, DispatchCommand, DispatchState, Plan};
-use callboard_fleet_domain::{Dispatch, Expansion, LeftOut, LeftOutReason, Ticket, TicketStatus, Visibility};
+use callboard_fleet_domain::{
+    Dispatch, Expansion, LeftOut, LeftOutReason, Sight, Ticket, TicketStatus, Visibility,
+};
 use callboard_journal::{JournalOptions, MemJournal, RowChange};
 use callboard_kernel::{
-    Aggregate, Cause, Clock, CommandId, DecisionContext, Employee, EmployeeId, Isolation, Language,
-    Principal, Role, SystemClock, Version,
+    Aggregate, Cause, Clock, CommandId, DecisionContext, Employee, EmployeeId, Language, Principal, Role,
+    SystemClock, Version,
 };
 use callboard_stage::{comes_back, fresh_journal, id};
 use callboard_testkit::SeededIds;
@@ -31,6 +33,7 @@ fn ticket(status: TicketStatus, version: i64) -> Arc<Ticket> {
         version,
         template: id().into(),
         device: id().into(),
+        device_version: 3,
         customer: Some(id().into()),
         group: None,
         notification_group: Some(id()),
@@ -55,7 +58,7 @@ fn commands() -> Vec<(Principal, DispatchCommand)> {
         escalate_after: Some(TimeDelta::minutes(1)),
     };
     let candidate = |number| Candidate { id: employee(number), departments: vec![] };
-    let isolation = Isolation::Off;
+    let sight = Sight::default();
     let boss = person(500, Role::Moderator);
     let observe = |status, version, plan| DispatchCommand::Observe {
         ticket: ticket(status, version),
@@ -64,11 +67,11 @@ fn commands() -> Vec<(Principal, DispatchCommand)> {
     };
     vec![
         (system.clone(), observe(TicketStatus::Open, 1, Some(plan.clone()))),
-        (person(7, Role::Member), DispatchCommand::MarkSeen { isolation }),
-        (boss.clone(), DispatchCommand::Assign { isolation, candidate: candidate(8) }),
-        (boss.clone(), DispatchCommand::Request { isolation, candidate: candidate(400) }),
-        (boss.clone(), DispatchCommand::Cancel { isolation, employee: employee(9) }),
-        (boss, DispatchCommand::Request { isolation, candidate: candidate(9) }),
+        (person(7, Role::Member), DispatchCommand::MarkSeen { sight: sight.clone() }),
+        (boss.clone(), DispatchCommand::Assign { sight: sight.clone(), candidate: candidate(8) }),
+        (boss.clone(), DispatchCommand::Request { sight: sight.clone(), candidate: candidate(400) }),
+        (boss.clone(), DispatchCommand::Cancel { sight: sight.clone(), employee: employee(9) }),
+        (boss, DispatchCommand::Request { sight: sight.clone(), candidate: candidate(9) }),
         (system.clone(), observe(TicketStatus::Cancelled, 2, None)),
         (system.clone(), observe(TicketStatus::Open, 3, Some(plan))),
         (system, DispatchCommand::Delete),
@@ -126,7 +129,7 @@ fn an_accept_writes_three_rows_among_a_thousand_offers() {
     assert_eq!(opened.events.len(), 4, "250 offers each");
     assert!(opened.events.iter().all(|event| event.payload.len() < 64 * 1024));
     let accepted = run(&person(77, Role::Member), &|state| DispatchCommand::Accept {
-        isolation: Isolation::Off,
+        sight: Sight::default(),
         offer: state.offers[&employee(77)].id,
     });
     assert_eq!(accepted.rows.len(), 3);

@@ -21,7 +21,7 @@ words! {
     }
 
     /// Why an employee got no offer (F-10).
-    LeftOutReason of proto::LeftOutReason { NotVisible, Involved, Declined, Offered, NotInGroup, NoLocalTeam, Removed, OtherLocalTeam }
+    LeftOutReason of proto::LeftOutReason { NotVisible, Involved, Declined, Offered, NotInGroup, NoLocalTeam, Removed, OtherLocalTeam, Filled }
 
     /// Who of a group gets an offer, and when (F-9).
     Strategy of proto::Strategy { AllAtOnce, OneAfterAnother, LeastLoaded, Skills }

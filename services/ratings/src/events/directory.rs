@@ -4,6 +4,7 @@ use callboard_bus::{Event, HandleError, Handled, Handler};
 use callboard_kernel::Isolation;
 use callboard_proto::Event as _;
 use callboard_proto::directory::v1 as proto;
+use callboard_ratings_domain::request::Device;
 use callboard_service::reaction::{decode, event_id};
 use futures::future::BoxFuture;
 
@@ -38,6 +39,14 @@ impl DirectoryHandler {
                     .await
                     .map_err(not_now)?;
             }
+            proto::DeviceChanged::TYPE => {
+                let facts = decode::<proto::DeviceChanged>(event)?.device;
+                self.keep_device(event, facts, false).await?;
+            }
+            proto::DeviceRemoved::TYPE => {
+                let facts = decode::<proto::DeviceRemoved>(event)?.device;
+                self.keep_device(event, facts, true).await?;
+            }
             proto::TemplateChanged::TYPE => {
                 let message: proto::TemplateChanged = decode(event)?;
                 self.keep_template(event, &message.template_id, false).await?;
@@ -49,6 +58,28 @@ impl DirectoryHandler {
             _ => return Ok(Handled::Ignored),
         }
         Ok(Handled::Done)
+    }
+
+    async fn keep_device(
+        &self,
+        event: &Event,
+        facts: Option<proto::DeviceFacts>,
+        removed: bool,
+    ) -> Result<(), HandleError> {
+        let facts = facts.ok_or_else(|| HandleError::Poison(format!("{} lacks its record", event.kind)))?;
+        let customer = match facts.customer_id.as_str() {
+            "" => None,
+            text => Some(event_id("customer_id", text)?),
+        };
+        let departments = facts.department_ids.iter().map(|text| event_id("department_ids", text));
+        let device = Device {
+            version: event.aggregate_version.0,
+            customer,
+            departments: departments.collect::<Result<_, _>>()?,
+            removed,
+        };
+        let id = event_id("device_id", &facts.device_id)?;
+        self.copies.keep_device(event.organisation, id, &device).await.map_err(not_now)
     }
 
     async fn keep_template(&self, event: &Event, id: &str, removed: bool) -> Result<(), HandleError> {

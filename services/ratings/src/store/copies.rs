@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_kernel::{Isolation, OrganisationId, TemplateId};
+use callboard_kernel::{DeviceId, Isolation, OrganisationId, TemplateId};
+use callboard_ratings_domain::request::Device;
 use moka::future::Cache;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 /// How long a copy may be read from memory.
 const TTL: Duration = Duration::from_secs(2);
@@ -55,6 +57,28 @@ impl Copies {
         .execute(&self.pool)
         .await?;
         self.isolations.invalidate(&id).await;
+        Ok(())
+    }
+
+    /// Keeps a device.
+    pub async fn keep_device(&self, organisation: OrganisationId, id: DeviceId, device: &Device) -> Sql<()> {
+        let departments: Vec<Uuid> = device.departments.iter().map(|department| department.uuid()).collect();
+        sqlx::query(
+            "insert into known_device (id, organisation_id, version, removed, customer_id, department_ids)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 customer_id = excluded.customer_id, department_ids = excluded.department_ids
+             where excluded.version > known_device.version
+               and excluded.organisation_id = known_device.organisation_id",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(device.version)
+        .bind(device.removed)
+        .bind(device.customer.map(Uuid::from))
+        .bind(departments)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

@@ -1,9 +1,13 @@
 //! What is read of ratings and switches. Every query is scoped by organisation.
 
+use std::sync::Arc;
+
 use callboard_journal::selected;
-use callboard_kernel::{DepartmentId, EmployeeId, Isolation, OrganisationId, TemplateId, Timestamp, Version};
+use callboard_kernel::{
+    CustomerId, DepartmentId, EmployeeId, Isolation, OrganisationId, TemplateId, Timestamp, Version,
+};
 use callboard_ratings_domain::Switches;
-use callboard_ratings_domain::request::{RequestState, SubjectKind};
+use callboard_ratings_domain::request::{Device, RequestState, SubjectKind};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -88,16 +92,25 @@ pub struct FigureRow {
     pub counts: [i64; 5],
 }
 
-/// `$1` … `$9`: what both lists and figures filter by, isolation included: the same table as `Isolation::admits`.
+/// `$1` … `$9`: what both lists and figures filter by, isolation included: the same table as `Isolation::admits`, of the
+/// departments of the device as it is now, or of those that the subject tells while those are the newer.
 const WHERE: &str = "r.organisation_id = $1 and r.score is not null
-    and ($2 = 'off' or cardinality($3::text[]) = 0 or r.department_ids ?| $3
-         or ($2 = 'basic' and r.department_ids = '[]'::jsonb))
+    and ($2 = 'off' or cardinality($3::text[]) = 0
+         or case when k.id is null
+             then r.department_ids ?| $3 or ($2 = 'basic' and r.department_ids = '[]'::jsonb)
+             else k.department_ids && $3::text[]::uuid[]
+                  or ($2 = 'basic' and cardinality(k.department_ids) = 0)
+         end)
     and ($4::text is null or r.kind = $4)
     and (cardinality($5::uuid[]) = 0 or r.template_id = any($5))
     and (cardinality($6::text[]) = 0 or r.involved ?| $6)
     and (cardinality($7::int[]) = 0 or r.score = any($7))
     and ($8::timestamptz is null or r.submitted_at >= $8)
     and ($9::timestamptz is null or r.submitted_at < $9)";
+
+/// What lists and figures are read from.
+const FROM: &str = "rating_request r left join known_device k
+    on k.id = r.device_id and k.organisation_id = r.organisation_id and k.version >= r.device_version";
 
 /// Reads the tables of ratings.
 #[derive(Debug, Clone)]
@@ -148,6 +161,29 @@ impl Queries {
         row.as_ref().map(stored).transpose()
     }
 
+    /// The device of a subject; `None`: the directory has not told of it, or the subject is not known.
+    pub async fn device_of(&self, organisation: OrganisationId, subject: Uuid) -> Sql<Option<Arc<Device>>> {
+        type Row = (i64, Option<Uuid>, Vec<Uuid>, bool);
+        let row: Option<Row> = sqlx::query_as(
+            "select k.version, k.customer_id, k.department_ids, k.removed
+             from rating_request r join known_device k
+                 on k.id = r.device_id and k.organisation_id = r.organisation_id
+             where r.organisation_id = $1 and r.id = $2",
+        )
+        .bind(organisation.uuid())
+        .bind(subject)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(version, customer, departments, removed)| {
+            Arc::new(Device {
+                version,
+                customer: customer.map(CustomerId::from),
+                departments: departments.into_iter().map(DepartmentId::from).collect(),
+                removed,
+            })
+        }))
+    }
+
     /// Ratings given, newest first.
     pub async fn list(
         &self,
@@ -157,7 +193,7 @@ impl Queries {
         limit: u32,
     ) -> Sql<Vec<StoredRating>> {
         let sql = format!(
-            "select r.* from rating_request r where {WHERE}
+            "select r.* from {FROM} where {WHERE}
                and ($10::timestamptz is null or (r.submitted_at, r.id) < ($10, $11))
              order by r.submitted_at desc, r.id desc limit $12"
         );
@@ -187,7 +223,7 @@ impl Queries {
         let counts: String =
             (1..=5).map(|score| format!(", count(*) filter (where r.score = {score}) as s{score}")).collect();
         let sql = format!(
-            "select {key} as key {counts} from rating_request r {join} where {WHERE}
+            "select {key} as key {counts} from {FROM} {join} where {WHERE}
              group by 1 order by 1 limit $10"
         );
         let rows = bind_filter!(sqlx::query(sqlx::AssertSqlSafe(sql)), viewer, filter)

@@ -1,5 +1,6 @@
 //! Ratings as a service: real Postgres, real NATS, real gRPC.
 
+mod devices;
 mod house;
 mod life;
 mod permissions;

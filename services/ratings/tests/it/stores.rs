@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use callboard_journal::{JournalOptions, MemJournal};
-use callboard_kernel::{CodeUser, Isolation, Language, Principal};
+use callboard_kernel::{CodeUser, Language, Principal};
 use callboard_ratings::store::RequestMapping;
-use callboard_ratings_domain::request::{News, RequestCommand, Subject, SubjectKind, Visibility};
+use callboard_ratings_domain::request::{News, RequestCommand, Sight, Subject, SubjectKind, Visibility};
 use callboard_stage::{comes_back, fresh_journal, id};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ fn commands() -> Vec<(Principal, RequestCommand)> {
             kind: SubjectKind::Ticket,
             version,
             device: device.into(),
+            device_version: 2,
             template: id().into(),
             customer: Some(id().into()),
             visibility: Visibility::Public,
@@ -35,7 +36,7 @@ fn commands() -> Vec<(Principal, RequestCommand)> {
         news,
     };
     let submit = RequestCommand::Submit {
-        isolation: Isolation::Off,
+        sight: Sight::default(),
         kind: SubjectKind::Ticket,
         score: 4,
         comment: "Danke".into(),

@@ -234,11 +234,12 @@ impl FromDirectory {
                 template: event_id("template_id", &facts.template_id)?,
                 customer: optional_id("customer_id", &facts.customer_id)?,
                 departments: departments.collect::<Result<_, _>>()?,
+                version: event.aggregate_version.0,
             },
             removed,
         };
         let id = event_id("device_id", &facts.device_id)?;
-        self.copies.put_device(id, &device, event.aggregate_version).await.map_err(sql)?;
+        self.copies.put_device(id, &device).await.map_err(sql)?;
         Ok(Handled::Done)
     }
 

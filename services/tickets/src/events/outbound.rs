@@ -31,6 +31,7 @@ pub fn facts(ticket: &Ticket) -> proto::TicketFacts {
         create_time: Some(to_proto_time(ticket.create_time)),
         done_round: ticket.done_round,
         rating: ticket.rating.unwrap_or(0),
+        device_version: ticket.place.version,
     }
 }
 

@@ -104,18 +104,21 @@ impl Copies {
         id: DeviceId,
     ) -> Result<Option<Arc<Device>>, ReadError> {
         let read = async {
-            type Row = (Uuid, Uuid, Option<Uuid>, Vec<Uuid>, bool);
+            type Row = (Uuid, Uuid, Option<Uuid>, Vec<Uuid>, bool, i64);
             let row: Option<Row> = sqlx::query_as(
-                "select organisation_id, template_id, customer_id, department_ids, removed from device where id = $1",
+                "select organisation_id, template_id, customer_id, department_ids, removed, version \
+                 from device where id = $1",
             )
             .bind(id.uuid())
             .fetch_optional(&self.pool)
             .await?;
-            let (organisation, template, customer, departments, removed) = row.ok_or(Miss::Absent)?;
+            let (organisation, template, customer, departments, removed, version) =
+                row.ok_or(Miss::Absent)?;
             let place = Place {
                 template: template.into(),
                 customer: customer.map(Into::into),
                 departments: departments.into_iter().map(DepartmentId).collect(),
+                version,
             };
             Ok(Arc::new(Device { organisation: organisation.into(), place, removed }))
         };
@@ -253,12 +256,7 @@ impl Copies {
     ///
     /// # Errors
     /// What Postgres says.
-    pub async fn put_device(
-        &self,
-        id: DeviceId,
-        device: &Device,
-        version: Version,
-    ) -> Result<(), sqlx::Error> {
+    pub async fn put_device(&self, id: DeviceId, device: &Device) -> Result<(), sqlx::Error> {
         let departments: Vec<Uuid> =
             device.place.departments.iter().map(|department| department.uuid()).collect();
         sqlx::query(
@@ -274,7 +272,7 @@ impl Copies {
         .bind(device.place.customer.map(CustomerId::uuid))
         .bind(departments)
         .bind(device.removed)
-        .bind(version.0)
+        .bind(device.place.version)
         .execute(&self.pool)
         .await?;
         self.devices.invalidate(&id).await;

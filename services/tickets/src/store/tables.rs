@@ -19,6 +19,7 @@ pub static TICKET: Table = Table {
         column("template_id", Uuid),
         column("customer_id", Uuid),
         column("department_ids", Json),
+        column("device_version", BigInt),
         column("flow_id", Uuid),
         column("draft_flow", Json),
         column("group_id", Uuid),

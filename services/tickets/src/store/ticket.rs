@@ -150,6 +150,7 @@ pub fn ticket_of(
         template: cells.uuid()?.into(),
         customer: cells.optional_uuid()?.map(Into::into),
         departments: cells.json()?,
+        version: cells.bigint()?,
     };
     let ticket = Ticket {
         id: id.into(),
@@ -198,6 +199,7 @@ fn root(ticket: &Ticket) -> Result<Row, String> {
         ticket.place.template.uuid().into(),
         ticket.place.customer.map(Uuid::from).into(),
         json(&ticket.place.departments)?,
+        ticket.place.version.into(),
         ticket.flow.map(Uuid::from).into(),
         ticket.draft_flow.as_deref().map_or(Ok(Value::Null), json)?,
         ticket.group.map(Uuid::from).into(),
@@ -230,7 +232,7 @@ fn tombstone(id: Uuid) -> Row {
         .map(|column| match column.name {
             "id" => id.into(),
             "deleted" => true.into(),
-            "number" | "updates" | "timeline" => 0_i64.into(),
+            "number" | "device_version" | "updates" | "timeline" => 0_i64.into(),
             "involved_count" | "rating" | "rating_round" | "done_round" => 0_i32.into(),
             _ => Value::Null,
         })

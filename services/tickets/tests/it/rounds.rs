@@ -116,8 +116,12 @@ async fn every_state_survives<S: Store<TicketAggregate> + Clone>(
         Arc::new(Principal { organisation, subject: Subject::Employee(employee), language: Language::En });
     let system = Arc::new(Principal::system(organisation));
     let ticket = id();
-    let place =
-        || Place { template: id().into(), customer: Some(id().into()), departments: vec![id().into()] };
+    let place = || Place {
+        template: id().into(),
+        customer: Some(id().into()),
+        departments: vec![id().into()],
+        version: 7,
+    };
     let flow = Arc::new(flow());
     let (one, two) = (id().into(), id().into());
     let new = NewTicket {
@@ -220,7 +224,7 @@ fn the_largest_ticket_fits_into_its_events() {
         let new = NewTicket {
             id: ticket.into(),
             device: id().into(),
-            place: Place { template: id().into(), customer: Some(id().into()), departments },
+            place: Place { template: id().into(), customer: Some(id().into()), departments, version: 0 },
             flow: None,
             title: "It leaks".into(),
             description: String::new(),

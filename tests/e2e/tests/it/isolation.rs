@@ -120,6 +120,50 @@ async fn departments_isolate_tickets_lists_dispatch_and_the_live_stream() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_changes_departments_takes_its_tickets_along_everywhere() {
+    let platform = Platform::shared().await;
+    let world = World::make(platform, "moved.test").await;
+    let (ada, nora, otto) =
+        (world.person("ada").await, world.person("nora").await, world.person("otto").await);
+    ada.patch("/v1/organisation", json!({"isolation": "STRICT"})).await.ok();
+    // One that is offered to nora, one that she has taken, and a rating of hers.
+    let offered_to_her = open(&nora, &world).await;
+    crate::play::offer_of(&nora, &offered_to_her).await;
+    let visitor = world.visitor().await;
+    let rated = open(&visitor, &world).await;
+    crate::play::accept(&nora, &rated).await;
+    crate::play::set_status(&nora, &rated, "DONE").await;
+    crate::play::asked(&visitor, &rated).await;
+    visitor.post(&format!("/v1/tickets/{rated}/rating:submit"), json!({"score": 4})).await.ok();
+    crate::play::becomes(&nora, &rated, "CLOSED").await;
+    for ticket in [&offered_to_her, &rated] {
+        sees(&nora, ticket, true, "of field service: nora").await;
+        sees(&otto, ticket, false, "of field service: otto").await;
+    }
+
+    // The coffee machine is carried into the office.
+    let departments = json!({"departmentIds": [world.demo.department("Office")]});
+    ada.patch(&format!("/v1/devices/{}", world.demo.coffee_machine), departments).await.ok();
+    for ticket in [&offered_to_her, &rated] {
+        sees(&nora, ticket, false, "of the office: nora").await;
+        sees(&otto, ticket, true, "of the office: otto").await;
+    }
+    eventually("her offer to be taken back", PATIENCE, || async {
+        match offered(&ada, &offered_to_her).await {
+            offers if offers.iter().any(|id| *id == world.demo.employee("nora")) => Err(offers),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    let listed = async |caller: &Client| caller.get("/v1/ratings").await.ok().to_string().contains(&rated);
+    eventually("the rating to be the office's", PATIENCE, || async {
+        let found = (listed(&nora).await, listed(&otto).await);
+        if found == (false, true) { Ok(()) } else { Err(found) }
+    })
+    .await;
+}
+
 /// All ids of a world, and its name.
 fn marks(world: &World) -> Vec<String> {
     let demo = &world.demo;

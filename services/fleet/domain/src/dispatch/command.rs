@@ -6,7 +6,7 @@ use callboard_kernel::{Actor, DepartmentId, EmployeeId, Isolation, Timestamp};
 use chrono::TimeDelta;
 
 use crate::dispatch::{Assignment, Offer, OfferStatus, Round};
-use crate::{Expansion, GroupId, OfferId, Ticket};
+use crate::{Device, Expansion, GroupId, OfferId, Sight, Ticket};
 
 /// A round to be made: a group expanded from the read copies, and its terms.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,18 +47,20 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Whether the employee may hold an offer of the ticket or work on it (F-8).
-    pub fn may_hold(&self, ticket: &Ticket) -> bool {
+    /// Whether the employee may hold an offer of the ticket, which is on this device, or work on it (F-8).
+    pub fn may_hold(&self, ticket: &Ticket, device: Option<&Device>) -> bool {
         match self {
             Self::Left => false,
-            Self::Present { departments, isolation } => isolation.admits(departments, &ticket.departments),
+            Self::Present { departments, isolation } => {
+                isolation.admits(departments, ticket.departments_now(device))
+            }
         }
     }
 }
 
 /// What can be asked of a [`Dispatch`](crate::Dispatch).
 ///
-/// Those by hand carry the organisation's isolation, because whether the caller may see the ticket depends on it.
+/// Those by hand carry what, besides ticket and caller, decides whether the caller may see the ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DispatchCommand {
     /// The tickets context told of the ticket. Ended: open offers are cancelled. With a plan and the ticket OPEN: a
@@ -76,15 +78,15 @@ pub enum DispatchCommand {
     Delete,
     /// The caller takes the ticket (F-5, F-7).
     Accept {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// The caller's own offer.
         offer: OfferId,
     },
     /// The caller does not take the ticket (F-5).
     Decline {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// The caller's own offer.
         offer: OfferId,
         /// At most 500 characters.
@@ -92,36 +94,38 @@ pub enum DispatchCommand {
     },
     /// The caller opened the ticket's details (F-3).
     MarkSeen {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
     },
     /// Offers the ticket to somebody (F-6).
     Request {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// To whom.
         candidate: Candidate,
     },
     /// Assigns somebody (F-6).
     Assign {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// Whom.
         candidate: Candidate,
     },
     /// Takes offer and assignment away (F-6).
     Cancel {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// From whom.
         employee: EmployeeId,
     },
-    /// An employee left, or sees other things than before (F-8).
+    /// An employee left or sees other things than before, or the device came to other departments (F-8).
     Review {
         /// Who.
         employee: EmployeeId,
         /// What became of them.
         standing: Standing,
+        /// The ticket's device; `None`: the directory has not told of it.
+        device: Option<Arc<Device>>,
     },
     /// The lifetime of a round's offers ended (F-9).
     Expire {

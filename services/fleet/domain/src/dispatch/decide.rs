@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use callboard_kernel::{Actor, DecisionContext, Employee, EmployeeId, Isolation};
+use callboard_kernel::{Actor, DecisionContext, Employee, EmployeeId};
 
 use crate::dispatch::{
     Assignment, AssignmentSource, Candidate, DispatchCommand, DispatchEvent, DispatchRejection,
     DispatchState, MAX_REASON, Offer, OfferStatus, Plan, Round, Standing, Terms,
 };
-use crate::{LeftOut, LeftOutReason, OfferId, Ticket, TicketStatus};
+use crate::{Device, LeftOut, LeftOutReason, OfferId, Sight, Ticket, TicketStatus};
 
 type Decided = Result<(), DispatchRejection>;
 
@@ -25,16 +25,18 @@ pub(super) fn decide(
     match command {
         DispatchCommand::Observe { ticket, plan, gone } => turn.observe(ticket, plan.as_ref(), gone),
         DispatchCommand::Delete => turn.happen(DispatchEvent::TicketDeleted),
-        DispatchCommand::Accept { isolation, offer } => turn.accept(*isolation, *offer)?,
-        DispatchCommand::Decline { isolation, offer, reason } => turn.decline(*isolation, *offer, reason)?,
-        DispatchCommand::MarkSeen { isolation } => turn.mark_seen(*isolation)?,
-        DispatchCommand::Request { isolation, candidate } => turn.request(*isolation, candidate)?,
-        DispatchCommand::Assign { isolation, candidate } => turn.assign(*isolation, candidate)?,
-        DispatchCommand::Cancel { isolation, employee } => {
-            turn.manager(*isolation)?;
+        DispatchCommand::Accept { sight, offer } => turn.accept(sight, *offer)?,
+        DispatchCommand::Decline { sight, offer, reason } => turn.decline(sight, *offer, reason)?,
+        DispatchCommand::MarkSeen { sight } => turn.mark_seen(sight)?,
+        DispatchCommand::Request { sight, candidate } => turn.request(sight, candidate)?,
+        DispatchCommand::Assign { sight, candidate } => turn.assign(sight, candidate)?,
+        DispatchCommand::Cancel { sight, employee } => {
+            turn.manager(sight)?;
             turn.take_away(*employee);
         }
-        DispatchCommand::Review { employee, standing } => turn.review(*employee, standing),
+        DispatchCommand::Review { employee, standing, device } => {
+            turn.review(*employee, standing, device.as_deref());
+        }
         DispatchCommand::Expire { round } => turn.expire(*round),
         DispatchCommand::Escalate { round, plan } => turn.escalate(*round, plan.as_ref()),
     }
@@ -94,23 +96,23 @@ impl<'a> Turn<'a> {
     }
 
     /// Those who can see the ticket at all; others are told there is none (table of actors).
-    fn ticket(&self, isolation: Isolation) -> Result<Arc<Ticket>, DispatchRejection> {
+    fn ticket(&self, sight: &Sight) -> Result<Arc<Ticket>, DispatchRejection> {
         let ticket = self.state.ticket.as_ref().ok_or(DispatchRejection::NoTicket)?;
-        if !ticket.visible_to(self.context.principal, isolation) {
+        if !ticket.visible_to(self.context.principal, sight) {
             return Err(DispatchRejection::NoTicket);
         }
         Ok(Arc::clone(ticket))
     }
 
-    fn employee(&self, isolation: Isolation) -> Result<(Arc<Ticket>, &'a Employee), DispatchRejection> {
-        let ticket = self.ticket(isolation)?;
+    fn employee(&self, sight: &Sight) -> Result<(Arc<Ticket>, &'a Employee), DispatchRejection> {
+        let ticket = self.ticket(sight)?;
         let employee =
             self.context.principal.employee().ok_or(DispatchRejection::Denied("this is for employees"))?;
         Ok((ticket, employee))
     }
 
-    fn manager(&self, isolation: Isolation) -> Result<Arc<Ticket>, DispatchRejection> {
-        let ticket = self.ticket(isolation)?;
+    fn manager(&self, sight: &Sight) -> Result<Arc<Ticket>, DispatchRejection> {
+        let ticket = self.ticket(sight)?;
         if !self.context.principal.is_moderator() {
             return Err(DispatchRejection::Denied(
                 "requesting, assigning and cancelling is for moderators and administrators",
@@ -119,8 +121,8 @@ impl<'a> Turn<'a> {
         Ok(ticket)
     }
 
-    fn own_offer(&self, isolation: Isolation, id: OfferId) -> Result<Offer, DispatchRejection> {
-        let (_, employee) = self.employee(isolation)?;
+    fn own_offer(&self, sight: &Sight, id: OfferId) -> Result<Offer, DispatchRejection> {
+        let (_, employee) = self.employee(sight)?;
         let offer = self.state.offer(id).ok_or(DispatchRejection::NoOffer)?;
         if offer.employee != employee.id {
             return Err(DispatchRejection::Denied("an offer is answered by the employee it was made to"));
@@ -163,8 +165,10 @@ impl<'a> Turn<'a> {
         let mut left_out = plan.expansion.left_out.clone();
         let mut eligible = Vec::new();
         for &employee in &plan.expansion.eligible {
-            let reason = if self.state.assignments.contains_key(&employee) || is_full {
+            let reason = if self.state.assignments.contains_key(&employee) {
                 Some(LeftOutReason::Involved)
+            } else if is_full {
+                Some(LeftOutReason::Filled)
             } else {
                 match self.state.offers.get(&employee).map(|offer| offer.status) {
                     Some(OfferStatus::Declined) => Some(LeftOutReason::Declined),
@@ -218,8 +222,8 @@ impl<'a> Turn<'a> {
         self.happen(DispatchEvent::RoundMade { round, offers, terms });
     }
 
-    fn accept(&mut self, isolation: Isolation, id: OfferId) -> Decided {
-        let offer = self.own_offer(isolation, id)?;
+    fn accept(&mut self, sight: &Sight, id: OfferId) -> Decided {
+        let offer = self.own_offer(sight, id)?;
         match offer.status {
             // Accepting twice is the same answer (F-7).
             OfferStatus::Accepted => return Ok(()),
@@ -251,7 +255,7 @@ impl<'a> Turn<'a> {
 
     /// A "no" is the employee's own and final, until a moderator asks again (F-5, F-6). Whoever accepted is involved:
     /// giving that back is for moderators (table of actors).
-    fn decline(&mut self, isolation: Isolation, id: OfferId, reason: &Option<String>) -> Decided {
+    fn decline(&mut self, sight: &Sight, id: OfferId, reason: &Option<String>) -> Decided {
         if let Some(reason) = reason {
             let is_allowed =
                 |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
@@ -259,7 +263,7 @@ impl<'a> Turn<'a> {
                 return Err(DispatchRejection::InvalidReason);
             }
         }
-        let offer = self.own_offer(isolation, id)?;
+        let offer = self.own_offer(sight, id)?;
         match offer.status {
             OfferStatus::Declined => Ok(()),
             OfferStatus::Unseen | OfferStatus::Seen => {
@@ -273,8 +277,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn mark_seen(&mut self, isolation: Isolation) -> Decided {
-        let (_, employee) = self.employee(isolation)?;
+    fn mark_seen(&mut self, sight: &Sight) -> Decided {
+        let (_, employee) = self.employee(sight)?;
         if self.state.offers.get(&employee.id).is_some_and(|offer| offer.status == OfferStatus::Unseen) {
             self.change(employee.id, OfferStatus::Seen, None);
         }
@@ -284,19 +288,20 @@ impl<'a> Turn<'a> {
     /// Checks what requesting and assigning share. Beyond F-6 ("at any time, whatever the person answered before"):
     /// not on an ended ticket, which has no open offers; not beyond the limit of workers (F-7), somebody is cancelled
     /// first; and not those who may not see the ticket (F-2).
-    fn may_ask(&self, isolation: Isolation, candidate: &Candidate) -> Decided {
-        let ticket = self.manager(isolation)?;
+    fn may_ask(&self, sight: &Sight, candidate: &Candidate) -> Decided {
+        let ticket = self.manager(sight)?;
         if ticket.status.is_ended() {
             return Err(DispatchRejection::TicketEnded);
         }
-        if !isolation.admits(&candidate.departments, &ticket.departments) {
+        let departments = ticket.departments_now(sight.device.as_deref());
+        if !sight.isolation.admits(&candidate.departments, departments) {
             return Err(DispatchRejection::EmployeeMayNotSee);
         }
         Ok(())
     }
 
-    fn request(&mut self, isolation: Isolation, candidate: &Candidate) -> Decided {
-        self.may_ask(isolation, candidate)?;
+    fn request(&mut self, sight: &Sight, candidate: &Candidate) -> Decided {
+        self.may_ask(sight, candidate)?;
         if self.state.assignments.contains_key(&candidate.id) {
             return Err(DispatchRejection::AlreadyInvolved);
         }
@@ -311,8 +316,8 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    fn assign(&mut self, isolation: Isolation, candidate: &Candidate) -> Decided {
-        self.may_ask(isolation, candidate)?;
+    fn assign(&mut self, sight: &Sight, candidate: &Candidate) -> Decided {
+        self.may_ask(sight, candidate)?;
         if self.state.assignments.contains_key(&candidate.id) {
             return Ok(());
         }
@@ -347,11 +352,11 @@ impl<'a> Turn<'a> {
     }
 
     /// F-8. On an ended ticket the record of who worked on it stays; opening it again checks anew.
-    fn review(&mut self, employee: EmployeeId, standing: &Standing) {
+    fn review(&mut self, employee: EmployeeId, standing: &Standing, device: Option<&Device>) {
         let Some(ticket) = self.state.ticket.clone().filter(|ticket| !ticket.status.is_ended()) else {
             return;
         };
-        if !standing.may_hold(&ticket) {
+        if !standing.may_hold(&ticket, device) {
             self.take_away(employee);
         }
     }

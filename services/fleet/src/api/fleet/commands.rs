@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use callboard_fleet_domain::dispatch::{Assignment, Candidate, DispatchCommand, DispatchState, Offer};
-use callboard_fleet_domain::{OfferId, Ticket};
-use callboard_kernel::{Cause, EmployeeId, ErrorKind, Isolation, Principal, Refusal, TicketId, Version};
+use callboard_fleet_domain::{OfferId, Sight, Ticket};
+use callboard_kernel::{Cause, EmployeeId, ErrorKind, Principal, Refusal, TicketId, Version};
 use callboard_proto::fleet::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::database::refusal;
@@ -17,7 +17,7 @@ use super::lists::{Lists, MAX_AVAILABLE};
 use super::{FleetApi, ticket_and_employee};
 use crate::convert;
 use crate::events::{Because, review};
-use crate::store::DispatchView;
+use crate::store::{DispatchView, OfferHome};
 
 /// No ticket has more offers and assignments than employees are named by its groups and by hand.
 const MAX_TAKEN: usize = 3_000;
@@ -34,9 +34,9 @@ fn offer_of(
 
 impl FleetApi {
     /// The dispatch an offer belongs to.
-    async fn home(&self, principal: &Principal, offer: OfferId) -> Result<Uuid, Refusal> {
+    async fn home(&self, principal: &Principal, offer: OfferId) -> Result<OfferHome, Refusal> {
         let home = self.reads.queries.offer_home(principal.organisation, offer).await.map_err(refusal)?;
-        home.map(|home| home.ticket.uuid()).ok_or_else(|| Refusal::missing("offer", offer))
+        home.ok_or_else(|| Refusal::missing("offer", offer))
     }
 
     /// An employee that somebody wants to ask or assign.
@@ -50,11 +50,7 @@ impl FleetApi {
     }
 
     /// What moderators' three verbs begin with: who may not do it is told before whether the employee exists.
-    async fn managed(
-        &self,
-        mutation: &Mutation,
-        ticket: TicketId,
-    ) -> Result<(DispatchView, Isolation), Refusal> {
+    async fn managed(&self, mutation: &Mutation, ticket: TicketId) -> Result<(DispatchView, Sight), Refusal> {
         let seen = self.reads.ticket_for_employee(&mutation.principal, ticket).await?;
         if mutation.principal.is_moderator() {
             Ok(seen)
@@ -63,7 +59,7 @@ impl FleetApi {
         }
     }
 
-    /// The employee may have left between being looked up and being given the ticket (F-8). `ticket`: as it was then;
+    /// The employee may have left, or the device moved, between being looked up and giving the ticket (F-8). `ticket`: as it was then;
     /// `None` for a repeat, whose first call looked.
     async fn look_again(
         &self,
@@ -74,12 +70,11 @@ impl FleetApi {
     ) -> Result<(), Refusal> {
         let Some(ticket) = ticket else { return Ok(()) };
         let organisation = mutation.principal.organisation;
-        let standings = self.planner.standings(organisation, &[employee]).await.map_err(refusal)?;
-        let gone = standings.into_iter().find(|(_, standing)| !standing.may_hold(&ticket));
-        let Some((employee, standing)) = gone else { return Ok(()) };
+        let gone = self.planner.gone_among(organisation, id, &ticket, &[employee]).await.map_err(refusal)?;
+        let Some((holding, standing)) = gone.into_iter().next() else { return Ok(()) };
         let cause = Cause { traceparent: telemetry::current_traceparent(), ..Cause::default() };
         let because = Because { organisation, id: mutation.command_id, cause };
-        review(&self.dispatches, because, id.uuid(), employee, standing)
+        review(&self.dispatches, because, holding, standing)
             .await
             .map_err(|error| Refusal::new(ErrorKind::Unavailable, "UNAVAILABLE", error.to_string()))
     }
@@ -88,19 +83,19 @@ impl FleetApi {
         &self,
         mutation: Mutation,
         id: OfferId,
-        command: impl FnOnce(Isolation) -> DispatchCommand,
+        command: impl FnOnce(Sight) -> DispatchCommand,
     ) -> Result<proto::Offer, Refusal> {
         let mutation = mutation.about("offer", id);
         let prepared = async {
-            let ticket = self.home(&mutation.principal, id).await?;
-            Ok((ticket, self.reads.isolation(&mutation.principal).await?))
+            let home = self.home(&mutation.principal, id).await?;
+            Ok((home.ticket.uuid(), self.reads.sight(&mutation.principal, home.device).await?))
         };
-        let (ticket, isolation) = match prepared.await {
+        let (ticket, sight) = match prepared.await {
             Ok(prepared) => prepared,
             Err(refusal) => return mutation.repeated(&self.dispatches, refusal).await,
         };
         mutation
-            .ask(&self.dispatches, ticket, command(isolation), move |state, _, version| {
+            .ask(&self.dispatches, ticket, command(sight), move |state, _, version| {
                 state.offer(id).map(|offer| convert::offer(ticket, offer, version)).unwrap_or_default()
             })
             .await
@@ -113,7 +108,7 @@ impl FleetApi {
         let message = request.get_ref();
         let mutation = Mutation::new(request, "AcceptOffer", &message.request_id)?;
         let id: OfferId = parse_id("offer_id", &message.offer_id)?;
-        self.answer_offer(mutation, id, |isolation| DispatchCommand::Accept { isolation, offer: id }).await
+        self.answer_offer(mutation, id, |sight| DispatchCommand::Accept { sight, offer: id }).await
     }
 
     pub(super) async fn decline(
@@ -124,8 +119,7 @@ impl FleetApi {
         let mutation = Mutation::new(request, "DeclineOffer", &message.request_id)?;
         let id: OfferId = parse_id("offer_id", &message.offer_id)?;
         let reason = Some(message.reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-        self.answer_offer(mutation, id, |isolation| DispatchCommand::Decline { isolation, offer: id, reason })
-            .await
+        self.answer_offer(mutation, id, |sight| DispatchCommand::Decline { sight, offer: id, reason }).await
     }
 
     pub(super) async fn seen(
@@ -136,9 +130,9 @@ impl FleetApi {
         let mutation = Mutation::new(request, "MarkSeen", &message.request_id)?;
         let ticket: Uuid = parse_id("ticket_id", &message.ticket_id)?;
         let mutation = mutation.about("ticket", ticket);
-        let isolation = self.reads.isolation(&mutation.principal).await?;
+        let sight = self.reads.sight_of(&mutation.principal, ticket.into()).await?;
         let own = mutation.principal.employee().map(|employee| employee.id);
-        let command = DispatchCommand::MarkSeen { isolation };
+        let command = DispatchCommand::MarkSeen { sight };
         mutation
             .ask(&self.dispatches, ticket, command, move |state, _, version| proto::MarkSeenResponse {
                 offer: own.and_then(|own| offer_of(state, ticket, own, version)),
@@ -156,10 +150,10 @@ impl FleetApi {
         let mutation = mutation.about("ticket", ticket);
         let mut asked_for = None;
         let prepared = async {
-            let (view, isolation) = self.managed(&mutation, ticket).await?;
+            let (view, sight) = self.managed(&mutation, ticket).await?;
             let candidate = self.candidate(&mutation.principal, employee).await?;
             asked_for = Some(view.ticket);
-            Ok((ticket.uuid(), DispatchCommand::Request { isolation, candidate }))
+            Ok((ticket.uuid(), DispatchCommand::Request { sight, candidate }))
         };
         let answer = move |state: &DispatchState, _: &[_], version| proto::RequestEmployeeResponse {
             offer: offer_of(state, ticket.uuid(), employee, version),
@@ -179,10 +173,10 @@ impl FleetApi {
         let mutation = mutation.about("ticket", ticket);
         let mut asked_for = None;
         let prepared = async {
-            let (view, isolation) = self.managed(&mutation, ticket).await?;
+            let (view, sight) = self.managed(&mutation, ticket).await?;
             let candidate = self.candidate(&mutation.principal, employee).await?;
             asked_for = Some(view.ticket);
-            Ok((ticket.uuid(), DispatchCommand::Assign { isolation, candidate }))
+            Ok((ticket.uuid(), DispatchCommand::Assign { sight, candidate }))
         };
         let answer = move |state: &DispatchState, _: &[_], _| proto::AssignEmployeeResponse {
             assignment: state.assignments.get(&employee).map(convert::assignment),
@@ -201,17 +195,18 @@ impl FleetApi {
         let (ticket, employee) = ticket_and_employee(&message.ticket_id, &message.employee_id)?;
         let mutation = mutation.about("ticket", ticket);
         let prepared = async {
-            let (view, isolation) = self.managed(&mutation, ticket).await?;
+            let (view, sight) = self.managed(&mutation, ticket).await?;
             // What the aggregate does not know (who is available) is read before, so that the answer can be kept.
             let may_see =
-                self.who_may_see(&mutation.principal, isolation, &view.ticket, MAX_AVAILABLE + MAX_TAKEN);
-            Ok((isolation, may_see.await?))
+                self.who_may_see(&mutation.principal, &sight, &view.ticket, MAX_AVAILABLE + MAX_TAKEN);
+            let may_see = may_see.await?;
+            Ok((sight, may_see))
         };
-        let (isolation, may_see) = match prepared.await {
+        let (sight, may_see) = match prepared.await {
             Ok(prepared) => prepared,
             Err(refusal) => return mutation.repeated(&self.dispatches, refusal).await,
         };
-        let command = DispatchCommand::Cancel { isolation, employee };
+        let command = DispatchCommand::Cancel { sight, employee };
         let principal = Arc::clone(&mutation.principal);
         let answer = move |state: &DispatchState, _: &[_], version| {
             // In the order of the lists that are read.

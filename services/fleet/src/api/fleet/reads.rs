@@ -1,8 +1,8 @@
 //! What is read of offers and assignments.
 
 use callboard_fleet_domain::dispatch::{Offer, OfferStatus};
-use callboard_fleet_domain::{OfferId, Ticket};
-use callboard_kernel::{EmployeeId, Isolation, Principal, Refusal, TicketId};
+use callboard_fleet_domain::{OfferId, Sight, Ticket};
+use callboard_kernel::{EmployeeId, Principal, Refusal, TicketId};
 use callboard_proto::fleet::v1 as proto;
 use callboard_service::convert::to_proto_time;
 use callboard_service::database::refusal;
@@ -27,7 +27,7 @@ impl FleetApi {
         principal: &Principal,
         id: TicketId,
     ) -> Result<proto::Dispatch, Refusal> {
-        let (view, isolation) = self.reads.ticket_for_employee(principal, id).await?;
+        let (view, sight) = self.reads.ticket_for_employee(principal, id).await?;
         let organisation = principal.organisation;
         let queries = &self.reads.queries;
         let (offers, assignments) =
@@ -35,7 +35,7 @@ impl FleetApi {
                 .map_err(refusal)?;
         let offers: Vec<Offer> = offers.into_iter().map(|stored| stored.offer).collect();
         let limit = MAX_AVAILABLE + offers.len() + assignments.len();
-        let may_see = self.who_may_see(principal, isolation, &view.ticket, limit).await?;
+        let may_see = self.who_may_see(principal, &sight, &view.ticket, limit).await?;
         let lists = Lists { id, offers: &offers, assignments: &assignments, may_see: &may_see };
         Ok(lists.message(principal, view.required_workers, view.version))
     }
@@ -43,13 +43,14 @@ impl FleetApi {
     pub(super) async fn who_may_see(
         &self,
         principal: &Principal,
-        isolation: Isolation,
+        sight: &Sight,
         ticket: &Ticket,
         limit: usize,
     ) -> Result<Vec<EmployeeId>, Refusal> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let departments = ticket.departments_now(sight.device.as_deref());
         let found =
-            self.reads.copies.who_may_see(principal.organisation, isolation, &ticket.departments, limit);
+            self.reads.copies.who_may_see(principal.organisation, sight.isolation, departments, limit);
         found.await.map_err(refusal)
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use callboard_kernel::{DecisionContext, FieldViolation, Isolation};
+use callboard_kernel::{DecisionContext, FieldViolation};
 
 use crate::request::{
-    Given, MAX_COMMENT, News, RequestCommand, RequestEvent, RequestRejection, RequestState, Standing,
+    Given, MAX_COMMENT, News, RequestCommand, RequestEvent, RequestRejection, RequestState, Sight, Standing,
     Subject, SubjectKind, Visibility,
 };
 
@@ -19,8 +19,8 @@ pub(super) fn decide(
         RequestCommand::Observe { .. } | RequestCommand::Delete if state.deleted => Ok(Vec::new()),
         RequestCommand::Observe { subject, news } => Ok(observe(state, subject, *news, context)),
         RequestCommand::Delete => Ok(vec![RequestEvent::Deleted]),
-        RequestCommand::Submit { isolation, kind, score, comment } => {
-            submit(state, *isolation, *kind, *score, comment, context)
+        RequestCommand::Submit { sight, kind, score, comment } => {
+            submit(state, sight, *kind, *score, comment, context)
         }
     }
 }
@@ -67,7 +67,7 @@ fn observe(
 
 fn submit(
     state: &RequestState,
-    isolation: Isolation,
+    sight: &Sight,
     kind: SubjectKind,
     score: i32,
     comment: &str,
@@ -76,7 +76,7 @@ fn submit(
     let subject = state
         .subject
         .as_ref()
-        .filter(|subject| subject.kind == kind && subject.visible_to(context.principal, isolation))
+        .filter(|subject| subject.kind == kind && subject.visible_to(context.principal, sight))
         .ok_or(RequestRejection::NoSubject)?;
     if !context.principal.is_outsider() {
         return Err(RequestRejection::Denied);

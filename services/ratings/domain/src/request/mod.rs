@@ -7,9 +7,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use callboard_kernel::{Aggregate, DecisionContext, ErrorKind, FieldViolation, Isolation, Rejection};
+use callboard_kernel::{Aggregate, DecisionContext, ErrorKind, FieldViolation, Rejection};
 
-pub use state::{Given, RequestState, Standing, Subject, SubjectKind, Visibility};
+pub use state::{Device, Given, RequestState, Sight, Standing, Subject, SubjectKind, Visibility};
 
 /// The longest comment, in characters.
 pub const MAX_COMMENT: usize = 2_000;
@@ -47,8 +47,8 @@ pub enum RequestCommand {
     Delete,
     /// The caller rates it.
     Submit {
-        /// The organisation's isolation: whether the caller may see the subject depends on it.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// What the caller takes the subject for.
         kind: SubjectKind,
         /// 1 to 5.

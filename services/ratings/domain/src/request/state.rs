@@ -45,6 +45,28 @@ words! {
     }
 }
 
+/// A device as the directory told last, as far as it decides who sees the subjects on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The device's version these facts are of.
+    pub version: i64,
+    /// Whose it is.
+    pub customer: Option<CustomerId>,
+    /// For isolation.
+    pub departments: Vec<DepartmentId>,
+    /// It was removed. What was on it stays, for employees.
+    pub removed: bool,
+}
+
+/// What decides, besides subject and caller, who sees a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sight {
+    /// The organisation's isolation.
+    pub isolation: Isolation,
+    /// The subject's device; `None`: the directory has not told of it, or it makes no difference to the caller.
+    pub device: Option<Arc<Device>>,
+}
+
 /// The facts of a subject that ratings keep a copy of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -56,11 +78,13 @@ pub struct Subject {
     pub device: DeviceId,
     /// The device's template: its switches and figures.
     pub template: TemplateId,
-    /// The customer whose users may rate it.
+    /// The version of the device that `customer` and `departments` are of; 0: not told.
+    pub device_version: i64,
+    /// The device's customer when the subject was made or opened.
     pub customer: Option<CustomerId>,
     /// Who may see it.
     pub visibility: Visibility,
-    /// The device's departments, for isolation.
+    /// The device's departments when the subject was made or opened.
     pub departments: Vec<DepartmentId>,
     /// Who worked on it.
     pub involved: Vec<EmployeeId>,
@@ -74,15 +98,28 @@ impl Subject {
         Self { version: other.version, ..self.clone() } == *other
     }
 
-    /// Whether the caller may see the subject (table of actors, department isolation).
-    pub fn visible_to(&self, principal: &Principal, isolation: Isolation) -> bool {
+    /// Whether the caller may see the subject (table of actors, department isolation), judged by the device as it is
+    /// now, unless what the subject itself tells of it is newer: the two come on ways of their own.
+    ///
+    /// A customer user sees what is on the own company's devices, except what is from when the device was another
+    /// company's: a device may be sold, its former owner's reports are not. The tickets context judges the same way.
+    pub fn visible_to(&self, principal: &Principal, sight: &Sight) -> bool {
         use callboard_kernel::Subject as Who;
+        let device = sight.device.as_deref().filter(|device| device.version >= self.device_version);
         match &principal.subject {
             Who::System => true,
-            Who::Employee(employee) => isolation.admits(&employee.departments, &self.departments),
+            Who::Employee(employee) => {
+                let departments = device.map_or(&self.departments, |device| &device.departments);
+                sight.isolation.admits(&employee.departments, departments)
+            }
             Who::CodeUser(user) => self.visibility == Visibility::Public && user.device == self.device,
             Who::CustomerUser(user) => {
-                self.visibility == Visibility::Public && Some(user.customer) == self.customer
+                let owns = device.map_or(self.customer == Some(user.customer), |device| {
+                    !device.removed && device.customer == Some(user.customer)
+                });
+                self.visibility == Visibility::Public
+                    && owns
+                    && self.customer.is_none_or(|customer| customer == user.customer)
             }
         }
     }
@@ -133,10 +170,10 @@ impl Default for RequestState {
 
 impl RequestState {
     /// Whether this caller may rate now: the buttons of a screen.
-    pub fn may_submit(&self, principal: &Principal) -> bool {
+    pub fn may_submit(&self, principal: &Principal, sight: &Sight) -> bool {
         self.standing == Standing::Requested
             && principal.is_outsider()
-            && self.subject.as_ref().is_some_and(|subject| subject.visible_to(principal, Isolation::Off))
+            && self.subject.as_ref().is_some_and(|subject| subject.visible_to(principal, sight))
     }
 
     pub(super) fn apply(&mut self, event: &RequestEvent) {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use callboard_kernel::{
-    Aggregate as _, Cause, CodeUser, CommandId, CustomerUser, DecisionContext, Employee, Isolation, Language,
-    Principal, RandomIds, Role, Timestamp,
+    Aggregate as _, Cause, CodeUser, CommandId, CustomerUser, DecisionContext, Employee, Language, Principal,
+    RandomIds, Role, Timestamp,
 };
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use uuid::Uuid;
 
 use super::{
-    News, RatingRequest, RequestCommand, RequestEvent, RequestRejection, RequestState, Standing, Subject,
-    SubjectKind, Visibility,
+    Device, News, RatingRequest, RequestCommand, RequestEvent, RequestRejection, RequestState, Sight,
+    Standing, Subject, SubjectKind, Visibility,
 };
 
 fn principal(subject: callboard_kernel::Subject) -> Principal {
@@ -62,6 +62,7 @@ impl World {
             version: 0,
             device: Uuid::from_u128(DEVICE).into(),
             template: Uuid::from_u128(3).into(),
+            device_version: 1,
             customer: Some(Uuid::from_u128(CUSTOMER).into()),
             visibility: Visibility::Public,
             departments: Vec::new(),
@@ -104,7 +105,7 @@ impl World {
 
     fn submit(&mut self, principal: &Principal, score: i32) -> Happened {
         let command = RequestCommand::Submit {
-            isolation: Isolation::Off,
+            sight: Sight::default(),
             kind: SubjectKind::Ticket,
             score,
             comment: "Thank you".to_owned(),
@@ -117,11 +118,37 @@ impl World {
 fn r_1_a_code_user_or_customer_user_of_the_device_rates_when_asked() {
     for who in [code_user(DEVICE), customer_user(CUSTOMER)] {
         let mut world = World::done();
-        assert!(world.state.may_submit(&who));
+        assert!(world.state.may_submit(&who, &Sight::default()));
         world.submit(&who, 5).expect("rated");
         assert_eq!(world.state.given.as_ref().map(|given| given.score), Some(5));
-        assert!(!world.state.may_submit(&who));
+        assert!(!world.state.may_submit(&who, &Sight::default()));
     }
+}
+
+#[test]
+fn r_1_a_sold_device_takes_the_former_owners_users_away() {
+    let owned_by = |version, customer: Option<u128>| {
+        let customer = customer.map(|id| Uuid::from_u128(id).into());
+        let device = Device { version, customer, departments: vec![], removed: false };
+        Sight { device: Some(Arc::new(device)), ..Sight::default() }
+    };
+    let (before, after) = (customer_user(CUSTOMER), customer_user(99));
+    let mut world = World::done();
+    assert!(world.state.may_submit(&before, &owned_by(1, Some(CUSTOMER))));
+    assert!(world.state.may_submit(&before, &owned_by(0, Some(99))), "what the ticket says is the newer");
+    let sold = owned_by(2, Some(99));
+    assert!(!world.state.may_submit(&before, &sold));
+    assert!(!world.state.may_submit(&after, &sold), "it opened on another company's device");
+    let (kind, comment) = (SubjectKind::Ticket, String::new());
+    let submit = RequestCommand::Submit { sight: sold, kind, score: 1, comment };
+    assert_eq!(world.ask(&before, &submit), Err(RequestRejection::NoSubject));
+
+    // What opened while the device was nobody's is the new owner's.
+    let mut world = World::new();
+    world.subject.customer = None;
+    world.become_done(true);
+    assert!(!world.state.may_submit(&after, &Sight::default()), "not told of the device yet");
+    assert!(world.state.may_submit(&after, &owned_by(2, Some(99))));
 }
 
 #[test]
@@ -130,7 +157,7 @@ fn r_1_others_do_not_rate() {
     assert_eq!(world.submit(&code_user(99), 5), Err(RequestRejection::NoSubject));
     assert_eq!(world.submit(&customer_user(99), 5), Err(RequestRejection::NoSubject));
     assert_eq!(world.submit(&employee(), 5), Err(RequestRejection::Denied));
-    assert!(!world.state.may_submit(&employee()));
+    assert!(!world.state.may_submit(&employee(), &Sight::default()));
 }
 
 #[test]
@@ -141,8 +168,8 @@ fn r_1_one_to_five_and_a_comment_of_2000_characters() {
         assert!(matches!(&refused, Err(RequestRejection::Invalid(fields)) if fields[0].field == "score"));
     }
     let mut comment = |comment: &str| {
-        let (isolation, kind) = (Isolation::Off, SubjectKind::Ticket);
-        let submit = RequestCommand::Submit { isolation, kind, score: 1, comment: comment.to_owned() };
+        let (sight, kind) = (Sight::default(), SubjectKind::Ticket);
+        let submit = RequestCommand::Submit { sight, kind, score: 1, comment: comment.to_owned() };
         world.ask(&code_user(DEVICE), &submit)
     };
     for wrong in ["ü".repeat(2_001).as_str(), "nul\0", "bell\u{7}"] {

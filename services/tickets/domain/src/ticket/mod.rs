@@ -56,6 +56,8 @@ pub struct Place {
     pub customer: Option<CustomerId>,
     /// The device's departments, for isolation.
     pub departments: Vec<DepartmentId>,
+    /// The version of the device that says so; 0: not kept, for tickets from before it was.
+    pub version: i64,
 }
 
 /// A ticket that is there.

@@ -89,7 +89,12 @@ pub(crate) fn person(n: u128) -> EmployeeId {
 }
 
 pub(crate) fn place() -> Place {
-    Place { template: id(3).into(), customer: Some(id(5).into()), departments: vec![id(4).into()] }
+    Place {
+        template: id(3).into(),
+        customer: Some(id(5).into()),
+        departments: vec![id(4).into()],
+        version: 1,
+    }
 }
 
 pub(crate) fn text(en: &str) -> LocalizedText {

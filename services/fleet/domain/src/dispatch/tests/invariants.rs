@@ -47,9 +47,11 @@ fn take(world: &mut World, step: &Step, terms: &Plan) {
         Step::Accept(who) if has_offer(world, who) => world.accept(who),
         Step::Decline(who) if has_offer(world, who) => world.decline(who),
         Step::Accept(_) | Step::Decline(_) => Ok(Vec::new()),
-        Step::Leave(who) => {
-            Ok(world.system(DispatchCommand::Review { employee: employee(who), standing: Standing::Left }))
-        }
+        Step::Leave(who) => Ok(world.system(DispatchCommand::Review {
+            employee: employee(who),
+            standing: Standing::Left,
+            device: None,
+        })),
         Step::Expire(round) => Ok(world.system(DispatchCommand::Expire { round })),
         Step::Escalate(round) => {
             Ok(world.system(DispatchCommand::Escalate { round, plan: Some(terms.clone()) }))

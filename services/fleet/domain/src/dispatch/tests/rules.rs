@@ -9,7 +9,7 @@ use crate::dispatch::{
     Standing,
 };
 use crate::group::MAX_WORKERS;
-use crate::{Expansion, LeftOut, LeftOutReason, TicketStatus};
+use crate::{Expansion, LeftOut, LeftOutReason, Sight, TicketStatus};
 use callboard_kernel::Principal;
 
 fn unserved(events: &[DispatchEvent]) -> Option<bool> {
@@ -42,7 +42,7 @@ fn f_2_the_same_news_twice_makes_one_round() {
 #[test]
 fn f_3_opening_the_details_marks_the_own_offer_seen_once() {
     let mut world = World::opened(plan(&[1, 2]));
-    let see = DispatchCommand::MarkSeen { isolation: Isolation::Off };
+    let see = DispatchCommand::MarkSeen { sight: Sight::default() };
     world.ask(&person(1, Role::Member), see.clone()).expect("seen");
     assert_eq!((world.offer_status(1), world.offer_status(2)), (OfferStatus::Seen, OfferStatus::Unseen));
     assert_eq!(world.ask(&person(1, Role::Member), see.clone()), Ok(vec![]));
@@ -55,8 +55,8 @@ fn f_5_accepting_and_declining_are_the_employees_own() {
     let mut world = World::opened(plan(&[1, 2]));
     let offer = world.offer(1);
     for command in [
-        DispatchCommand::Accept { isolation: Isolation::Off, offer },
-        DispatchCommand::Decline { isolation: Isolation::Off, offer, reason: None },
+        DispatchCommand::Accept { sight: Sight::default(), offer },
+        DispatchCommand::Decline { sight: Sight::default(), offer, reason: None },
     ] {
         for who in [person(2, Role::Member), person(BOSS, Role::Administrator)] {
             let refused = world.ask(&who, command.clone());
@@ -74,11 +74,11 @@ fn f_5_a_decline_keeps_its_reason_and_is_final_for_that_person() {
     assert_eq!(world.accept(1), Err(DispatchRejection::OfferNotOpen(OfferStatus::Declined)));
     let offer = world.offer(2);
     for reason in ["x".repeat(501), "nul\0".to_owned()] {
-        let wrong = DispatchCommand::Decline { isolation: Isolation::Off, offer, reason: Some(reason) };
+        let wrong = DispatchCommand::Decline { sight: Sight::default(), offer, reason: Some(reason) };
         assert_eq!(world.ask(&person(2, Role::Member), wrong), Err(DispatchRejection::InvalidReason));
     }
     let reason = Some("On leave,\nback on Monday".to_owned());
-    let lines = DispatchCommand::Decline { isolation: Isolation::Off, offer, reason };
+    let lines = DispatchCommand::Decline { sight: Sight::default(), offer, reason };
     world.ask(&person(2, Role::Member), lines).expect("declined");
 }
 
@@ -116,9 +116,9 @@ fn f_6_requesting_assigning_and_cancelling_are_for_moderators() {
     let mut world = World::opened(plan(&[1]));
     let candidate = Candidate { id: employee(2), departments: Vec::new() };
     for command in [
-        DispatchCommand::Request { isolation: Isolation::Off, candidate: candidate.clone() },
-        DispatchCommand::Assign { isolation: Isolation::Off, candidate },
-        DispatchCommand::Cancel { isolation: Isolation::Off, employee: employee(1) },
+        DispatchCommand::Request { sight: Sight::default(), candidate: candidate.clone() },
+        DispatchCommand::Assign { sight: Sight::default(), candidate },
+        DispatchCommand::Cancel { sight: Sight::default(), employee: employee(1) },
     ] {
         for who in [person(1, Role::Member), code_user(0xDE)] {
             let refused = world.ask(&who, command.clone());
@@ -135,7 +135,7 @@ fn f_6_nobody_is_asked_who_may_not_see_the_ticket() {
     let candidate = Candidate { id: employee(2), departments: vec![department(2)] };
     let refused = world.ask(
         &person(BOSS, Role::Moderator),
-        DispatchCommand::Assign { isolation: Isolation::Strict, candidate },
+        DispatchCommand::Assign { sight: Isolation::Strict.into(), candidate },
     );
     assert_eq!(refused, Err(DispatchRejection::EmployeeMayNotSee));
 }
@@ -181,7 +181,11 @@ fn f_8_an_employee_who_leaves_loses_offer_and_assignment() {
     let mut world = World::opened(plan(&[1, 2]));
     world.accept(1).expect("accepted");
     for number in [1, 2] {
-        world.system(DispatchCommand::Review { employee: employee(number), standing: Standing::Left });
+        world.system(DispatchCommand::Review {
+            employee: employee(number),
+            standing: Standing::Left,
+            device: None,
+        });
     }
     assert!(world.state.assignments.is_empty());
     assert_eq!(world.state.open_offers().count(), 0);
@@ -191,7 +195,8 @@ fn f_8_an_employee_who_leaves_loses_offer_and_assignment() {
 fn f_8_an_employee_who_may_no_longer_see_the_ticket_loses_both() {
     let mut world = World::opened(plan(&[1]));
     let present = |number, isolation| Standing::Present { departments: vec![department(number)], isolation };
-    let mut review = |standing| world.system(DispatchCommand::Review { employee: employee(1), standing });
+    let mut review =
+        |standing| world.system(DispatchCommand::Review { employee: employee(1), standing, device: None });
     assert_eq!(review(present(1, Isolation::Strict)), []);
     assert_eq!(review(present(2, Isolation::Off)), []);
     assert_eq!(review(present(2, Isolation::Basic)).len(), 2);
@@ -203,7 +208,7 @@ fn f_8_the_record_of_an_ended_ticket_stays_and_is_checked_when_it_opens_again() 
     let mut world = World::opened(plan(&[1]));
     world.accept(1).expect("accepted");
     world.status(TicketStatus::Closed, None);
-    world.system(DispatchCommand::Review { employee: employee(1), standing: Standing::Left });
+    world.system(DispatchCommand::Review { employee: employee(1), standing: Standing::Left, device: None });
     assert_eq!(world.state.assigned(), [employee(1)]);
     world.system(DispatchCommand::Observe {
         ticket: ticket(9, TicketStatus::InProgress).into(),
@@ -267,6 +272,25 @@ fn f_10_a_round_says_who_was_left_out_and_why() {
 }
 
 #[test]
+fn f_10_a_full_ticket_is_a_reason_of_its_own() {
+    let mut world = World::opened(Plan { required_workers: 1, ..plan(&[1, 2]) });
+    world.accept(1).expect("accepted");
+    // Opened again with somebody involved: the group is asked, and nobody of it is wanted.
+    world.status(TicketStatus::Closed, None);
+    world.status(TicketStatus::Open, Some(Plan { required_workers: 1, ..plan(&[1, 2, 3]) }));
+    let reasons: Vec<_> =
+        world.state.rounds[1].left_out.iter().map(|left| (left.employee, left.reason)).collect();
+    assert_eq!(
+        reasons,
+        [
+            (employee(1), LeftOutReason::Involved),
+            (employee(2), LeftOutReason::Filled),
+            (employee(3), LeftOutReason::Filled),
+        ]
+    );
+}
+
+#[test]
 fn f_11_all_declined_tells_the_notification_group() {
     let mut world = World::opened(plan(&[1, 2]));
     assert_eq!(unserved(&world.decline(1).expect("declined")), None);
@@ -319,10 +343,10 @@ fn t_11_nothing_is_left_of_a_deleted_ticket() {
     let offer = world.offer(1);
     world.system(DispatchCommand::Delete);
     assert!(world.state.offers.is_empty() && world.state.rounds.is_empty() && world.state.ticket.is_none());
-    let accept = DispatchCommand::Accept { isolation: Isolation::Off, offer };
+    let accept = DispatchCommand::Accept { sight: Sight::default(), offer };
     assert_eq!(world.ask(&person(1, Role::Member), accept), Err(DispatchRejection::NoTicket));
     // Late news of it change nothing.
     assert_eq!(world.status(TicketStatus::Open, Some(plan(&[1]))), []);
-    let review = DispatchCommand::Review { employee: employee(1), standing: Standing::Left };
+    let review = DispatchCommand::Review { employee: employee(1), standing: Standing::Left, device: None };
     assert_eq!(world.ask(&Principal::system(organisation()), review), Ok(vec![]));
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use callboard_kernel::{
-    Cause, CodeUser, CommandId, DecisionContext, DepartmentId, Employee, EmployeeId, IdGenerator, Isolation,
-    Language, OrganisationId, Principal, Role, Subject, Timestamp,
+    Cause, CodeUser, CommandId, DecisionContext, DepartmentId, Employee, EmployeeId, IdGenerator, Language,
+    OrganisationId, Principal, Role, Subject, Timestamp,
 };
 use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::dispatch::{
     Candidate, Dispatch, DispatchCommand, DispatchEvent, DispatchRejection, DispatchState, OfferStatus, Plan,
 };
-use crate::{Expansion, GroupId, OfferId, Ticket, TicketStatus, Visibility};
+use crate::{Expansion, GroupId, OfferId, Sight, Ticket, TicketStatus, Visibility};
 use callboard_kernel::Aggregate as _;
 
 #[derive(Debug, Default)]
@@ -67,6 +67,7 @@ pub fn ticket(version: i64, status: TicketStatus) -> Ticket {
         notification_group: None,
         status,
         visibility: Visibility::Public,
+        device_version: 1,
         departments: vec![department(1)],
     }
 }
@@ -143,33 +144,30 @@ impl World {
 
     pub fn accept(&mut self, number: u128) -> Happened {
         let offer = self.offer(number);
-        self.ask(&person(number, Role::Member), DispatchCommand::Accept { isolation: Isolation::Off, offer })
+        self.ask(&person(number, Role::Member), DispatchCommand::Accept { sight: Sight::default(), offer })
     }
 
     pub fn decline(&mut self, number: u128) -> Happened {
         let offer = self.offer(number);
-        let command = DispatchCommand::Decline {
-            isolation: Isolation::Off,
-            offer,
-            reason: Some("On leave".to_owned()),
-        };
+        let command =
+            DispatchCommand::Decline { sight: Sight::default(), offer, reason: Some("On leave".to_owned()) };
         self.ask(&person(number, Role::Member), command)
     }
 
     pub fn request(&mut self, number: u128) -> Happened {
         let candidate = Candidate { id: employee(number), departments: Vec::new() };
-        let command = DispatchCommand::Request { isolation: Isolation::Off, candidate };
+        let command = DispatchCommand::Request { sight: Sight::default(), candidate };
         self.ask(&person(BOSS, Role::Moderator), command)
     }
 
     pub fn assign(&mut self, number: u128) -> Happened {
         let candidate = Candidate { id: employee(number), departments: Vec::new() };
-        let command = DispatchCommand::Assign { isolation: Isolation::Off, candidate };
+        let command = DispatchCommand::Assign { sight: Sight::default(), candidate };
         self.ask(&person(BOSS, Role::Moderator), command)
     }
 
     pub fn cancel(&mut self, number: u128) -> Happened {
-        let command = DispatchCommand::Cancel { isolation: Isolation::Off, employee: employee(number) };
+        let command = DispatchCommand::Cancel { sight: Sight::default(), employee: employee(number) };
         self.ask(&person(BOSS, Role::Moderator), command)
     }
 
