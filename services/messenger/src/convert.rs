@@ -176,6 +176,7 @@ pub fn ticket(facts: &tickets::TicketFacts, version: i64) -> Result<Ticket, Stri
     Ok(Ticket {
         version,
         device: id("device_id", &facts.device_id)?,
+        device_version: facts.device_version,
         template: id("template_id", &facts.template_id)?,
         customer,
         internal,

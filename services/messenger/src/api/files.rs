@@ -30,9 +30,11 @@ pub struct MessageOwners {
 
 impl MessageOwners {
     async fn visible(&self, principal: &Principal, id: Uuid) -> Result<Option<Stored>, Refusal> {
-        let isolation = self.copies.isolation(principal.organisation).await.map_err(refusal)?;
         let found = self.queries.conversation(principal.organisation, id).await.map_err(refusal)?;
-        Ok(found.filter(|found| found.state.visible_to(principal, isolation).is_some()))
+        let Some(found) = found else { return Ok(None) };
+        let device = found.state.ticket.as_ref().map(|ticket| ticket.device);
+        let sight = self.copies.sight(principal, device).await.map_err(refusal)?;
+        Ok(Some(found).filter(|found| found.state.visible_to(principal, &sight).is_some()))
     }
 }
 

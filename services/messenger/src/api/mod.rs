@@ -10,6 +10,7 @@ use std::sync::Arc;
 use callboard_attachments::Attachments;
 use callboard_auth::Verifier;
 use callboard_kernel::{Clock, Isolation, Principal, Refusal};
+use callboard_messenger_domain::conversation::Sight;
 use callboard_service::database::refusal;
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -47,12 +48,25 @@ impl MessengerApi {
     }
 
     /// A conversation that the caller may see now, without read markers.
-    async fn visible(&self, principal: &Principal, id: Uuid) -> Result<(Stored, Isolation), Refusal> {
-        let isolation = self.isolation(principal).await?;
+    async fn visible(&self, principal: &Principal, id: Uuid) -> Result<(Stored, Sight), Refusal> {
         let found = self.queries.conversation(principal.organisation, id).await.map_err(refusal)?;
-        let found = found
-            .filter(|found| found.state.visible_to(principal, isolation).is_some())
-            .ok_or_else(|| Refusal::missing("conversation", id))?;
-        Ok((found, isolation))
+        self.if_visible(principal, id, found).await
+    }
+
+    /// What was found, where the caller may see it now.
+    async fn if_visible(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        found: Option<Stored>,
+    ) -> Result<(Stored, Sight), Refusal> {
+        let missing = || Refusal::missing("conversation", id);
+        let found = found.ok_or_else(missing)?;
+        let device = found.state.ticket.as_ref().map(|ticket| ticket.device);
+        let sight = self.copies.sight(principal, device).await.map_err(refusal)?;
+        if found.state.visible_to(principal, &sight).is_none() {
+            return Err(missing());
+        }
+        Ok((found, sight))
     }
 }

@@ -42,11 +42,8 @@ impl MessengerApi {
     ) -> Result<proto::Conversation, Refusal> {
         let principal = request::principal(request)?;
         let id: Uuid = parse_id("conversation_id", &request.get_ref().conversation_id)?;
-        let isolation = self.isolation(&principal).await?;
         let found = self.queries.whole(principal.organisation, id).await.map_err(refusal)?;
-        let found = found
-            .filter(|found| found.state.visible_to(&principal, isolation).is_some())
-            .ok_or_else(|| Refusal::missing("conversation", id))?;
+        let (found, _) = self.if_visible(&principal, id, found).await?;
         let read = found.state.read_by(principal.actor());
         let unread = self
             .queries

@@ -102,7 +102,7 @@ impl MessengerApi {
         let client_id = if message.client_id.is_empty() { &message.request_id } else { &message.client_id };
         let key = client_key(mutation.principal.actor(), client_id);
         let organisation = mutation.principal.organisation;
-        let (seen, isolation) = match self.visible(&mutation.principal, id).await {
+        let (seen, sight) = match self.visible(&mutation.principal, id).await {
             Ok(visible) => visible,
             Err(refusal) => return mutation.repeated(&self.conversations, refusal).await,
         };
@@ -120,7 +120,7 @@ impl MessengerApi {
             return mutation.repeated(&self.conversations, refusal).await;
         }
         let command = ConversationCommand::Send {
-            isolation,
+            sight,
             client_id: client_id.clone(),
             text: message.text.clone(),
             attachments: message.attachment_ids.iter().filter_map(|id| id.parse().ok()).collect(),
@@ -148,8 +148,8 @@ impl MessengerApi {
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
         let (sequence, expected) = (sequence(message.sequence)?, revision(&message.etag)?);
         let answered = self
-            .change(&mutation, id, sequence, |isolation, stored| ConversationCommand::Edit {
-                isolation,
+            .change(&mutation, id, sequence, |sight, stored| ConversationCommand::Edit {
+                sight,
                 message: stored,
                 expected,
                 text: message.text.clone(),
@@ -168,8 +168,8 @@ impl MessengerApi {
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
         let (sequence, expected) = (sequence(message.sequence)?, revision(&message.etag)?);
         let answered = self
-            .change(&mutation, id, sequence, |isolation, stored| ConversationCommand::Withdraw {
-                isolation,
+            .change(&mutation, id, sequence, |sight, stored| ConversationCommand::Withdraw {
+                sight,
                 message: stored,
                 expected,
                 window: self.window,
@@ -185,7 +185,7 @@ impl MessengerApi {
         id: Uuid,
         sequence: i64,
         command: impl Fn(
-            callboard_kernel::Isolation,
+            callboard_messenger_domain::conversation::Sight,
             Arc<callboard_messenger_domain::conversation::Message>,
         ) -> ConversationCommand
         + Send
@@ -195,10 +195,10 @@ impl MessengerApi {
         let organisation = mutation.principal.organisation;
         for attempt in 1.. {
             let prepared = async {
-                let (_, isolation) = self.visible(&mutation.principal, id).await?;
+                let (_, sight) = self.visible(&mutation.principal, id).await?;
                 let found = self.queries.message(organisation, id, sequence).await.map_err(refusal)?;
                 let found = found.ok_or_else(|| Refusal::missing("message", sequence))?;
-                Ok((id, command(isolation, found.message)))
+                Ok((id, command(sight, found.message)))
             };
             // The two answers are of one shape, so that one closure makes both.
             let answered: Result<proto::SendMessageResponse, Refusal> =
@@ -229,8 +229,9 @@ impl MessengerApi {
         let mutation = Mutation::new(request, "MarkRead", &message.request_id)?;
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
         let mutation = mutation.about("conversation", id);
-        let isolation = self.isolation(&mutation.principal).await?;
-        let command = ConversationCommand::MarkRead { isolation, sequence: message.sequence };
+        let device = self.queries.device_of(mutation.principal.organisation, id).await.map_err(refusal)?;
+        let sight = self.copies.sight(&mutation.principal, device).await.map_err(refusal)?;
+        let command = ConversationCommand::MarkRead { sight, sequence: message.sequence };
         let reader = mutation.principal.actor();
         let answered = mutation
             .ask(&self.conversations, id, command, move |state, _, _| proto::MarkReadResponse {

@@ -183,9 +183,10 @@ impl Watcher {
             }
         }
         let principal = &self.watching.principal;
-        let isolation = self.watching.copies.isolation(principal.organisation).await.map_err(refusal)?;
         let known = self.known();
-        let visible = known.is_some_and(|known| known.state.visible_to(principal, isolation).is_some());
+        let device = known.as_ref().and_then(|known| known.state.ticket.as_ref()).map(|ticket| ticket.device);
+        let sight = self.watching.copies.sight(principal, device).await.map_err(refusal)?;
+        let visible = known.is_some_and(|known| known.state.visible_to(principal, &sight).is_some());
         if visible { Ok(()) } else { Err(Refusal::missing("conversation", self.conversation)) }
     }
 

@@ -25,6 +25,7 @@ pub(super) static CONVERSATION: Table = Table {
         Column::new("deleted", ColumnType::Bool),
         Column::new("ticket_version", ColumnType::BigInt),
         Column::new("device_id", ColumnType::Uuid),
+        Column::new("device_version", ColumnType::BigInt),
         Column::new("template_id", ColumnType::Uuid),
         Column::new("customer_id", ColumnType::Uuid),
         Column::new("internal", ColumnType::Bool),
@@ -176,6 +177,7 @@ fn row(id: Uuid, state: &ConversationState) -> Row {
         state.deleted.into(),
         ticket.map(|ticket| ticket.version).into(),
         ticket.map(|ticket| ticket.device.uuid()).into(),
+        ticket.map_or(0, |ticket| ticket.device_version).into(),
         ticket.map(|ticket| ticket.template.uuid()).into(),
         ticket.and_then(|ticket| ticket.customer).map(Uuid::from).into(),
         ticket.map(|ticket| ticket.internal).into(),
@@ -250,8 +252,8 @@ pub(super) fn state(row: &[Value]) -> Result<ConversationState, Corrupt> {
     cells.uuid()?;
     let deleted = cells.bool()?;
     let version = cells.optional_bigint()?;
-    let (device, template, customer) =
-        (cells.optional_uuid()?, cells.optional_uuid()?, cells.optional_uuid()?);
+    let (device, device_version) = (cells.optional_uuid()?, cells.bigint()?);
+    let (template, customer) = (cells.optional_uuid()?, cells.optional_uuid()?);
     let (internal, ended) = (cells.optional_bool()?, cells.optional_bool()?);
     let departments = cells.json()?;
     let ticket = match (version, device, template, internal, ended) {
@@ -259,6 +261,7 @@ pub(super) fn state(row: &[Value]) -> Result<ConversationState, Corrupt> {
             Some(Arc::new(Ticket {
                 version,
                 device: device.into(),
+                device_version,
                 template: template.into(),
                 customer: customer.map(Into::into),
                 internal,

@@ -58,7 +58,10 @@ impl Queries {
         let reader = actor.to_string();
         let mut query: QueryBuilder<Postgres> = QueryBuilder::new(
             "select c.*, coalesce(r.sequence, 0) as own_sequence, r.at as own_at, u.unread
-             from conversation c left join reader r on r.aggregate_id = c.id and r.reader = ",
+             from conversation c
+             left join known_device k on k.id = c.device_id and k.organisation_id = c.organisation_id
+                 and k.version >= c.device_version
+             left join reader r on r.aggregate_id = c.id and r.reader = ",
         );
         query.push_bind(&reader);
         query.push(
@@ -73,11 +76,15 @@ impl Queries {
         match &viewer.principal.subject {
             Subject::System => {}
             Subject::Employee(employee) => {
-                let departments: Vec<String> = employee.departments.iter().map(ToString::to_string).collect();
+                let departments: Vec<Uuid> =
+                    employee.departments.iter().map(|department| department.uuid()).collect();
                 if viewer.isolation != Isolation::Off && !departments.is_empty() {
-                    query.push(" and (c.department_ids ?| ").push_bind(departments);
+                    // The device's as they are now, or those that the ticket tells while those are the newer.
+                    let now = "coalesce(k.department_ids, array(
+                        select jsonb_array_elements_text(c.department_ids)::uuid))";
+                    query.push(format!(" and ({now} && ")).push_bind(departments);
                     if viewer.isolation == Isolation::Basic {
-                        query.push(" or c.department_ids = '[]'::jsonb");
+                        query.push(format!(" or cardinality({now}) = 0"));
                     }
                     query.push(")");
                 }
@@ -95,7 +102,16 @@ impl Queries {
                 query.push(" and not c.internal and c.device_id = ").push_bind(user.device.uuid());
             }
             Subject::CustomerUser(user) => {
-                query.push(" and not c.internal and c.customer_id = ").push_bind(user.customer.uuid());
+                let customer = user.customer.uuid();
+                query.push(" and not c.internal and case when k.id is null then c.customer_id = ");
+                query
+                    .push_bind(customer)
+                    .push(" else not k.removed and k.customer_id = ")
+                    .push_bind(customer);
+                query
+                    .push(" and (c.customer_id is null or c.customer_id = ")
+                    .push_bind(customer)
+                    .push(") end");
             }
         }
         if wanted.unread_only {

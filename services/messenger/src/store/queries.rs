@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use callboard_attachments::Attachments;
 use callboard_journal::selected;
-use callboard_kernel::{Actor, OrganisationId, Timestamp, Version};
+use callboard_kernel::{Actor, DeviceId, OrganisationId, Timestamp, Version};
 use callboard_messenger_domain::conversation::{ConversationState, Message};
 use callboard_proto::common::v1::Attachment;
 use sqlx::postgres::PgRow;
@@ -163,6 +163,17 @@ impl Queries {
         .fetch_optional(&self.pool)
         .await?;
         row.as_ref().map(stored).transpose()
+    }
+
+    /// The device that a conversation is about; `None`: there is no conversation.
+    pub async fn device_of(&self, organisation: OrganisationId, id: Uuid) -> Sql<Option<DeviceId>> {
+        let device: Option<Option<Uuid>> =
+            sqlx::query_scalar("select device_id from conversation where organisation_id = $1 and id = $2")
+                .bind(organisation.uuid())
+                .bind(id)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(device.flatten().map(DeviceId::from))
     }
 
     /// True when a conversation was opened, whatever became of it since.

@@ -82,6 +82,70 @@ async fn department_isolation_hides_conversations() {
     house.stage.stop().await;
 }
 
+/// What the directory tells of a ticket's device; returns when the messenger knows.
+async fn device_is(
+    house: &House,
+    device: uuid::Uuid,
+    version: i64,
+    customer: Option<uuid::Uuid>,
+    departments: &[uuid::Uuid],
+) {
+    let facts = Some(house.people.device_facts(device, id(), customer, departments));
+    let message = directory::DeviceChanged { device: facts, ..Default::default() };
+    house.stage.publish(house.people.id, device, version, &message).await;
+    eventually("the device is known", PATIENCE, || async {
+        let known: Option<i64> =
+            sqlx::query_scalar("select version from messenger.known_device where id = $1")
+                .bind(device)
+                .fetch_optional(house.stage.pool())
+                .await
+                .expect("an answer");
+        if known.is_some_and(|known| known >= version) { Ok(()) } else { Err(known) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_that_moves_or_is_sold_takes_its_conversations_along() {
+    let house = House::new().await;
+    let (north, south, seller, buyer) = (id(), id(), id(), id());
+    let organisation = directory::Organisation {
+        id: house.people.id.to_string(),
+        isolation: directory::Isolation::Strict.into(),
+        ..Default::default()
+    };
+    let message = directory::OrganisationChanged { organisation: Some(organisation), ..Default::default() };
+    house.stage.publish(house.people.id, house.people.id, 1, &message).await;
+    let mut ticket = house.ticket().await;
+    ticket.facts.department_ids = vec![north.to_string()];
+    ticket.facts.customer_id = seller.to_string();
+    ticket.facts.device_version = 1;
+    house.turn(&mut ticket, callboard_proto::tickets::v1::TicketStatus::Open, false).await;
+    let of = |department| house.people.employee(id(), Role::Moderator, &[department]);
+    let (northern, southern) = (of(north), of(south));
+    let (before, after) = (house.people.customer_user(seller), house.people.customer_user(buyer));
+    eventually("isolation is known", PATIENCE, || async {
+        let found = codes(&house, &southern, ticket.id()).await;
+        if found == (Code::NotFound, Code::NotFound, Code::NotFound) { Ok(()) } else { Err(found) }
+    })
+    .await;
+    house.send(&northern, ticket.id(), "Hello").await.expect("sent");
+    house.send(&before, ticket.id(), "Hello").await.expect("sent");
+
+    device_is(&house, ticket.device(), 2, Some(buyer), &[south]).await;
+    let gone = (Code::NotFound, Code::NotFound, Code::NotFound);
+    for who in [&northern, &before, &after] {
+        assert_eq!(codes(&house, who, ticket.id()).await, gone, "{who:?}");
+    }
+    house.send(&southern, ticket.id(), "Hello").await.expect("sent");
+    for (who, expected) in [(&northern, 0), (&southern, 1), (&before, 0), (&after, 0)] {
+        let list = signed(who, proto::ListConversationsRequest::default());
+        let page = house.service().list_conversations(list).await.expect("a page").into_inner();
+        assert_eq!(page.conversations.len(), expected, "{who:?}");
+    }
+    house.stage.stop().await;
+}
+
 #[tokio::test]
 async fn lists_show_what_one_may_see_page_by_page() {
     let house = House::new().await;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use callboard_journal::{JournalOptions, MemJournal};
-use callboard_kernel::{Clock, Isolation, Principal, Subject, SystemClock};
+use callboard_kernel::{Clock, Principal, Subject, SystemClock};
 use callboard_messenger::store::ConversationMapping;
-use callboard_messenger_domain::conversation::{ConversationCommand, Message, MessageKind, Ticket};
+use callboard_messenger_domain::conversation::{ConversationCommand, Message, MessageKind, Sight, Ticket};
 use callboard_stage::{Organisation, comes_back, fresh_journal, id};
 use chrono::TimeDelta;
 
@@ -21,6 +21,7 @@ fn commands() -> Vec<(Principal, ConversationCommand)> {
         ticket: Arc::new(Ticket {
             version,
             device: device.into(),
+            device_version: 4,
             template: id().into(),
             customer: Some(id().into()),
             internal: false,
@@ -29,7 +30,7 @@ fn commands() -> Vec<(Principal, ConversationCommand)> {
         }),
     };
     let send = |client_id: &str| ConversationCommand::Send {
-        isolation: Isolation::Off,
+        sight: Sight::default(),
         client_id: client_id.into(),
         text: "Grüße".into(),
         attachments: vec![],
@@ -49,9 +50,16 @@ fn commands() -> Vec<(Principal, ConversationCommand)> {
         revision: 1,
     });
     let edited = Arc::new(Message { text: "Hallo".into(), revision: 2, ..Message::clone(&message) });
-    let (isolation, window) = (Isolation::Off, TimeDelta::minutes(15));
-    let edit = ConversationCommand::Edit { isolation, message, expected: None, text: "Hallo".into(), window };
-    let withdraw = ConversationCommand::Withdraw { isolation, message: edited, expected: None, window };
+    let (sight, window) = (Sight::default(), TimeDelta::minutes(15));
+    let edit = ConversationCommand::Edit {
+        sight: sight.clone(),
+        message,
+        expected: None,
+        text: "Hallo".into(),
+        window,
+    };
+    let withdraw =
+        ConversationCommand::Withdraw { sight: sight.clone(), message: edited, expected: None, window };
     let join = ConversationCommand::PostJoinLink { session: id(), text: "https://call.example".into() };
     vec![
         (system.clone(), ConversationCommand::Involve { employees: vec![employee.id], version: 3 }),
@@ -61,7 +69,7 @@ fn commands() -> Vec<(Principal, ConversationCommand)> {
         (member.clone(), edit),
         (member.clone(), withdraw),
         (system.clone(), join),
-        (user, ConversationCommand::MarkRead { isolation, sequence: 3 }),
+        (user, ConversationCommand::MarkRead { sight, sequence: 3 }),
         (system.clone(), observe(2, true)),
         (system, ConversationCommand::Delete),
     ]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use callboard_kernel::{Actor, DecisionContext, FieldViolation, Isolation};
+use callboard_kernel::{Actor, DecisionContext, FieldViolation};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::check_text;
 use crate::conversation::{
     ConversationCommand, ConversationEvent, ConversationRejection, ConversationState, MAX_ATTACHMENTS,
-    MAX_CLIENT_ID, MAX_MARKERS, MAX_TOUCHED, Marker, Message, MessageKind, Ticket,
+    MAX_CLIENT_ID, MAX_MARKERS, MAX_TOUCHED, Marker, Message, MessageKind, Sight, Ticket,
 };
 
 type Decided = Result<Vec<ConversationEvent>, ConversationRejection>;
@@ -39,8 +39,8 @@ pub(super) fn decide(
             })
         }
         ConversationCommand::Delete => Ok(vec![ConversationEvent::Deleted]),
-        ConversationCommand::Send { isolation, client_id, text, attachments } => {
-            send(state, *isolation, client_id, text, attachments, context)
+        ConversationCommand::Send { sight, client_id, text, attachments } => {
+            send(state, sight, client_id, text, attachments, context)
         }
         ConversationCommand::PostJoinLink { session, text } => {
             state.ticket.as_ref().ok_or(ConversationRejection::NoConversation)?;
@@ -51,8 +51,8 @@ pub(super) fn decide(
             };
             Ok(say(state, message))
         }
-        ConversationCommand::Edit { isolation, message, expected, text, window } => {
-            let until = may_change(state, *isolation, message, *expected, *window, context)?;
+        ConversationCommand::Edit { sight, message, expected, text, window } => {
+            let until = may_change(state, sight, message, *expected, *window, context)?;
             let violations = check_text(text, !message.attachments.is_empty());
             if !violations.is_empty() {
                 return Err(ConversationRejection::Invalid(violations));
@@ -68,8 +68,8 @@ pub(super) fn decide(
             };
             Ok(vec![ConversationEvent::Edited { before: Arc::clone(message), after: Arc::new(after), until }])
         }
-        ConversationCommand::Withdraw { isolation, message, expected, window } => {
-            let until = may_change(state, *isolation, message, *expected, *window, context)?;
+        ConversationCommand::Withdraw { sight, message, expected, window } => {
+            let until = may_change(state, sight, message, *expected, *window, context)?;
             let after = Message {
                 text: String::new(),
                 attachments: Vec::new(),
@@ -83,9 +83,7 @@ pub(super) fn decide(
                 until,
             }])
         }
-        ConversationCommand::MarkRead { isolation, sequence } => {
-            mark_read(state, *isolation, *sequence, context)
-        }
+        ConversationCommand::MarkRead { sight, sequence } => mark_read(state, sight, *sequence, context),
     }
 }
 
@@ -105,10 +103,10 @@ fn observe(
 /// Whether the caller may write here at all.
 fn may_write(
     state: &ConversationState,
-    isolation: Isolation,
+    sight: &Sight,
     context: &DecisionContext<'_>,
 ) -> Result<(), ConversationRejection> {
-    state.visible_to(context.principal, isolation).ok_or(ConversationRejection::NoConversation)?;
+    state.visible_to(context.principal, sight).ok_or(ConversationRejection::NoConversation)?;
     if state.may_write(context.principal) {
         return Ok(());
     }
@@ -152,13 +150,13 @@ fn say(state: &ConversationState, message: Message) -> Vec<ConversationEvent> {
 
 fn send(
     state: &ConversationState,
-    isolation: Isolation,
+    sight: &Sight,
     client_id: &str,
     text: &str,
     attachments: &[Uuid],
     context: &DecisionContext<'_>,
 ) -> Decided {
-    may_write(state, isolation, context)?;
+    may_write(state, sight, context)?;
     let mut violations = check_text(text, !attachments.is_empty());
     if !(1..=MAX_CLIENT_ID).contains(&client_id.len()) || !client_id.bytes().all(|b| b.is_ascii_graphic()) {
         violations.push(FieldViolation::new("client_id", "1 to 64 visible ASCII characters"));
@@ -177,13 +175,13 @@ fn send(
 /// Whether the author may still change a message, and until when.
 fn may_change(
     state: &ConversationState,
-    isolation: Isolation,
+    sight: &Sight,
     message: &Message,
     expected: Option<i32>,
     window: TimeDelta,
     context: &DecisionContext<'_>,
 ) -> Result<callboard_kernel::Timestamp, ConversationRejection> {
-    may_write(state, isolation, context)?;
+    may_write(state, sight, context)?;
     if message.author != context.actor() || message.kind != MessageKind::Text {
         return Err(ConversationRejection::Denied("only its author may change a message (M-6)"));
     }
@@ -210,11 +208,11 @@ fn may_change(
 
 fn mark_read(
     state: &ConversationState,
-    isolation: Isolation,
+    sight: &Sight,
     sequence: i64,
     context: &DecisionContext<'_>,
 ) -> Decided {
-    state.visible_to(context.principal, isolation).ok_or(ConversationRejection::NoConversation)?;
+    state.visible_to(context.principal, sight).ok_or(ConversationRejection::NoConversation)?;
     if sequence < 0 {
         let violation = FieldViolation::new("sequence", "must not be negative");
         return Err(ConversationRejection::Invalid(vec![violation]));

@@ -8,14 +8,14 @@ mod tests;
 use std::sync::Arc;
 
 use callboard_kernel::{
-    Actor, Aggregate, DecisionContext, EmployeeId, ErrorKind, FieldViolation, Isolation, Rejection, Timestamp,
+    Actor, Aggregate, DecisionContext, EmployeeId, ErrorKind, FieldViolation, Rejection, Timestamp,
 };
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 pub use state::{
-    ConversationState, MAX_MARKERS, MAX_TOUCHED, MAX_WRITERS, Marker, Message, MessageKind, RECENT_CLIENTS,
-    Ticket, Touched, client_key,
+    ConversationState, Device, MAX_MARKERS, MAX_TOUCHED, MAX_WRITERS, Marker, Message, MessageKind,
+    RECENT_CLIENTS, Sight, Ticket, Touched, client_key,
 };
 
 /// The most attachments of a message.
@@ -46,8 +46,8 @@ pub enum ConversationCommand {
     Delete,
     /// Somebody says something.
     Send {
-        /// The organisation's isolation: whether the caller may see the ticket depends on it.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// 1 to 64 visible ASCII characters (M-4).
         client_id: String,
         /// At most 4,000 characters.
@@ -64,8 +64,8 @@ pub enum ConversationCommand {
     },
     /// An author changes what was said (M-6).
     Edit {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// The message as it was read before.
         message: Arc<Message>,
         /// The revision the caller saw; `None`: whichever.
@@ -77,8 +77,8 @@ pub enum ConversationCommand {
     },
     /// An author takes back what was said (M-6).
     Withdraw {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// The message as it was read before.
         message: Arc<Message>,
         /// The revision the caller saw; `None`: whichever.
@@ -88,8 +88,8 @@ pub enum ConversationCommand {
     },
     /// Somebody has read up to a message (M-6).
     MarkRead {
-        /// The organisation's isolation.
-        isolation: Isolation,
+        /// How far the caller sees.
+        sight: Sight,
         /// Up to here; more than there is counts as all there is.
         sequence: i64,
     },

@@ -32,6 +32,28 @@ words! {
     }
 }
 
+/// A device as the directory told last, as far as it decides who sees the conversations about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The device's version these facts are of.
+    pub version: i64,
+    /// Whose it is.
+    pub customer: Option<CustomerId>,
+    /// For isolation.
+    pub departments: Vec<DepartmentId>,
+    /// It was removed. What was said about it stays, for employees.
+    pub removed: bool,
+}
+
+/// What decides, besides ticket and caller, who sees a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sight {
+    /// The organisation's isolation.
+    pub isolation: Isolation,
+    /// The ticket's device; `None`: the directory has not told of it, or it makes no difference to the caller.
+    pub device: Option<Arc<Device>>,
+}
+
 /// The facts of a ticket that its conversation goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
@@ -41,24 +63,39 @@ pub struct Ticket {
     pub device: DeviceId,
     /// The device's template.
     pub template: TemplateId,
-    /// The customer whose users take part.
+    /// The version of the device that `customer` and `departments` are of; 0: not told.
+    pub device_version: i64,
+    /// The device's customer when the ticket opened.
     pub customer: Option<CustomerId>,
     /// Internal: outsiders see nothing of it (T-13).
     pub internal: bool,
     /// CLOSED or CANCELLED: outsiders may not write (T-9).
     pub ended: bool,
-    /// The device's departments, for isolation.
+    /// The device's departments when the ticket opened.
     pub departments: Vec<DepartmentId>,
 }
 
 impl Ticket {
-    /// Whether the caller may see the ticket, hence read its conversation (table of actors, department isolation).
-    pub fn visible_to(&self, principal: &Principal, isolation: Isolation) -> bool {
+    /// Whether the caller may see the ticket, hence read its conversation (table of actors, department isolation), judged
+    /// by the device as it is now, unless what the ticket itself tells of it is newer: the two come on ways of their own.
+    ///
+    /// A customer user sees what is on the own company's devices, except what opened while the device was another
+    /// company's: a device may be sold, its former owner's reports are not. The tickets context judges the same way.
+    pub fn visible_to(&self, principal: &Principal, sight: &Sight) -> bool {
+        let device = sight.device.as_deref().filter(|device| device.version >= self.device_version);
         match &principal.subject {
             Subject::System => true,
-            Subject::Employee(employee) => isolation.admits(&employee.departments, &self.departments),
+            Subject::Employee(employee) => {
+                let departments = device.map_or(&self.departments, |device| &device.departments);
+                sight.isolation.admits(&employee.departments, departments)
+            }
             Subject::CodeUser(user) => !self.internal && user.device == self.device,
-            Subject::CustomerUser(user) => !self.internal && Some(user.customer) == self.customer,
+            Subject::CustomerUser(user) => {
+                let owns = device.map_or(self.customer == Some(user.customer), |device| {
+                    !device.removed && device.customer == Some(user.customer)
+                });
+                !self.internal && owns && self.customer.is_none_or(|customer| customer == user.customer)
+            }
         }
     }
 }
@@ -153,8 +190,8 @@ pub struct ConversationState {
 
 impl ConversationState {
     /// The ticket, where this caller may see it.
-    pub fn visible_to(&self, principal: &Principal, isolation: Isolation) -> Option<&Arc<Ticket>> {
-        self.ticket.as_ref().filter(|ticket| ticket.visible_to(principal, isolation))
+    pub fn visible_to(&self, principal: &Principal, sight: &Sight) -> Option<&Arc<Ticket>> {
+        self.ticket.as_ref().filter(|ticket| ticket.visible_to(principal, sight))
     }
 
     /// Whether this caller, who may see it, may write (table of actors, T-9).

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callboard_kernel::{
-    Actor, Aggregate as _, Cause, CodeUser, CommandId, CustomerUser, DecisionContext, Employee, Isolation,
-    Language, Principal, RandomIds, Role, Subject, Timestamp,
+    Actor, Aggregate as _, Cause, CodeUser, CommandId, CustomerUser, DecisionContext, Employee, Language,
+    Principal, RandomIds, Role, Subject, Timestamp,
 };
 use chrono::TimeDelta;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Conversation, ConversationCommand as Command, ConversationEvent as Event,
     ConversationRejection as Rejection, ConversationState, MAX_MARKERS, Message, MessageKind, RECENT_CLIENTS,
-    Ticket,
+    Sight, Ticket,
 };
 
 const DEVICE: u128 = 1;
@@ -65,6 +65,7 @@ impl World {
         let ticket = Ticket {
             version: 0,
             device: Uuid::from_u128(DEVICE).into(),
+            device_version: 1,
             template: Uuid::from_u128(3).into(),
             customer: Some(Uuid::from_u128(CUSTOMER).into()),
             internal: false,
@@ -114,7 +115,7 @@ impl World {
 
     fn send(&mut self, principal: &Principal, client_id: &str, text: &str) -> Happened {
         let (client_id, text) = (client_id.to_owned(), text.to_owned());
-        let command = Command::Send { isolation: Isolation::Off, client_id, text, attachments: Vec::new() };
+        let command = Command::Send { sight: Sight::default(), client_id, text, attachments: Vec::new() };
         self.ask(principal, command)
     }
 
@@ -130,18 +131,18 @@ impl World {
         expected: Option<i32>,
         text: &str,
     ) -> Happened {
-        let (isolation, window, text) = (Isolation::Off, WINDOW, text.to_owned());
-        self.ask(principal, Command::Edit { isolation, message, expected, text, window })
+        let (sight, window, text) = (Sight::default(), WINDOW, text.to_owned());
+        self.ask(principal, Command::Edit { sight, message, expected, text, window })
     }
 
     fn withdraw(&mut self, principal: &Principal, sequence: i64) -> Happened {
-        let (isolation, window) = (Isolation::Off, WINDOW);
+        let (sight, window) = (Sight::default(), WINDOW);
         let message = Arc::clone(&self.messages[&sequence]);
-        self.ask(principal, Command::Withdraw { isolation, message, expected: None, window })
+        self.ask(principal, Command::Withdraw { sight, message, expected: None, window })
     }
 
     fn read(&mut self, principal: &Principal, sequence: i64) -> Happened {
-        self.ask(principal, Command::MarkRead { isolation: Isolation::Off, sequence })
+        self.ask(principal, Command::MarkRead { sight: Sight::default(), sequence })
     }
 }
 
@@ -236,7 +237,7 @@ fn m_1_what_a_message_may_be() {
     let mut wrong = |client_id: &str, text: &str, attachments: usize| {
         let attachments = vec![Uuid::nil(); attachments];
         let (client_id, text) = (client_id.to_owned(), text.to_owned());
-        let command = Command::Send { isolation: Isolation::Off, client_id, text, attachments };
+        let command = Command::Send { sight: Sight::default(), client_id, text, attachments };
         match world.ask(&member(), command) {
             Err(Rejection::Invalid(wrong)) => wrong.into_iter().map(|one| one.field).collect::<Vec<_>>(),
             Ok(_) => Vec::new(),
@@ -377,7 +378,7 @@ proptest! {
                     if let [Event::Sent { message, .. }] = &events[..] {
                         // One message for each author and client id (M-4).
                         prop_assert_eq!(sent.insert((who.actor().to_string(), id), message.sequence), None);
-                        prop_assert!(before.may_write(who) && before.visible_to(who, Isolation::Off).is_some());
+                        prop_assert!(before.may_write(who) && before.visible_to(who, &Sight::default()).is_some());
                     }
                     events
                 }
