@@ -64,7 +64,12 @@ fn create() -> Command {
     Command::Create(Box::new(NewTicket {
         id: RandomIds.next().into(),
         device: Uuid::from_u128(2).into(),
-        place: Place { template: Uuid::from_u128(3).into(), customer: None, departments: Vec::new() },
+        place: Place {
+            template: Uuid::from_u128(3).into(),
+            customer: None,
+            departments: Vec::new(),
+            version: 1,
+        },
         flow: None,
         title: "No coffee on the second floor".to_owned(),
         description: DESCRIPTION.to_owned(),
