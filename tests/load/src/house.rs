@@ -23,8 +23,6 @@ use crate::pgbench::{PAIR_TABLES, Pgbench};
 use crate::process::cpu_ms;
 use crate::rest::text;
 
-/// Contexts with an outbox.
-pub const CONTEXTS: [&str; 5] = ["directory", "tickets", "fleet", "messenger", "ratings"];
 /// The mail domain of the main organisation.
 const DOMAIN: &str = "bench.example";
 /// How long reactions may take to end.
@@ -241,8 +239,8 @@ impl House {
     }
 
     async fn unpublished(&self) -> Result<i64, Failure> {
-        let all: Vec<String> = CONTEXTS
-            .iter()
+        let all: Vec<String> = Service::contexts()
+            .map(Service::name)
             .map(|context| format!("(select count(*) from {context}.outbox where stream_seq is null)"))
             .collect();
         let sql = format!("select {}", all.join(" + "));

@@ -12,7 +12,6 @@ use tokio::time::{Instant, interval, sleep_until};
 
 use crate::Failure;
 use crate::house::{House, servers};
-use crate::options::Options;
 use crate::process::resident_mib;
 
 /// How long it is left alone before its memory is looked at.
@@ -79,7 +78,7 @@ async fn stop(mut child: Child) -> Result<(), Failure> {
 ///
 /// # Errors
 /// It does not start.
-pub async fn measure(house: &House, options: &Options) -> Result<Standalone, Failure> {
+pub async fn measure(house: &House) -> Result<Standalone, Failure> {
     let url = house.platform.database_url();
     let name = format!("standalone_{}", Instant::now().elapsed().as_nanos() + u128::from(std::process::id()));
     create_database(&url, &name).await?;

@@ -342,7 +342,7 @@ pub struct OffersMade {
 /// An employee opened the ticket's details (F-3).
 ///
 /// Subject: offer.seen
-/// Reactions: none yet.
+/// Reactions: tickets keeps who is offered what.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OfferSeen {
     #[prost(message, optional, tag = "1")]

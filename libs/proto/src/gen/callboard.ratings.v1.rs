@@ -180,7 +180,7 @@ pub struct RatingSubmitted {
 /// The question was withdrawn: the subject was closed by hand, cancelled or reopened.
 ///
 /// Subject: rating.withdrawn
-/// Reactions: notifications.
+/// Reactions: none yet.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RatingWithdrawn {
     #[prost(message, optional, tag = "1")]

@@ -1066,7 +1066,7 @@ pub struct TicketFacts {
 /// DRAFT → OPEN.
 ///
 /// Subject: ticket.opened
-/// Reactions: fleet sends offers; messenger opens the conversation; notifications.
+/// Reactions: fleet sends offers; messenger opens the conversation; notifications; others keep a read copy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketOpened {
     #[prost(message, optional, tag = "1")]
@@ -1075,7 +1075,7 @@ pub struct TicketOpened {
 /// OPEN → ASSIGNED, by the first acceptance or assignment, or by hand (T-5, T-7).
 ///
 /// Subject: ticket.assigned
-/// Reactions: notifications.
+/// Reactions: fleet and messenger follow the status; notifications.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketAssigned {
     #[prost(message, optional, tag = "1")]
@@ -1088,7 +1088,7 @@ pub struct TicketAssigned {
 /// ASSIGNED → OPEN, because the last assignment was cancelled, or by hand (T-6, T-7).
 ///
 /// Subject: ticket.unassigned
-/// Reactions: notifications.
+/// Reactions: fleet and messenger follow the status.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketUnassigned {
     #[prost(message, optional, tag = "1")]
@@ -1101,7 +1101,7 @@ pub struct TicketUnassigned {
 /// Became IN_PROGRESS, other than by reopening.
 ///
 /// Subject: ticket.started
-/// Reactions: notifications.
+/// Reactions: fleet and messenger follow the status.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketStarted {
     #[prost(message, optional, tag = "1")]
@@ -1114,7 +1114,7 @@ pub struct TicketStarted {
 /// Became DONE.
 ///
 /// Subject: ticket.done
-/// Reactions: ratings asks (`rating.requested`) or waives (`rating.waived`).
+/// Reactions: ratings asks (`rating.requested`) or waives (`rating.waived`); fleet and messenger follow the status.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketDone {
     #[prost(message, optional, tag = "1")]
@@ -1206,7 +1206,7 @@ pub struct TicketEdited {
 /// Who is involved changed without a change of status.
 ///
 /// Subject: ticket.involved_changed
-/// Reactions: notifications.
+/// Reactions: ratings keeps who was involved; notifications.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketInvolvedChanged {
     #[prost(message, optional, tag = "1")]

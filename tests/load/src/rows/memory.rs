@@ -5,7 +5,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Failure;
 use crate::house::House;
-use crate::options::Options;
 use crate::process::resident_mib;
 use crate::report::Row;
 use crate::standalone::{IDLE, measure};
@@ -24,7 +23,7 @@ pub fn text(all: &[(&str, f64)]) -> String {
 ///
 /// # Errors
 /// What did not work.
-pub async fn rows(house: &House, options: &Options) -> Result<Vec<Row>, Failure> {
+pub async fn rows(house: &House) -> Result<Vec<Row>, Failure> {
     house.settle().await?;
     sleep_until(Instant::now() + IDLE).await;
     let services = of_services(house);
@@ -37,7 +36,7 @@ pub async fn rows(house: &House, options: &Options) -> Result<Vec<Row>, Failure>
     .value(sum)
     .note(text(&services));
     first.samples = services.len() as u64;
-    let standalone = measure(house, options).await?;
+    let standalone = measure(house).await?;
     let mut second =
         Row::new("memory-standalone", "VmRSS of callboard-standalone, demo organisation, idle", "MiB")
             .value(standalone.resident_mib);

@@ -69,7 +69,7 @@ pub async fn all(house: &mut House, options: &Options) -> Vec<Row> {
             part!($names, $rows, LIMIT)
         };
     }
-    part!(["memory"], memory::rows(house, options));
+    part!(["memory"], memory::rows(house));
     part!(["micro"], micro::rows());
     part!(["create", "create-rest", "cpu", "outbox"], create::rows(house, options));
     part!(["one"], one::rows(house, options));
@@ -80,7 +80,7 @@ pub async fn all(house: &mut House, options: &Options) -> Vec<Row> {
     part!(["life"], life::rows(house, options, &mut team));
     part!(["live"], live::rows(house, options));
     part!([SCALE], scale::rows(house, options, &mut team), LIMIT * 5);
-    part!([START], start::rows(house, options));
+    part!([START], start::rows(house));
     if !options.wants(SCALE) && options.wants(START) {
         let why = "left out: filling takes minutes; ask with ROWS=scale";
         rows.push(Row::new(SCALE, "create, view, list at 1 M stored tickets", "ms").note(why));

@@ -8,7 +8,6 @@ use tokio::time::{Instant, interval};
 use super::memory::{of_services, text};
 use crate::Failure;
 use crate::house::House;
-use crate::options::Options;
 use crate::report::Row;
 use crate::standalone::measure;
 
@@ -16,7 +15,7 @@ use crate::standalone::measure;
 ///
 /// # Errors
 /// What did not work.
-pub async fn rows(house: &mut House, options: &Options) -> Result<Vec<Row>, Failure> {
+pub async fn rows(house: &mut House) -> Result<Vec<Row>, Failure> {
     house.settle().await?;
     let before = text(&of_services(house));
     let stored: i64 =
@@ -54,7 +53,7 @@ pub async fn rows(house: &mut House, options: &Options) -> Result<Vec<Row>, Fail
     services.samples = 1;
     let mut standalone =
         Row::new("start-standalone", "callboard-standalone with its demo organisation, second start", "s")
-            .value(measure(house, options).await?.ready_s);
+            .value(measure(house).await?.ready_s);
     standalone.samples = 1;
     Ok(vec![services, standalone])
 }
