@@ -23,7 +23,7 @@ fn offer(tenant: &Tenant, ticket: &str, employee: Uuid, status: fleet::OfferStat
     }
 }
 
-async fn accept(tenant: &Tenant, ticket: &str, employee: Uuid, version: i64) -> Uuid {
+pub async fn accept(tenant: &Tenant, ticket: &str, employee: Uuid, version: i64) -> Uuid {
     let message = fleet::OfferAccepted {
         offer: Some(offer(tenant, ticket, employee, fleet::OfferStatus::Accepted)),
         previous_status: fleet::OfferStatus::Seen.into(),

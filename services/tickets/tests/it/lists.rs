@@ -2,11 +2,13 @@
 
 use callboard_kernel::{Isolation, Principal, Role};
 use callboard_proto::directory::v1 as directory;
+use callboard_proto::ratings::v1 as ratings;
 use callboard_proto::tickets::v1 as proto;
 use callboard_proto::tickets::v1::{Priority, TicketOrder, TicketStatus, Visibility};
 use callboard_tickets::store::{Filter, Order, Reads, Text, Viewer};
 use callboard_tickets_domain::Status;
 
+use crate::life::{accept, becomes, rating};
 use crate::support::*;
 
 async fn ids(caller: &Caller, filter: proto::TicketFilter, order: TicketOrder) -> Vec<String> {
@@ -376,6 +378,65 @@ fn t_15_lists_stay_fast_with_a_million_tickets() {
             println!("{name}: {found} in {took:?}");
             let plan = reads.explain(&viewer, &filter, order).await.unwrap();
             assert!(took < std::time::Duration::from_millis(500), "{name}: {took:?}\n{plan}");
+        }
+    });
+}
+
+#[test]
+fn t_15_owner_assignment_rating_and_change_narrow_and_order_the_list_each_by_itself() {
+    run(|world| async move {
+        let tenant = Tenant::new(world).await;
+        let (moderator, nora) = (tenant.moderator(), tenant.member());
+        let (device, customer) = (id(), id());
+        tenant.put_device(device, 1, Some(customer), &[]).await;
+        let elsewhere =
+            proto::CreateTicketRequest { device_id: device.to_string(), ..tenant.plain("a", true) };
+        let a = tenant.code_user_at(device).create(elsewhere).await.unwrap();
+        let (b, c) = (tenant.open("b").await, tenant.open("c").await);
+        // Out of the order in which they were made.
+        let rate = async |ticket: &proto::Ticket, score: i32| {
+            moderator.set_status(&ticket.id, TicketStatus::Done).await.unwrap();
+            becomes(&moderator, &ticket.id, TicketStatus::Done).await;
+            let submitted = ratings::RatingSubmitted {
+                rating: rating(&tenant, &ticket.id, 1),
+                score,
+                ..Default::default()
+            };
+            world.publish(tenant.organisation, ticket.id.parse().unwrap(), 1, &submitted).await;
+            becomes(&moderator, &ticket.id, TicketStatus::Closed).await
+        };
+        rate(&b, 5).await;
+        accept(&tenant, &c.id, employee_id(&nora), 1).await;
+        let assigned = becomes(&moderator, &c.id, TicketStatus::Assigned).await;
+        rate(&a, 2).await;
+        let none = proto::TicketFilter::default;
+        let since = callboard_proto::common::v1::TimeRange { start: assigned.update_time, end: None };
+        for (filter, expected) in [
+            (proto::TicketFilter { customer_ids: vec![customer.to_string()], ..none() }, vec!["a"]),
+            (
+                proto::TicketFilter { customer_ids: vec![tenant.customer.to_string()], ..none() },
+                vec!["b", "c"],
+            ),
+            (proto::TicketFilter { device_ids: vec![device.to_string()], ..none() }, vec!["a"]),
+            (
+                proto::TicketFilter { involved_employee_ids: vec![employee_id(&nora).to_string()], ..none() },
+                vec!["c"],
+            ),
+            (proto::TicketFilter { unassigned: true, ..none() }, vec!["a", "b"]),
+            (proto::TicketFilter { ratings: vec![0], ..none() }, vec!["c"]),
+            (proto::TicketFilter { ratings: vec![2, 5], ..none() }, vec!["a", "b"]),
+            (proto::TicketFilter { updated: Some(since), ..none() }, vec!["a", "c"]),
+        ] {
+            assert_eq!(titles(&moderator, filter.clone()).await, expected, "{filter:?}");
+        }
+        assert_eq!(titles(&nora, proto::TicketFilter { mine: true, ..none() }).await, ["c"]);
+        for (order, expected) in [
+            (TicketOrder::CreateTimeAsc, ["a", "b", "c"]),
+            (TicketOrder::UpdateTimeAsc, ["b", "c", "a"]),
+            (TicketOrder::UpdateTimeDesc, ["a", "c", "b"]),
+            (TicketOrder::RatingDesc, ["b", "a", "c"]),
+        ] {
+            assert_eq!(ids(&moderator, none(), order).await, expected, "{order:?}");
         }
     });
 }
