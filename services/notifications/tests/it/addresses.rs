@@ -60,7 +60,8 @@ async fn n_6_an_address_confirms_itself_and_is_then_told_with_a_link_that_lets_i
 
     // T-13: an internal ticket is none of theirs.
     house.turn(&mut ticket, |facts| facts.visibility = tickets::Visibility::Internal.into()).await;
-    house.say(&ticket, &nora).await;
+    let (hushed, _) = house.say(&ticket, &nora).await;
+    house.decided(hushed).await;
     house.turn(&mut ticket, |facts| facts.visibility = tickets::Visibility::Public.into()).await;
     house.say(&ticket, &nora).await;
     // The update to PUBLIC itself is told, and the message after it.

@@ -338,6 +338,19 @@ impl House {
         .await
     }
 
+    /// Waits until it is decided who is told of an event.
+    pub async fn decided(&self, event: Uuid) {
+        eventually("it is decided who is told", PATIENCE, || async {
+            let told: i64 = sqlx::query_scalar("select count(*) from telling where event_id = $1")
+                .bind(event)
+                .fetch_one(self.stage.pool())
+                .await
+                .map_err(|error| error.to_string())?;
+            if told > 0 { Ok(()) } else { Err("nobody yet".to_owned()) }
+        })
+        .await;
+    }
+
     /// The e-mails to an address, once there are this many.
     pub async fn mails(&self, to: &str, count: usize) -> Vec<CaughtMail> {
         eventually("e-mails", PATIENCE, || async {
