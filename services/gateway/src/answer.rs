@@ -136,10 +136,20 @@ tagged!(
     crate::model::tasks::Task,
     crate::model::tasks::TaskDefinition,
     crate::model::tasks::DeviceEvent,
+    crate::model::notifications::NotificationGroup,
     m::Conversation,
     m::Message,
 );
 untagged!(
+    crate::model::notifications::NotificationPage,
+    crate::model::notifications::UnreadNotifications,
+    crate::model::notifications::PushKey,
+    crate::model::notifications::PushSubscriptionList,
+    crate::model::notifications::DeliveryPage,
+    crate::model::notifications::NotificationGroupPage,
+    crate::model::notifications::CodeAddressList,
+    crate::model::notifications::OpenedLink,
+    crate::model::notifications::Unsubscribed,
     crate::model::attachments::AttachmentLink,
     d::EmployeePage,
     d::DepartmentPage,
@@ -221,6 +231,26 @@ impl Tagged for r::Rating {
 impl Tagged for r::Switches {
     fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
+    }
+}
+
+impl Tagged for crate::model::notifications::NotificationPreferences {
+    fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+}
+
+/// It is replaced or removed, never edited.
+impl Tagged for crate::model::notifications::PushSubscription {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+/// It is confirmed or removed, never edited.
+impl Tagged for crate::model::notifications::CodeAddress {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 }
 

@@ -32,7 +32,7 @@ pub fn snake(name: &str) -> String {
 }
 
 /// Resources that gRPC wraps into a field of the request and REST sends as the body itself.
-const WRAPPERS: [&str; 19] = [
+const WRAPPERS: [&str; 21] = [
     "ticket",
     "answer",
     "update",
@@ -52,6 +52,8 @@ const WRAPPERS: [&str; 19] = [
     "definition",
     "device_event",
     "filter",
+    "preferences",
+    "push_subscription",
 ];
 
 /// A field's path as a REST caller wrote it: `ticket.device_id` to `deviceId`, `answers[2].text` stays.

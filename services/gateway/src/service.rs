@@ -16,13 +16,15 @@ use crate::upstream::{SERVICES, Upstreams};
 use crate::views::names::Names;
 
 /// What needs no token over gRPC either; the older reflection serves clients that do not know the newer one.
-const PUBLIC_RPCS: [&str; 7] = [
+const PUBLIC_RPCS: [&str; 9] = [
     "callboard.directory.v1.SessionService/LookUpCode",
     "callboard.directory.v1.SessionService/ScanCode",
     "callboard.directory.v1.SessionService/RefreshSession",
     "callboard.directory.v1.SessionService/EndSession",
     "callboard.directory.v1.SessionService/IssueDevelopmentToken",
     "callboard.tickets.v1.AttachmentService/DownloadAttachment",
+    "callboard.notifications.v1.AddressService/OpenLink",
+    "callboard.notifications.v1.AddressService/Unsubscribe",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 

@@ -96,6 +96,14 @@ upstreams! {
         /// Files of definitions' steps.
         task_files: attachment_service_client::AttachmentServiceClient of AttachmentService,
     }
+    notifications {
+        /// Drawers, preferences, browsers, deliveries.
+        notifications: notification_service_client::NotificationServiceClient of NotificationService,
+        /// Notification groups.
+        notification_groups: group_service_client::GroupServiceClient of GroupService,
+        /// Addresses, and links in e-mails.
+        addresses: address_service_client::AddressServiceClient of AddressService,
+    }
 }
 
 fn connect(addresses: &BTreeMap<String, String>, context: &str) -> Result<Retrying, Refusal> {

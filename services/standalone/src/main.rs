@@ -162,6 +162,7 @@ fn welcome(platform: &Platform, backing: &Backing, made: &Demo) -> Result<(), Bo
     writeln!(out, "  REST and live events   {url}/v1   (documentation: {url}/docs)")?;
     writeln!(out, "  gRPC, all contexts     {url}   (reflection is on)")?;
     writeln!(out, "  Scanned by a visitor   {url}/c/{}   (a page: open it in a browser)", made.coffee_code)?;
+    writeln!(out, "  E-mails that were sent {}   (none leaves this machine)", platform.mail_url())?;
     for (name, admin) in platform.admin_urls() {
         writeln!(out, "  {:<22} {admin}/metrics", format!("Metrics of {name}"))?;
     }

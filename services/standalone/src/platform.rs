@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use callboard_backing::{Backing, free_port};
+use callboard_backing::{Backing, MailCatcher, MailPage, free_port};
 use callboard_service::{BoxError, Definition, Running, StartOptions, start, telemetry};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,9 @@ pub struct Platform {
     /// The contexts, in the order of their start.
     contexts: Vec<Running>,
     gateway: Running,
+    /// Keeps what is sent by e-mail.
+    _mail: MailCatcher,
+    mail_page: MailPage,
 }
 
 /// The contexts, the directory first: it holds the keys that the others verify tokens with.
@@ -26,6 +29,7 @@ fn contexts() -> Vec<Definition> {
         callboard_support::definition(),
         callboard_messenger::definition(),
         callboard_tasks::definition(),
+        callboard_notifications::definition(),
     ]
 }
 
@@ -38,6 +42,10 @@ impl Platform {
     pub async fn start(home: &Path, backing: &Backing, gateway: SocketAddr) -> Result<Self, BoxError> {
         let keys: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
         let issuer = format!("http://{keys}");
+        let own_keys: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
+        let own_issuer = format!("http://{own_keys}");
+        let mail = MailCatcher::start(([127, 0, 0, 1], 0).into()).await?;
+        let mail_page = MailPage::start(&mail, ([127, 0, 0, 1], 0).into()).await?;
         let metrics = telemetry::metrics();
         let common = || {
             StartOptions { environment: environment(), ..StartOptions::default() }
@@ -45,18 +53,38 @@ impl Platform {
                 .with("shutdown.propagation_delay", "0s")
                 .with("auth.issuers", issuers(&issuer))
         };
-        let mut running = Vec::new();
+        let mut running: Vec<Running> = Vec::new();
         for definition in contexts() {
             let directory = definition.name == "directory";
+            let notifications = definition.name == "notifications";
+            let admin = if directory {
+                keys.to_string()
+            } else if notifications {
+                own_keys.to_string()
+            } else {
+                "127.0.0.1:0".to_owned()
+            };
             let mut options = common()
                 .with("database.url", backing.postgres_url())
                 .with("database.migrate_on_start", true)
                 .with("grpc.listen", "127.0.0.1:0")
-                .with("admin.listen", if directory { keys.to_string() } else { "127.0.0.1:0".to_owned() });
+                .with("admin.listen", admin);
             if directory {
                 options = options
                     .with("directory.issuer.issuer", issuer.clone())
-                    .with("directory.issuer.development_tokens", true);
+                    .with("directory.issuer.development_tokens", true)
+                    // Notifications ask the directory as themselves.
+                    .with("auth.issuers", issuers_with(&issuer, &own_issuer));
+            }
+            if notifications {
+                let directory = running.first().map(|directory| format!("http://{}", directory.grpc_addr));
+                options = options
+                    .with("notifications.public_url", format!("http://{gateway}"))
+                    .with("notifications.ticket_url", "{public_url}/v1/tickets/{ticket}/view")
+                    .with("notifications.directory.url", directory.unwrap_or_default())
+                    .with("notifications.directory.issuer", own_issuer.clone())
+                    .with("notifications.email.url", mail.url())
+                    .with("notifications.email.starttls", "none");
             }
             if definition.default_config.contains(".attachments]") {
                 let folder = home.join("attachments").display().to_string();
@@ -76,7 +104,7 @@ impl Platform {
         let gateway =
             start(callboard_gateway::definition(), options, metrics.clone(), CancellationToken::new())
                 .await?;
-        let mut platform = Self { contexts: running, gateway };
+        let mut platform = Self { contexts: running, gateway, _mail: mail, mail_page };
         for service in &mut platform.contexts {
             service.ready().await?;
         }
@@ -87,6 +115,11 @@ impl Platform {
     /// Where people come in: `http://127.0.0.1:…`.
     pub fn url(&self) -> String {
         format!("http://{}", self.gateway.grpc_addr)
+    }
+
+    /// Where one sees what was sent by e-mail: `http://127.0.0.1:…`.
+    pub fn mail_url(&self) -> String {
+        self.mail_page.url()
     }
 
     /// The contexts by name.
@@ -125,6 +158,18 @@ impl Platform {
 
 fn issuers(issuer: &str) -> Value {
     json!([{"issuer": issuer, "audience": "callboard", "jwks_url": format!("{issuer}/.well-known/jwks.json")}])
+}
+
+/// As [`issuers`], with the service that speaks for itself.
+fn issuers_with(issuer: &str, service: &str) -> Value {
+    let mut both = issuers(issuer);
+    if let Value::Array(list) = &mut both {
+        list.push(json!({
+            "issuer": service, "audience": "callboard",
+            "jwks_url": format!("{service}/.well-known/jwks.json"), "kinds": ["service"],
+        }));
+    }
+    both
 }
 
 /// What the caller's environment may still say: how calls are limited, what is logged. Addresses are ours to choose.

@@ -34,13 +34,15 @@ pub enum Service {
     Support,
     /// What is to be done on devices.
     Tasks,
+    /// What people are told. There is no mail server here.
+    Notifications,
     /// The door.
     Gateway,
 }
 
 impl Service {
     /// All of them, the gateway last.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Directory,
         Self::Tickets,
         Self::Fleet,
@@ -48,10 +50,11 @@ impl Service {
         Self::Messenger,
         Self::Support,
         Self::Tasks,
+        Self::Notifications,
         Self::Gateway,
     ];
 
-    /// Those that have a database, a stream and events of their own.
+    /// Those that have a database and a stream of their own. That of notifications stays empty.
     pub fn contexts() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|service| *service != Self::Gateway)
     }
@@ -66,6 +69,7 @@ impl Service {
             Self::Support => "support",
             Self::Messenger => "messenger",
             Self::Tasks => "tasks",
+            Self::Notifications => "notifications",
             Self::Gateway => "gateway",
         }
     }
@@ -310,17 +314,26 @@ impl Platform {
     }
 
     fn environment(&self, service: Service) -> Vec<(String, String)> {
-        let issuer = json!([{
+        let mut issuers = vec![json!({
             "issuer": "https://callboard.test",
             "audience": "callboard",
             "jwks_url": format!("{}/.well-known/jwks.json", self.admin_url(Service::Directory)),
-        }]);
+        })];
+        if service == Service::Directory {
+            // Notifications ask the directory as themselves.
+            issuers.push(json!({
+                "issuer": "https://notifications.test",
+                "audience": "callboard",
+                "jwks_url": format!("{}/.well-known/jwks.json", self.admin_url(Service::Notifications)),
+                "kinds": ["service"],
+            }));
+        }
         let ports = self.ports[&service];
         let mut all = vec![
             ("CALLBOARD__GRPC__LISTEN", format!("127.0.0.1:{}", ports.grpc)),
             ("CALLBOARD__ADMIN__LISTEN", format!("127.0.0.1:{}", ports.admin)),
             ("CALLBOARD__NATS__URL", self.nats_url()),
-            ("CALLBOARD__AUTH__ISSUERS", issuer.to_string()),
+            ("CALLBOARD__AUTH__ISSUERS", json!(issuers).to_string()),
             ("CALLBOARD__SHUTDOWN__PROPAGATION_DELAY", "0s".to_owned()),
         ];
         if service == Service::Gateway {
@@ -332,6 +345,7 @@ impl Platform {
                     Service::Support => "CALLBOARD__GATEWAY__UPSTREAMS__SUPPORT",
                     Service::Messenger => "CALLBOARD__GATEWAY__UPSTREAMS__MESSENGER",
                     Service::Tasks => "CALLBOARD__GATEWAY__UPSTREAMS__TASKS",
+                    Service::Notifications => "CALLBOARD__GATEWAY__UPSTREAMS__NOTIFICATIONS",
                     Service::Ratings | Service::Gateway => "CALLBOARD__GATEWAY__UPSTREAMS__RATINGS",
                 };
                 all.push((key, self.grpc_url(upstream)));
@@ -349,6 +363,13 @@ impl Platform {
             _ => None,
         };
         all.extend(folder.map(|key| (key, self.files().display().to_string())));
+        if service == Service::Notifications {
+            all.push(("CALLBOARD__NOTIFICATIONS__DIRECTORY__URL", self.grpc_url(Service::Directory)));
+            all.push((
+                "CALLBOARD__NOTIFICATIONS__DIRECTORY__ISSUER",
+                "https://notifications.test".to_owned(),
+            ));
+        }
         if service == Service::Directory {
             all.push(("CALLBOARD__DIRECTORY__ISSUER__ISSUER", "https://callboard.test".to_owned()));
             all.push(("CALLBOARD__DIRECTORY__ISSUER__DEVELOPMENT_TOKENS", "true".to_owned()));

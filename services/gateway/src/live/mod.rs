@@ -4,11 +4,13 @@
 //! judges for itself what its caller may see, at the moment it sends.
 
 pub mod conversation;
+pub mod drawer;
 mod facts;
 mod hub;
 pub mod model;
 mod position;
 mod project;
+mod relayed;
 pub mod sse;
 mod visibility;
 

@@ -10,6 +10,7 @@ pub mod directory;
 pub mod fleet;
 pub mod messenger;
 pub mod mirror;
+pub mod notifications;
 pub mod ratings;
 pub mod support;
 pub mod tasks;

@@ -10,6 +10,7 @@ mod dispatch;
 mod flows;
 mod groups;
 mod live;
+mod notifications;
 mod offers;
 mod ratings;
 mod record;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Resource> {
         tasks::resource(),
         calendar::resource(),
         support::resource(),
+        notifications::resource(),
         live::resource(),
         flows::resource(),
         groups::resource(),

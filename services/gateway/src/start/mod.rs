@@ -6,11 +6,14 @@
 //! |---|---|---|
 //! | `/c/{code}` | who scanned | lets in (PIN if the code has one), then the flows of the device; `?flow=` goes on at once |
 //! | `/start/{template}/{flow}` | who pressed a button | the first step for who is in; else asks for the code |
+//! | `/a/{token}` | who got an e-mail | lets in while the link lasts, to the ticket (N-6) |
+//! | `/unsubscribe/{token}` | who got an e-mail | ends e-mails like it, once its button is pressed |
 //! | `/t/{ticket}` | who answers | the other steps, a look over all of them, and what became of it |
 //!
 //! The pages call the services as any caller does, with the visitor's own token. They decide nothing.
 
 mod form;
+mod mail;
 mod page;
 mod steps;
 mod visit;
@@ -47,6 +50,8 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/c", get(visit::typed))
         .route("/c/{code}", get(visit::scanned).post(visit::unlocked))
         .route("/start/{template}/{flow}", get(visit::pressed).post(steps::begin))
+        .route("/a/{token}", get(mail::opened))
+        .route("/unsubscribe/{token}", get(mail::asked).post(mail::unsubscribed))
         .route("/t/{ticket}", get(steps::show).post(steps::answer))
         .route("/t/{ticket}/submit", post(steps::submit))
 }

@@ -40,6 +40,8 @@ pub struct Words {
     pub status: &'static str,
     pub come_back: &'static str,
     pub sorry: &'static str,
+    pub no_more_mail: &'static str,
+    pub no_more_mail_done: &'static str,
 }
 
 /// The words of a language.
@@ -86,6 +88,8 @@ static ENGLISH: Words = Words {
     status: "Status",
     come_back: "Open this page again to see how it goes.",
     sorry: "That did not work",
+    no_more_mail: "No more e-mails like this",
+    no_more_mail_done: "From now on you get no more e-mails like the one the link was in.",
 };
 
 static GERMAN: Words = Words {
@@ -124,4 +128,6 @@ static GERMAN: Words = Words {
     status: "Status",
     come_back: "Öffnen Sie diese Seite wieder, um zu sehen, wie es steht.",
     sorry: "Das hat nicht geklappt",
+    no_more_mail: "Keine solchen E-Mails mehr",
+    no_more_mail_done: "Ab jetzt erhalten Sie keine E-Mails mehr wie die, in der der Link stand.",
 };

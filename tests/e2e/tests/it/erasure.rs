@@ -94,6 +94,12 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         .await
         .ok();
     becomes(&nora, &ticket, "CLOSED").await;
+    let drawer = format!("/v1/notifications?subjectId={ticket}");
+    eventually("nora to be told", PATIENCE, || async {
+        let told = nora.get(&drawer).await.ok();
+        if told["entries"] == json!([]) { Err(told) } else { Ok(()) }
+    })
+    .await;
     let database = PgPool::connect(&platform.database_url()).await.expect("the database");
     for word in words {
         assert!(
@@ -106,7 +112,11 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     for part in ["", "/updates", "/timeline", "/serviceRecord", "/moves", "/view"] {
         max.get(&format!("/v1/tickets/{ticket}{part}")).await.problem(404);
     }
-    eventually("fleet, ratings, messenger and tasks to purge", PATIENCE, || async {
+    eventually("fleet, ratings, messenger, tasks and notifications to purge", PATIENCE, || async {
+        let told = nora.get(&drawer).await.ok();
+        if told["entries"] != json!([]) {
+            return Err(told.to_string());
+        }
         if nora.get(&format!("/v1/tasks/{task}")).await.ok().to_string().contains(&ticket) {
             return Err("the task is linked".to_owned());
         }
@@ -151,6 +161,7 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
                     | "rating_request"
                     | "conversation"
                     | "known_ticket"
+                    | "known_subject"
             )
         })
         .collect();

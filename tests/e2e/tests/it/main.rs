@@ -10,6 +10,7 @@ mod grpc;
 mod isolation;
 mod life;
 mod live;
+mod notifications;
 mod operations;
 mod play;
 mod rush;

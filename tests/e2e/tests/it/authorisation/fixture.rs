@@ -203,6 +203,18 @@ impl Fixture {
                 self.create("/v1/customerUsers", new).await
             }
             "device" => self.create("/v1/devices", json!({"name": "Urn", "templateId": demo.coffee})).await,
+            "told_code" => {
+                // Known to notifications, which hear of it a moment later.
+                let code = self.create("/v1/codes", json!({"deviceId": demo.coffee_machine})).await;
+                let path = format!("/v1/codes/{code}:clearNotifications");
+                eventually("the code is known", PATIENCE, || async {
+                    let answer = admin.post(&path, json!({})).await;
+                    if answer.status.is_success() { Ok(()) } else { Err(answer.body.to_string()) }
+                })
+                .await;
+                code
+            }
+            "notification_group" => self.create("/v1/notificationGroups", json!({"name": unique})).await,
             "code" => self.create("/v1/codes", json!({"deviceId": demo.coffee_machine})).await,
             "session" => {
                 let scan = self.by('-').post("/v1/codes:scan", json!({"code": demo.coffee_code})).await.ok();
