@@ -5,6 +5,7 @@ mod chassis;
 mod document;
 mod fake;
 mod live;
+mod live_visibility;
 mod proxy;
 mod rest;
 mod retry;

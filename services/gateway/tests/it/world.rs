@@ -15,7 +15,8 @@ use callboard_gateway::live::Hub;
 use callboard_gateway::state::Gateway;
 use callboard_gateway::upstream::{CONTEXTS, Upstreams};
 use callboard_kernel::{
-    Clock, CodeUser, Employee, Language, OrganisationId, Principal, RandomIds, Role, Subject, SystemClock,
+    Clock, CodeUser, CustomerUser, Employee, Language, OrganisationId, Principal, RandomIds, Role, Subject,
+    SystemClock,
 };
 use chrono::TimeDelta;
 use reqwest::{Method, RequestBuilder, Response};
@@ -35,6 +36,7 @@ pub const TICKET: Uuid = Uuid::from_u128(4);
 pub const OFFER: Uuid = Uuid::from_u128(5);
 pub const DEPARTMENT: Uuid = Uuid::from_u128(6);
 pub const SESSION: Uuid = Uuid::from_u128(7);
+pub const CUSTOMER: Uuid = Uuid::from_u128(8);
 
 pub struct World {
     pub directory: Fake,
@@ -85,6 +87,18 @@ pub fn employee(role: Role, departments: &[Uuid]) -> Principal {
     Principal {
         organisation: OrganisationId(ORGANISATION),
         subject: Subject::Employee(Employee { id: EMPLOYEE.into(), role, departments }),
+        language: Language::En,
+    }
+}
+
+/// A customer's user.
+pub fn customer_user(customer: Uuid) -> Principal {
+    Principal {
+        organisation: ORGANISATION.into(),
+        subject: Subject::CustomerUser(CustomerUser {
+            id: Uuid::from_u128(9).into(),
+            customer: customer.into(),
+        }),
         language: Language::En,
     }
 }
