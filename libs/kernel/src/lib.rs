@@ -8,6 +8,7 @@ mod id;
 mod isolation;
 mod principal;
 mod time;
+mod words;
 
 pub use aggregate::{Aggregate, Cause, DecisionContext, Version};
 pub use error::{ErrorKind, FieldViolation, Refusal, Rejection, Resource};
