@@ -137,6 +137,7 @@ tagged!(
     crate::model::tasks::TaskDefinition,
     crate::model::tasks::DeviceEvent,
     crate::model::notifications::NotificationGroup,
+    crate::model::video::VideoSession,
     m::Conversation,
     m::Message,
 );
@@ -187,6 +188,8 @@ untagged!(
     crate::model::tasks::DeviceEventPage,
     crate::model::tasks::CalendarPage,
     crate::model::tasks::CalendarFeedList,
+    crate::model::video::VideoSessionPage,
+    crate::model::video::JoinedCall,
     m::ConversationPage,
     m::MessagePage,
     m::MessageRevisionPage,
@@ -229,6 +232,12 @@ impl Tagged for r::Rating {
     }
 }
 impl Tagged for r::Switches {
+    fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+}
+
+impl Tagged for crate::model::video::SessionFlow {
     fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
     }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub cors: CorsSettings,
     /// Live streams.
     pub live: LiveSettings,
+    /// What the browsers of a call tell each other.
+    pub calls: CallSettings,
 }
 
 /// Limits of requests.
@@ -67,6 +69,20 @@ pub struct LiveSettings {
     pub remembered_tickets: u64,
     /// Streams at once, each caller.
     pub max_streams_per_principal: usize,
+}
+
+/// What the browsers of a call tell each other.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallSettings {
+    /// WebSockets at once.
+    pub max_sockets: usize,
+    /// How long the first message may take.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub hello_timeout: Duration,
+    /// How often a browser is asked whether it is there; one that is not heard for twice as long is gone.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub ping_interval: Duration,
 }
 
 impl Settings {
@@ -118,6 +134,13 @@ impl Settings {
             self.live.max_streams_per_principal > 0,
             "gateway.live.max_streams_per_principal must be at least 1",
         );
+        check(
+            (1..=1_000_000).contains(&self.calls.max_sockets),
+            "gateway.calls.max_sockets must be 1 to 1000000",
+        );
+        let moment = Duration::from_millis(10);
+        check(self.calls.hello_timeout >= moment, "gateway.calls.hello_timeout must be at least 10ms");
+        check(self.calls.ping_interval >= moment, "gateway.calls.ping_interval must be at least 10ms");
         for origin in &self.cors.origins {
             check(
                 origin == "*" || http::HeaderValue::from_str(origin).is_ok_and(|_| origin.contains("://")),

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
 use crate::model::tickets::{Priority, TicketStatus, Visibility};
+use crate::model::video::VideoSessionStatus;
 
 /// The language of an answer: what `Accept-Language` asks for, where it names one of ours; else the profile's; else
 /// English. The header wins because it belongs to this one request and the profile to all.
@@ -39,6 +40,19 @@ pub const fn status_label(status: TicketStatus, language: Language) -> &'static 
         TicketStatus::Done => ("Done", "Fertig"),
         TicketStatus::Closed => ("Closed", "Geschlossen"),
         TicketStatus::Cancelled => ("Cancelled", "Abgebrochen"),
+    };
+    pick(language, english, german)
+}
+
+/// The label of a video session's status (domain.md, "Video sessions").
+pub const fn session_status_label(status: VideoSessionStatus, language: Language) -> &'static str {
+    let (english, german) = match status {
+        VideoSessionStatus::Requested => ("Requested", "Angefragt"),
+        VideoSessionStatus::Confirmed => ("Confirmed", "Bestätigt"),
+        VideoSessionStatus::InProgress => ("In progress", "Im Gespräch"),
+        VideoSessionStatus::Done => ("Done", "Beendet"),
+        VideoSessionStatus::Closed => ("Closed", "Geschlossen"),
+        VideoSessionStatus::Cancelled => ("Cancelled", "Abgesagt"),
     };
     pick(language, english, german)
 }

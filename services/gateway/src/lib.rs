@@ -23,6 +23,7 @@ mod problem;
 mod retry;
 mod routes;
 mod service;
+mod signals;
 mod start;
 pub mod state;
 pub mod upstream;
@@ -31,5 +32,6 @@ mod views;
 
 pub use pages::openapi_json;
 pub use service::{RouteInfo, definition, routes};
+pub use signals::Sockets;
 pub use start::Visitors;
 pub use views::names::Names;

@@ -32,7 +32,7 @@ pub fn snake(name: &str) -> String {
 }
 
 /// Resources that gRPC wraps into a field of the request and REST sends as the body itself.
-const WRAPPERS: [&str; 21] = [
+const WRAPPERS: [&str; 22] = [
     "ticket",
     "answer",
     "update",
@@ -54,6 +54,7 @@ const WRAPPERS: [&str; 21] = [
     "filter",
     "preferences",
     "push_subscription",
+    "session_flow",
 ];
 
 /// A field's path as a REST caller wrote it: `ticket.device_id` to `deviceId`, `answers[2].text` stays.

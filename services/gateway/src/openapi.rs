@@ -206,6 +206,18 @@ impl Route {
         self
     }
 
+    /// Becomes a WebSocket: its first message, those that follow, and what comes back. `OpenAPI` knows no more of it
+    /// than the shapes.
+    pub fn speaks<First: ToSchema, Said: ToSchema, Heard: ToSchema>(mut self) -> Self {
+        self.component::<First>();
+        self.component::<Said>();
+        let schema = self.component::<Heard>();
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = ResponseBuilder::new().description("Both sides speak from now on.");
+        self.responses.insert("101", response.content("application/json", content));
+        self
+    }
+
     fn component<T: ToSchema>(&mut self) -> RefOr<Schema> {
         T::schemas(&mut self.schemas);
         let name = T::name().into_owned();

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use callboard_kernel::{ErrorKind, FieldViolation, Language, Refusal};
 use callboard_service::error::{Report, report};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::time::Duration;
@@ -96,6 +96,7 @@ fn title(status: StatusCode, language: Language) -> &'static str {
         412 => ("Changed in the meantime", "Inzwischen geändert"),
         413 => ("Too large", "Zu groß"),
         415 => ("Media type not supported", "Medientyp nicht unterstützt"),
+        426 => ("A WebSocket is expected", "Ein WebSocket wird erwartet"),
         429 => ("Too many requests", "Zu viele Anfragen"),
         501 => ("Not built yet", "Noch nicht gebaut"),
         503 => ("Not available now", "Zurzeit nicht verfügbar"),
@@ -194,6 +195,10 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750 §3.
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"callboard\""));
+        }
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            // RFC 9110 §15.5.22.
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         response
     }

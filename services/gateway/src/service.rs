@@ -10,13 +10,14 @@ use tonic::service::Routes;
 use crate::config::Settings;
 use crate::limits::Limits;
 use crate::live::Hub;
+use crate::signals::Sockets;
 use crate::start::Visitors;
 use crate::state::Gateway;
 use crate::upstream::{SERVICES, Upstreams};
 use crate::views::names::Names;
 
 /// What needs no token over gRPC either; the older reflection serves clients that do not know the newer one.
-const PUBLIC_RPCS: [&str; 9] = [
+const PUBLIC_RPCS: [&str; 10] = [
     "callboard.directory.v1.SessionService/LookUpCode",
     "callboard.directory.v1.SessionService/ScanCode",
     "callboard.directory.v1.SessionService/RefreshSession",
@@ -25,11 +26,13 @@ const PUBLIC_RPCS: [&str; 9] = [
     "callboard.tickets.v1.AttachmentService/DownloadAttachment",
     "callboard.notifications.v1.AddressService/OpenLink",
     "callboard.notifications.v1.AddressService/Unsubscribe",
+    "callboard.video.v1.VideoService/Signal",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
 /// RPCs that pass through for as long as what they are sent. Their services limit how much that is.
-pub const UNHURRIED_RPCS: [&str; 1] = ["callboard.tickets.v1.AttachmentService/UploadAttachment"];
+pub const UNHURRIED_RPCS: [&str; 2] =
+    ["callboard.tickets.v1.AttachmentService/UploadAttachment", "callboard.video.v1.VideoService/Signal"];
 
 /// The gateway, for its binary and for all contexts in one process.
 pub fn definition() -> Definition {
@@ -78,6 +81,7 @@ fn build(context: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
         let gateway = Arc::new(Gateway {
             upstreams: Upstreams::new(&settings.upstreams)?,
             limits: Limits::new(&settings.rate),
+            sockets: Sockets::new(settings.calls.max_sockets),
             live: live.clone(),
             names: Names::default(),
             visitors: Visitors::default(),

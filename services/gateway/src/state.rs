@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Settings;
 use crate::limits::Limits;
 use crate::live::Hub;
+use crate::signals::Sockets;
 use crate::start::Visitors;
 use crate::upstream::Upstreams;
 use crate::views::names::Names;
@@ -29,6 +30,8 @@ pub struct Gateway {
     pub ids: Arc<dyn IdGenerator>,
     /// How much anybody may ask.
     pub limits: Limits,
+    /// How many calls' sockets are open.
+    pub sockets: Sockets,
     /// The events of all contexts, fanned out.
     pub live: Arc<Hub>,
     /// Names of employees, for a moment.

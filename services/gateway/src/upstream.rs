@@ -104,6 +104,10 @@ upstreams! {
         /// Addresses, and links in e-mails.
         addresses: address_service_client::AddressServiceClient of AddressService,
     }
+    video {
+        /// Video sessions, their calls, session flows.
+        video: video_service_client::VideoServiceClient of VideoService,
+    }
 }
 
 fn connect(addresses: &BTreeMap<String, String>, context: &str) -> Result<Retrying, Refusal> {

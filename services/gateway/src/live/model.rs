@@ -17,7 +17,8 @@ pub struct LiveEvent {
     /// UUID of the event; the same on NATS.
     pub id: String,
     /// Aggregate and what happened: `ticket.opened`. `ticket.hidden`: the ticket became internal and must vanish from
-    /// the screen of who may not see internal ones (T-13). `task.hidden` is the same of a task.
+    /// the screen of who may not see internal ones (T-13). `task.hidden` and `video.session_hidden` are the
+    /// same of a task and a video session.
     pub name: String,
     /// The CloudEvents type: `callboard.tickets.v1.TicketOpened`.
     #[serde(rename = "type")]

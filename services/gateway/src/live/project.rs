@@ -28,10 +28,11 @@ pub enum Circle {
     Hidden(Uuid, TicketFacts),
     /// Deleted: those who could see it at last.
     Deleted(TicketFacts),
-    /// All who may see what is to be done: by what the event says of it, and by its owner as it is now.
-    Due(DueThing, TicketFacts),
-    /// A task became internal: as [`Circle::Due`], and outsiders who saw it are told that it is gone (T-13).
-    HiddenTask(DueThing, TicketFacts),
+    /// All who may see a task, an event of a device, a session: by what the event says of it, and by its owner as it is
+    /// now.
+    Owned(Thing, TicketFacts),
+    /// It became internal: as [`Circle::Owned`], and outsiders who saw it are told that it is gone (T-13).
+    HiddenOwned(Thing, TicketFacts),
     /// Employees who may see a thing with these departments.
     Employees(Vec<String>),
     /// All employees.
@@ -44,13 +45,15 @@ pub enum Circle {
     Nobody,
 }
 
-/// Something of the tasks context that its service is asked for, to know who may see it.
+/// Something that its service is asked for, to know who may see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DueThing {
+pub enum Thing {
     /// A task.
     Task(Uuid),
     /// What falls due on a device.
     DeviceEvent(Uuid),
+    /// A video session.
+    Session(Uuid),
 }
 
 /// An event, ready to be sent.
@@ -92,7 +95,10 @@ pub fn project(event: &Event) -> Option<Projected> {
         Circle::Ticket(id) | Circle::TicketEmployees(id) | Circle::Hidden(id, _) => Some(id.to_string()),
         Circle::Deleted(_) if event.context == "tickets" => data["ticketId"].as_str().map(str::to_owned),
         // The linked one.
-        Circle::Due(..) | Circle::HiddenTask(..) | Circle::Deleted(_) => {
+        Circle::Owned(Thing::Session(_), _) | Circle::HiddenOwned(Thing::Session(_), _) => {
+            data["ticketId"].as_str().map(str::to_owned)
+        }
+        Circle::Owned(..) | Circle::HiddenOwned(..) | Circle::Deleted(_) => {
             data["task"]["ticketId"].as_str().map(str::to_owned)
         }
         Circle::Employees(_)
@@ -121,11 +127,18 @@ pub fn project(event: &Event) -> Option<Projected> {
             task.remove("ticketId");
         }
     }
+    if event.context == "video" {
+        outside.ticket_id = None;
+        without_tickets(&mut outside.data);
+    }
     // All that is left to say: it is gone.
     let hidden = match &circle {
         Circle::Hidden(..) => Some(("ticket.hidden", Value::Object(Map::new()))),
-        Circle::HiddenTask(DueThing::Task(id), _) => {
+        Circle::HiddenOwned(Thing::Task(id), _) => {
             Some(("task.hidden", serde_json::json!({"task": {"taskId": id.to_string()}})))
+        }
+        Circle::HiddenOwned(Thing::Session(id), _) => {
+            Some(("video.session_hidden", serde_json::json!({"session": {"sessionId": id.to_string()}})))
         }
         _ => None,
     };
@@ -147,8 +160,11 @@ fn actor(actor: Actor) -> model::Actor {
     model::Actor { kind: Some(kind), id: actor.id().map(|id| id.to_string()) }
 }
 
+fn id(value: &Value) -> Option<Uuid> {
+    value.as_str()?.parse().ok()
+}
+
 fn circle(event: &Event, data: &Value) -> Circle {
-    let id = |value: &Value| value.as_str().and_then(|id| id.parse::<Uuid>().ok());
     let on_ticket = |value: &Value, circle: fn(Uuid) -> Circle| id(value).map_or(Circle::Nobody, circle);
     match (event.context.as_str(), event.name.as_str()) {
         ("tickets", "ticket.deleted") => match ticket_facts(event) {
@@ -178,6 +194,12 @@ fn circle(event: &Event, data: &Value) -> Circle {
             let outsiders_care = name != "rating.waived";
             on_ticket(subject, if outsiders_care { Circle::Ticket } else { Circle::TicketEmployees })
         }
+        ("ratings", name) if data["rating"]["subjectKind"] == "VIDEO_SESSION" => {
+            let said = &data["rating"];
+            // Whether it is public now, its owner says.
+            let facts = TicketFacts { public: name != "rating.waived", ..thing_facts(said, "") };
+            id(&said["subjectId"]).map_or(Circle::Nobody, |id| Circle::Owned(Thing::Session(id), facts))
+        }
         ("messenger", "conversation.deleted") => Circle::Nobody,
         // Who has read what, and who is involved, is for employees; outsiders see it where it concerns them.
         ("messenger", "conversation.read" | "conversation.changed") => {
@@ -185,6 +207,7 @@ fn circle(event: &Event, data: &Value) -> Circle {
         }
         ("messenger", _) => on_ticket(&data["conversation"]["ticketId"], Circle::Ticket),
         ("tasks", name) => of_tasks(name, data),
+        ("video", name) => of_video(name, data),
         ("ratings", _) | ("directory", "principal.tokens_revoked") => Circle::Nobody,
         ("directory", name) if name.starts_with("code.") => Circle::Administrators,
         ("directory", name) if name.starts_with("customer_user.") => Circle::Moderators,
@@ -198,31 +221,58 @@ fn circle(event: &Event, data: &Value) -> Circle {
     }
 }
 
+/// What an event says of a thing that is visible like a ticket. `outside`: the word for "those outside see it too".
+fn thing_facts(said: &Value, outside: &str) -> TicketFacts {
+    let departments = said["departmentIds"].as_array().into_iter().flatten();
+    TicketFacts {
+        organisation: id(&said["organisationId"]),
+        device: id(&said["deviceId"]),
+        customer: id(&said["customerId"]),
+        public: said["visibility"] == outside,
+        departments: departments.filter_map(|id| id.as_str()?.parse().ok()).collect(),
+    }
+}
+
+/// What the video context tells: of sessions, and of session flows, which all employees may see.
+fn of_video(name: &str, data: &Value) -> Circle {
+    if name.starts_with("session_flow.") {
+        return Circle::Staff;
+    }
+    let said = &data["session"];
+    let Some(session) = id(&said["sessionId"]).map(Thing::Session) else { return Circle::Nobody };
+    let facts = thing_facts(said, "PUBLIC");
+    match name {
+        "video.session_visibility_changed" if !facts.public => Circle::HiddenOwned(session, facts),
+        _ => Circle::Owned(session, facts),
+    }
+}
+
+/// Which tickets a session is linked with is for those who may see them: outside, that is asked for.
+fn without_tickets(data: &mut Value) {
+    let Some(fields) = data.as_object_mut() else { return };
+    fields.remove("ticketId");
+    if let Some(session) = fields.get_mut("session").and_then(Value::as_object_mut) {
+        session.retain(|name, _| !["ticketIds", "conversationTicketId"].contains(&name.as_str()));
+    }
+}
+
 /// What the tasks context tells: of tasks, of what falls due, and of definitions, which all employees may see.
 fn of_tasks(name: &str, data: &Value) -> Circle {
-    let id = |value: &Value| value.as_str().and_then(|id| id.parse::<Uuid>().ok());
     if name.starts_with("definition.") {
         return Circle::Staff;
     }
     // A reminder says of itself what other events say of their task; so does what is told of a device event.
     let said = if data["task"].is_object() { &data["task"] } else { data };
-    let departments = said["departmentIds"].as_array().into_iter().flatten();
-    let facts = TicketFacts {
-        organisation: id(&said["organisationId"]),
-        device: id(&said["deviceId"]),
-        customer: id(&said["customerId"]),
-        public: said["visibility"] == "EXTERNAL",
-        departments: departments.filter_map(|id| id.as_str()?.parse().ok()).collect(),
-    };
-    let event = || id(&said["deviceEventId"]).map(DueThing::DeviceEvent);
-    let task = || id(&said["taskId"]).map(DueThing::Task);
+    let facts = thing_facts(said, "EXTERNAL");
+    let event = || id(&said["deviceEventId"]).map(Thing::DeviceEvent);
+    let task = || id(&said["taskId"]).map(Thing::Task);
     // The task of a due time may not be there yet; the event that falls due is.
     let thing = if data["task"].is_object() { task() } else { event().or_else(task) };
     let Some(thing) = thing else { return Circle::Nobody };
     match name {
         "task.deleted" | "device_event.removed" => Circle::Deleted(facts),
-        "task.visibility_changed" if !facts.public => Circle::HiddenTask(thing, facts),
-        _ => Circle::Due(thing, facts),
+        "task.visibility_changed" if !facts.public => Circle::HiddenOwned(thing, facts),
+        _ => Circle::Owned(thing, facts),
     }
 }
 

@@ -7,12 +7,13 @@ use callboard_kernel::{Isolation, Principal, Role, Subject};
 use callboard_proto::directory::v1::GetOrganisationRequest;
 use callboard_proto::tasks::v1::{GetDeviceEventRequest, GetTaskRequest};
 use callboard_proto::tickets::v1::CheckVisibilityRequest;
+use callboard_proto::video::v1::GetSessionRequest;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::facts::{TicketFacts, departments, isolation};
 use super::model::LiveEvent;
-use super::project::{Circle, DueThing, Projected};
+use super::project::{Circle, Projected, Thing};
 use crate::call::Call;
 
 /// Nobody who could tell was reachable: the stream ends and is resumed, rather than show too much or leave a gap.
@@ -28,7 +29,7 @@ const MOST_ANSWERS: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct Eyes {
     asked: HashMap<Uuid, (bool, Instant)>,
-    asked_of_tasks: HashMap<DueThing, (bool, Instant)>,
+    asked_of_owners: HashMap<Thing, (bool, Instant)>,
 }
 
 impl Eyes {
@@ -57,14 +58,14 @@ impl Eyes {
                 let isolation = self.isolation(call, &facts.departments).await?;
                 by_facts(principal, isolation, facts)
             }
-            Circle::Due(thing, facts) => self.sees_due(call, *thing, facts).await?,
+            Circle::Owned(thing, facts) => self.sees_owned(call, *thing, facts).await?,
             // As with tickets.
-            Circle::HiddenTask(thing, facts) if outsider => {
+            Circle::HiddenOwned(thing, facts) if outsider => {
                 let was_external = TicketFacts { public: true, ..facts.clone() };
                 by_facts(principal, Isolation::Off, &was_external)
-                    && !self.sees_due(call, *thing, &was_external).await?
+                    && !self.sees_owned(call, *thing, &was_external).await?
             }
-            Circle::HiddenTask(thing, facts) => self.sees_due(call, *thing, facts).await?,
+            Circle::HiddenOwned(thing, facts) => self.sees_owned(call, *thing, facts).await?,
             Circle::Employees(ids) => match principal.employee() {
                 None => false,
                 Some(employee) => {
@@ -120,15 +121,22 @@ impl Eyes {
         Ok(sees)
     }
 
-    /// What is to be done: nobody but the tasks service knows its device's departments, and whether it is external, as
-    /// they are now; so it is asked, where either makes a difference.
-    async fn sees_due(
+    /// Nobody but the service that owns a thing knows its device's departments and owner, and whether those outside see
+    /// it, as they are now; so it is asked, where any makes a difference.
+    async fn sees_owned(
         &mut self,
         call: &Call,
-        thing: DueThing,
+        thing: Thing,
         facts: &TicketFacts,
     ) -> Result<bool, Undecided> {
         let principal = call.principal();
+        // What was nobody's may be this caller's by now.
+        let facts = match &principal.subject {
+            Subject::CustomerUser(user) if facts.customer.is_none() => {
+                &TicketFacts { customer: Some(user.customer.uuid()), ..facts.clone() }
+            }
+            _ => facts,
+        };
         if !by_facts(principal, Isolation::Off, facts) {
             return Ok(false);
         }
@@ -142,7 +150,7 @@ impl Eyes {
         }
         // Those outside are judged by what was just changed, so nothing is remembered for them.
         let now = Instant::now();
-        if let Some((sees, asked_at)) = self.asked_of_tasks.get(&thing)
+        if let Some((sees, asked_at)) = self.asked_of_owners.get(&thing)
             && !principal.is_outsider()
             && now.duration_since(*asked_at) < ANSWER_HOLDS
         {
@@ -151,11 +159,20 @@ impl Eyes {
         let timeout = call.gateway.settings.call_timeout;
         let mut tasks = call.gateway.upstreams.tasks();
         let answer = match thing {
-            DueThing::Task(id) => {
+            Thing::Task(id) => {
                 let message = GetTaskRequest { task_id: id.to_string() };
                 tasks.get_task(call.request_within(message, timeout)).await.map(drop)
             }
-            DueThing::DeviceEvent(id) => {
+            Thing::Session(id) => {
+                let message = GetSessionRequest { session_id: id.to_string() };
+                call.gateway
+                    .upstreams
+                    .video()
+                    .get_session(call.request_within(message, timeout))
+                    .await
+                    .map(drop)
+            }
+            Thing::DeviceEvent(id) => {
                 let message = GetDeviceEventRequest { device_event_id: id.to_string() };
                 tasks.get_device_event(call.request_within(message, timeout)).await.map(drop)
             }
@@ -165,10 +182,10 @@ impl Eyes {
             Err(status) if status.code() == tonic::Code::NotFound => false,
             Err(_) => return Err(Undecided),
         };
-        if self.asked_of_tasks.len() >= MOST_ANSWERS {
-            self.asked_of_tasks.clear();
+        if self.asked_of_owners.len() >= MOST_ANSWERS {
+            self.asked_of_owners.clear();
         }
-        self.asked_of_tasks.insert(thing, (sees, now));
+        self.asked_of_owners.insert(thing, (sees, now));
         Ok(sees)
     }
 

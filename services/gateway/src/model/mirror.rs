@@ -151,8 +151,8 @@ pub(crate) use several;
 
 /// What is shown of a field where it is written for people: not what lets somebody in.
 pub fn shown<'a>(field: &str, value: &'a dyn std::fmt::Debug) -> &'a dyn std::fmt::Debug {
-    let secret =
-        field == "pin" || field == "token" || (field.ends_with("_token") && !field.ends_with("page_token"));
+    let secret = ["pin", "token", "credential"].contains(&field)
+        || (field.ends_with("_token") && !field.ends_with("page_token"));
     if secret { &"…" } else { value }
 }
 

@@ -15,5 +15,6 @@ pub mod ratings;
 pub mod support;
 pub mod tasks;
 pub mod tickets;
+pub mod video;
 
 pub use common::{Actor, ActorKind, Localized, Role, Time};

@@ -18,6 +18,7 @@ mod sessions;
 mod support;
 mod tasks;
 mod tickets;
+mod video_sessions;
 
 use crate::openapi::Resource;
 
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Resource> {
         dispatch::resource(),
         conversations::resource(),
         ratings::resource(),
+        video_sessions::resource(),
         tasks::resource(),
         calendar::resource(),
         support::resource(),

@@ -63,20 +63,41 @@ struct AskedFigures {
     group_by: Option<FigureGrouping>,
 }
 
-async fn get(call: Call, Id(subject_id): Id) -> Answer<Rating> {
-    let message = proto::GetRatingRequest { subject_kind: proto::SubjectKind::Ticket.into(), subject_id };
+async fn get_of(call: Call, kind: proto::SubjectKind, subject_id: String) -> Answer<Rating> {
+    let message = proto::GetRatingRequest { subject_kind: kind.into(), subject_id };
     show_inner(ask!(call, ratings.get_rating(message)).rating)
 }
 
-async fn submit(call: Call, Id(subject_id): Id, Json(new): Json<NewRating>) -> Answer<Rating> {
+async fn get(call: Call, Id(ticket): Id) -> Answer<Rating> {
+    get_of(call, proto::SubjectKind::Ticket, ticket).await
+}
+
+async fn get_of_session(call: Call, Id(session): Id) -> Answer<Rating> {
+    get_of(call, proto::SubjectKind::VideoSession, session).await
+}
+
+async fn submit_of(
+    call: Call,
+    kind: proto::SubjectKind,
+    subject_id: String,
+    new: NewRating,
+) -> Answer<Rating> {
     let message = proto::SubmitRatingRequest {
         request_id: call.request_uuid(),
-        subject_kind: proto::SubjectKind::Ticket.into(),
+        subject_kind: kind.into(),
         subject_id,
         score: new.score,
         comment: new.comment.unwrap_or_default(),
     };
     show_inner(ask!(call, ratings.submit_rating(message)).rating)
+}
+
+async fn submit(call: Call, Id(ticket): Id, Json(new): Json<NewRating>) -> Answer<Rating> {
+    submit_of(call, proto::SubjectKind::Ticket, ticket, new).await
+}
+
+async fn submit_of_session(call: Call, Id(session): Id, Json(new): Json<NewRating>) -> Answer<Rating> {
+    submit_of(call, proto::SubjectKind::VideoSession, session, new).await
 }
 
 async fn list(call: Call, Query(asked): Query<Asked>) -> Answer<RatingPage> {
@@ -130,6 +151,17 @@ pub fn resource() -> Resource {
                 .body::<NewRating>()
                 .answers::<Rating>()
                 .about("Rates a ticket, when asked. Code users and customer users of the device (R-1, R-3)."),
+            Route::get("/v1/videoSessions/{id}/rating", get_of_session)
+                .rpc(rpc!("ratings.v1.RatingService", "GetRating"))
+                .named("getVideoSessionRating")
+                .answers::<Rating>()
+                .about("The rating of a video session the caller may see."),
+            Route::post("/v1/videoSessions/{id}/rating:submit", submit_of_session)
+                .rpc(rpc!("ratings.v1.RatingService", "SubmitRating"))
+                .named("submitVideoSessionRating")
+                .body::<NewRating>()
+                .answers::<Rating>()
+                .about("Rates a video session, when asked. Code users and customer users of the device (R-1, R-3)."),
             Route::get("/v1/ratings", list)
                 .rpc(rpc!("ratings.v1.RatingService", "ListRatings"))
                 .query::<Asked>()

@@ -9,6 +9,7 @@ use crate::model::messenger::{Conversation, MessagePage};
 use crate::model::ratings::Rating;
 use crate::model::tasks::TaskPage;
 use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePage, UpdatePage, Visibility};
+use crate::model::video::VideoSession;
 
 /// The ticket's screen. Parts that are not for the caller, or out of reach, are left out.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
@@ -17,7 +18,7 @@ pub struct TicketView {
     /// UUID.
     pub ticket_id: String,
     /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `messenger`,
-    /// `ratings`, `tasks`.
+    /// `ratings`, `tasks`, `video`.
     pub unreachable: Vec<&'static str>,
     /// Progress, visibility, priority and moves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,9 @@ pub struct TicketView {
     /// Tasks linked to it that the caller may see, what is due first (K-5); more by their own route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<TaskPage>,
+    /// Video sessions linked to it that the caller may see, newest first (V-9); more by their own route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_sessions: Option<SessionsPart>,
     /// Its rating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,
@@ -56,6 +60,28 @@ pub struct ConversationPart {
     pub conversation: Conversation,
     /// The latest messages, the latest first.
     pub messages: MessagePage,
+}
+
+/// The tab of video sessions.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionsPart {
+    /// Newest first.
+    pub sessions: Vec<ShownSession>,
+    /// Not set: there are no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// A session and its label.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownSession {
+    /// The session.
+    pub session: VideoSession,
+    /// Its status, in the caller's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_label: Option<&'static str>,
 }
 
 /// The top of the screen, with labels in the caller's language.

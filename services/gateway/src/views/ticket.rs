@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use callboard_kernel::Language;
-use callboard_proto::{directory, fleet, messenger, ratings, tasks, tickets};
+use callboard_proto::{directory, fleet, messenger, ratings, tasks, tickets, video};
 use callboard_service::request::Deadline;
 use tokio::time::Instant;
 use tonic::Status;
@@ -13,12 +13,13 @@ use super::names::ById;
 use super::part::Part;
 use super::screen::{
     AssignedEmployee, ConversationPart, FleetPart, General, LabelledStatus, NamedEmployee, ProgressStep,
-    Reached, RequestedEmployee, StatusBar, TicketView,
+    Reached, RequestedEmployee, SessionsPart, ShownSession, StatusBar, TicketView,
 };
 use crate::call::{Call, Id};
-use crate::language::{priority_label, status_label, visibility_label};
+use crate::language::{priority_label, session_status_label, status_label, visibility_label};
 use crate::model::mirror::Mirror;
 use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus};
+use crate::model::video::VideoSession;
 use crate::model::{Actor, ActorKind};
 use crate::problem::Problem;
 
@@ -28,6 +29,8 @@ const LIST_LENGTH: i32 = 200;
 const MESSAGES: i32 = 50;
 /// Tasks that the view shows at once.
 const TASKS: i32 = 50;
+/// Video sessions that the view shows at once.
+const SESSIONS: i32 = 50;
 
 /// What the view has of the directory and the flow, once the ticket is known.
 #[derive(Debug, Default)]
@@ -108,6 +111,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
     };
     let conversation = conversation_part(&call, ticket_id, until, &miss);
     let linked = linked_tasks(&call, ticket_id, until, &miss);
+    let sessions = linked_sessions(&call, ticket_id, until, &miss);
     let names = async {
         if !is_employee {
             return ById::default();
@@ -115,22 +119,34 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         part("directory", &miss, call.gateway.names.of(&call, until)).await.unwrap_or_default()
     };
     // Boxed: together they are large, and a request waits on them once.
-    let (general, moves, updates, internal, timeline, dispatch, conversation, linked, rating, names) =
-        Box::pin(async {
-            tokio::join!(
-                general,
-                moves,
-                updates,
-                internal,
-                timeline,
-                dispatch,
-                conversation,
-                linked,
-                rating,
-                names
-            )
-        })
-        .await;
+    let (
+        general,
+        moves,
+        updates,
+        internal,
+        timeline,
+        dispatch,
+        conversation,
+        linked,
+        sessions,
+        rating,
+        names,
+    ) = Box::pin(async {
+        tokio::join!(
+            general,
+            moves,
+            updates,
+            internal,
+            timeline,
+            dispatch,
+            conversation,
+            linked,
+            sessions,
+            rating,
+            names
+        )
+    })
+    .await;
     // The owner of the ticket has the last word on whether there is one for this caller.
     let general = general.map_err(|status| call.problem(status))?;
     let unreachable: Vec<&'static str> = missing.into_inner().into_iter().collect();
@@ -153,6 +169,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         fleet: dispatch.map(|dispatch| fleet_part(dispatch, &names)),
         conversation,
         tasks: linked.map(Mirror::out),
+        video_sessions: sessions.map(|page| sessions_part(page, call.language)),
         rating: rating.and_then(|response| response.rating).map(Mirror::out),
         timeline: timeline.map(Mirror::out),
         ..TicketView::default()
@@ -249,6 +266,27 @@ async fn linked_tasks(
         "tasks",
         miss,
         Part::of(call.gateway.upstreams.tasks().list_tasks(within(call, message, until)), until),
+    )
+    .await
+}
+
+/// Video sessions linked to the ticket (V-9).
+async fn linked_sessions(
+    call: &Call,
+    ticket_id: &str,
+    until: Instant,
+    miss: &(dyn Fn(&'static str) + Sync),
+) -> Option<video::v1::ListSessionsResponse> {
+    let filter = video::v1::SessionFilter { ticket_id: ticket_id.to_owned(), ..Default::default() };
+    let message = video::v1::ListSessionsRequest {
+        filter: Some(filter),
+        page_size: SESSIONS,
+        page_token: String::new(),
+    };
+    part(
+        "video",
+        miss,
+        Part::of(call.gateway.upstreams.video().list_sessions(within(call, message, until)), until),
     )
     .await
 }
@@ -405,6 +443,17 @@ fn general_part(ticket: Ticket, around: Surroundings, names: &ById, language: La
         device_serial_number,
         flow,
         ticket,
+    }
+}
+
+fn sessions_part(page: video::v1::ListSessionsResponse, language: Language) -> SessionsPart {
+    let shown = |session: VideoSession| ShownSession {
+        status_label: session.status.map(|status| session_status_label(status, language)),
+        session,
+    };
+    SessionsPart {
+        sessions: page.sessions.into_iter().map(|session| shown(Mirror::out(session))).collect(),
+        next_page_token: Mirror::out(page.next_page_token),
     }
 }
 

@@ -5,6 +5,7 @@ use callboard_service::{StartOptions, start};
 use callboard_testkit::{PATIENCE, Servers, eventually_some};
 use futures::StreamExt;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -115,12 +116,27 @@ async fn rest_grpc_health_and_reflection_share_one_port() {
         .into_inner();
     assert!(stream.next().await.unwrap().is_ok());
 
+    // A connection becomes a WebSocket, and a stop ends it in order.
+    let call = format!("ws://{}/v1/videoSessions/{}/call", running.grpc_addr, uuid::Uuid::nil());
+    let (mut socket, _) = tokio_tungstenite::connect_async(call).await.unwrap();
+
     // A call without a token is refused before it goes anywhere.
     let mut client = callboard_proto::tickets::v1::ticket_service_client::TicketServiceClient::new(channel);
     let refused =
         client.get_ticket(callboard_proto::tickets::v1::GetTicketRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
-    running.stop().await.unwrap();
+    let goodbyes = async {
+        let mut heard = Vec::new();
+        while let Some(Ok(message)) = socket.next().await {
+            heard.push(message);
+        }
+        heard
+    };
+    let (stopped, heard) = futures::join!(running.stop(), goodbyes);
+    stopped.unwrap();
+    let [Message::Text(ended), Message::Close(Some(frame))] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(ended.as_str(), r#"{"ended":{"ending":"GOING_AWAY"}}"#);
+    assert_eq!(u16::from(frame.code), 1001);
 }
 
 #[test]

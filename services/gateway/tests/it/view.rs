@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use callboard_kernel::Refusal;
 use callboard_proto::{
     common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, messenger::v1 as messenger,
-    ratings::v1 as ratings, tasks::v1 as tasks, tickets::v1 as tickets,
+    ratings::v1 as ratings, tasks::v1 as tasks, tickets::v1 as tickets, video::v1 as video,
 };
 use callboard_service::error::status;
 use callboard_testkit::{PATIENCE, eventually_some};
@@ -108,6 +108,14 @@ fn fill(world: &World) {
         };
         Ok(tasks::ListTasksResponse { tasks: vec![task], next_page_token: String::new() })
     });
+    world.video.on("callboard.video.v1.VideoService/ListSessions", |asked: video::ListSessionsRequest| {
+        let session = video::Session {
+            ticket_ids: vec![asked.filter.unwrap_or_default().ticket_id],
+            status: video::SessionStatus::Confirmed.into(),
+            ..Default::default()
+        };
+        Ok(video::ListSessionsResponse { sessions: vec![session], next_page_token: String::new() })
+    });
     world.directory.on(&directory("GetDevice"), |_: directory::GetDeviceRequest| {
         Ok(directory::GetDeviceResponse {
             device: Some(directory::Device { name: "Pump".into(), ..Default::default() }),
@@ -160,6 +168,12 @@ async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
     let task = &view["tasks"]["tasks"][0];
     assert_eq!((&task["title"], &task["status"]), (&json!("Bring a seal"), &json!("IN_PROGRESS")));
     assert_eq!(task["ticketId"], TICKET.to_string());
+    let session = &view["videoSessions"]["sessions"][0];
+    assert_eq!(
+        (&session["session"]["status"], &session["statusLabel"]),
+        (&json!("CONFIRMED"), &json!("Bestätigt"))
+    );
+    assert_eq!(session["session"]["ticketIds"], json!([TICKET]));
     assert_eq!(view["conversation"]["conversation"]["unreadCount"], 1);
     assert_eq!(view["conversation"]["messages"]["messages"][0]["text"], "It hisses");
     eventually_some("the offer is marked as seen", PATIENCE, || async {
@@ -218,6 +232,19 @@ async fn without_the_messenger_its_tab_is_missing_and_named() {
     assert_eq!((status, &view["unreachable"]), (200, &json!(["messenger"])));
     assert!(view.get("conversation").is_none());
     assert_eq!(view["general"]["ticket"]["number"], 7);
+}
+
+#[tokio::test]
+async fn without_the_video_service_its_tab_is_missing_and_named() {
+    let world = World::with(|settings| {
+        settings.upstreams.insert("video".to_owned(), nobody());
+    })
+    .await;
+    fill(&world);
+    let (status, view) = view(&world, "en").await;
+    assert_eq!((status, &view["unreachable"]), (200, &json!(["video"])));
+    assert!(view.get("videoSessions").is_none());
+    assert_eq!(view["conversation"]["conversation"]["unreadCount"], 1);
 }
 
 #[tokio::test]

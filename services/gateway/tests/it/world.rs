@@ -9,7 +9,7 @@ use callboard_auth::{
     Issuer, IssuerConfig, IssuerSettings, KeySource, Revocations, SigningKey, Verifier, VerifierConfig,
 };
 use callboard_bus::{Bus, MemBus};
-use callboard_gateway::config::{CorsSettings, LiveSettings, RateSettings, Settings};
+use callboard_gateway::config::{CallSettings, CorsSettings, LiveSettings, RateSettings, Settings};
 use callboard_gateway::limits::Limits;
 use callboard_gateway::live::Hub;
 use callboard_gateway::state::Gateway;
@@ -45,6 +45,7 @@ pub struct World {
     pub ratings: Fake,
     pub messenger: Fake,
     pub tasks: Fake,
+    pub video: Fake,
     pub bus: MemBus,
     pub revocations: Arc<Revocations>,
     pub address: SocketAddr,
@@ -69,6 +70,11 @@ pub fn settings() -> Settings {
             buffer: 1024,
             remembered_tickets: 1000,
             max_streams_per_principal: 3,
+        },
+        calls: CallSettings {
+            max_sockets: 100,
+            hello_timeout: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(30),
         },
     }
 }
@@ -119,7 +125,7 @@ impl World {
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         callboard_service::install_crypto_provider();
-        let (messenger, tasks_fake) = (Fake::start().await, Fake::start().await);
+        let (messenger, tasks_fake, video) = (Fake::start().await, Fake::start().await, Fake::start().await);
         let (directory, tickets, fleet, ratings) =
             (Fake::start().await, Fake::start().await, Fake::start().await, Fake::start().await);
         let mut settings = settings();
@@ -132,6 +138,7 @@ impl World {
         }
         settings.upstreams.insert("messenger".to_owned(), messenger.address.clone());
         settings.upstreams.insert("tasks".to_owned(), tasks_fake.address.clone());
+        settings.upstreams.insert("video".to_owned(), video.address.clone());
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let issuing =
@@ -153,6 +160,7 @@ impl World {
             upstreams: Upstreams::new(&settings.upstreams).unwrap(),
             limits: Limits::new(&settings.rate),
             live: live.clone(),
+            sockets: callboard_gateway::Sockets::new(settings.calls.max_sockets),
             names: callboard_gateway::Names::default(),
             visitors: callboard_gateway::Visitors::default(),
             verifier: Arc::new(Verifier::new(config, clock.clone(), revocations.clone())),
@@ -178,6 +186,7 @@ impl World {
             ratings,
             messenger,
             tasks: tasks_fake,
+            video,
             bus,
             revocations,
             address,

@@ -1,0 +1,205 @@
+//! Video sessions over REST and in the live stream.
+
+use callboard_kernel::Refusal;
+use callboard_proto::{common::v1 as common, ratings::v1 as ratings, video::v1 as video};
+use callboard_service::error::status;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::live::{OTHER, Reader, publish};
+use crate::world::{
+    CUSTOMER, DEVICE, EMPLOYEE, ORGANISATION, SESSION, TICKET, World, customer_user, member, read, visitor,
+};
+
+fn rpc(method: &str) -> String {
+    format!("callboard.video.v1.VideoService/{method}")
+}
+
+#[tokio::test]
+async fn a_session_is_made_confirmed_and_joined_over_rest() {
+    let world = World::new().await;
+    let session = |status: video::SessionStatus| video::Session {
+        id: SESSION.to_string(),
+        status: status.into(),
+        etag: "\"2\"".into(),
+        ..Default::default()
+    };
+    world.video.on(&rpc("RequestSession"), move |_: video::RequestSessionRequest| {
+        Ok(video::RequestSessionResponse { session: Some(session(video::SessionStatus::Requested)) })
+    });
+    world.video.on(&rpc("ConfirmSession"), move |_: video::ConfirmSessionRequest| {
+        Ok(video::ConfirmSessionResponse { session: Some(session(video::SessionStatus::Confirmed)) })
+    });
+    world.video.on(&rpc("JoinSession"), move |_: video::JoinSessionRequest| {
+        let server =
+            video::IceServer { urls: vec!["stun:s".into()], username: "7:c".into(), ..Default::default() };
+        let credentials = video::CallCredentials {
+            provider: video::CallProvider::BuiltIn.into(),
+            call_token: "secret".into(),
+            ice_servers: vec![server],
+            side: video::Side::Guest.into(),
+            ..Default::default()
+        };
+        let session = Some(session(video::SessionStatus::InProgress));
+        Ok(video::JoinSessionResponse { session, credentials: Some(credentials) })
+    });
+    let key = uuid::Uuid::from_u128(5);
+    let wanted = json!({"deviceId": DEVICE, "requesterName": "Eve", "consents": true});
+    let request = world.request(&visitor(DEVICE), Method::POST, "/v1/videoSessions:request");
+    let made = request.header("Idempotency-Key", key.to_string()).json(&wanted).send().await.unwrap();
+    assert_eq!(made.headers()["location"], format!("/v1/videoSessions/{SESSION}"));
+    assert_eq!(made.headers()["etag"], "\"2\"");
+    let (status, made) = read(made).await;
+    assert_eq!((status, &made["status"], &made["callCount"]), (201, &json!("REQUESTED"), &json!(0)));
+    let asked = world.video.asked::<video::RequestSessionRequest>(&rpc("RequestSession")).remove(0).0;
+    assert_eq!(
+        (asked.request_id, asked.requester_name, asked.consents),
+        (key.to_string(), "Eve".into(), true)
+    );
+
+    let path = format!("/v1/videoSessions/{SESSION}:confirm");
+    let confirm = world.request(&member(&[]), Method::POST, &path).header("If-Match", "\"1\"");
+    assert_eq!(confirm.send().await.unwrap().status(), 200);
+    let asked = world.video.asked::<video::ConfirmSessionRequest>(&rpc("ConfirmSession")).remove(0).0;
+    assert_eq!((asked.session_id, asked.etag), (SESSION.to_string(), "\"1\"".to_owned()));
+
+    let path = format!("/v1/videoSessions/{SESSION}:join");
+    let (status, joined) =
+        read(world.request(&visitor(DEVICE), Method::POST, &path).send().await.unwrap()).await;
+    assert_eq!((status, &joined["session"]["status"]), (200, &json!("IN_PROGRESS")));
+    let expected = json!({
+        "provider": "BUILT_IN", "connectionId": "", "callToken": "secret", "polite": false, "side": "GUEST",
+        "iceServers": [{"urls": ["stun:s"], "username": "7:c"}]
+    });
+    assert_eq!(joined["credentials"], expected);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_by_what_was_asked_and_fields_are_named_as_rest_does() {
+    let world = World::new().await;
+    world.video.on(&rpc("ListSessions"), |asked: video::ListSessionsRequest| {
+        let filter = asked.filter.unwrap_or_default();
+        let expected = video::SessionFilter {
+            statuses: vec![video::SessionStatus::Done.into(), video::SessionStatus::Closed.into()],
+            visibility: video::Visibility::Public.into(),
+            device_ids: vec!["x".into()],
+            mine: true,
+            ratings: vec![5],
+            ..Default::default()
+        };
+        assert_eq!(filter, expected);
+        Err::<video::ListSessionsResponse, _>(status(
+            "video",
+            &Refusal::field("filter.device_ids[0]", "no UUID"),
+        ))
+    });
+    let path = "/v1/videoSessions?status=DONE&status=CLOSED&visibility=PUBLIC&deviceId=x&mine=true&rating=5";
+    let (status, problem) = read(world.request(&member(&[]), Method::GET, path).send().await.unwrap()).await;
+    assert_eq!((status, &problem["violations"][0]["field"]), (400, &json!("deviceId[0]")));
+    let path = format!("/v1/templates/{OTHER}/sessionFlow");
+    world.video.on(&rpc("PutSessionFlow"), |asked: video::PutSessionFlowRequest| {
+        let flow = asked.session_flow.unwrap_or_default();
+        assert_eq!((flow.template_id.as_str(), flow.requests_allowed), (&*OTHER.to_string(), true));
+        assert_eq!((flow.reason(), flow.etag.as_str()), (video::FlowField::Required, "\"0\""));
+        Ok(video::PutSessionFlowResponse { session_flow: Some(flow) })
+    });
+    let flow =
+        json!({"requestsAllowed": true, "reason": "REQUIRED", "reasons": [{"en": "Leak"}], "etag": "\"0\""});
+    let put = world.request(&member(&[]), Method::PUT, &path).json(&flow).send().await.unwrap();
+    assert_eq!(put.headers()["etag"], "\"0\"");
+    let (status, shown) = read(put).await;
+    assert_eq!((status, &shown["reasons"][0]["en"]), (200, &json!("Leak")));
+    assert!(shown.get("requesterName").is_none(), "not asked: {shown}");
+}
+
+/// What the video service says of whether a caller sees a session.
+fn seen(world: &World, seen: bool) {
+    world.video.on(&rpc("GetSession"), move |_: video::GetSessionRequest| match seen {
+        true => Ok(video::GetSessionResponse::default()),
+        false => Err(status("video", &Refusal::not_found("session"))),
+    });
+}
+
+fn facts(visibility: video::Visibility) -> Option<video::SessionFacts> {
+    Some(video::SessionFacts {
+        session_id: SESSION.to_string(),
+        organisation_id: ORGANISATION.to_string(),
+        device_id: DEVICE.to_string(),
+        visibility: visibility.into(),
+        employee_id: EMPLOYEE.to_string(),
+        ticket_ids: vec![TICKET.to_string()],
+        conversation_ticket_id: TICKET.to_string(),
+        ..Default::default()
+    })
+}
+
+#[tokio::test]
+async fn v_7_sessions_are_told_to_who_sees_them_now_and_vanish_for_those_outside() {
+    let world = World::new().await;
+    seen(&world, true);
+    let mut colleague = Reader::open(&world, &member(&[]), None).await;
+    let mut here = Reader::open(&world, &visitor(DEVICE), None).await;
+    let mut elsewhere = Reader::open(&world, &visitor(OTHER), None).await;
+    // The session was nobody's, and its device is this company's by now.
+    let mut owner = Reader::open(&world, &customer_user(CUSTOMER), None).await;
+    for reader in [&mut colleague, &mut here, &mut elsewhere, &mut owner] {
+        reader.ready().await;
+    }
+    let linked = video::SessionLinked {
+        session: facts(video::Visibility::Public),
+        ticket_id: TICKET.to_string(),
+        by: Some(common::Actor::default()),
+    };
+    publish(&world, &linked).await;
+    let full = colleague.next().await.unwrap().data;
+    assert_eq!(
+        (&full["ticketId"], &full["data"]["session"]["ticketIds"]),
+        (&json!(TICKET), &json!([TICKET]))
+    );
+    for reader in [&mut here, &mut owner] {
+        let outside = reader.next().await.unwrap().data;
+        assert_eq!(outside["name"], "video.session_linked");
+        assert_eq!(outside["data"]["session"]["sessionId"], json!(SESSION));
+        assert!(
+            !outside.to_string().contains(&TICKET.to_string()),
+            "the ticket may be an internal one: {outside}"
+        );
+    }
+    // From now on its service says that it is internal. Told late, when it was public no more: nothing.
+    seen(&world, false);
+    let rated = ratings::RatingFacts {
+        subject_kind: ratings::SubjectKind::VideoSession.into(),
+        subject_id: SESSION.to_string(),
+        organisation_id: ORGANISATION.to_string(),
+        device_id: DEVICE.to_string(),
+        ..Default::default()
+    };
+    publish(&world, &video::CallStarted { session: facts(video::Visibility::Public), ..Default::default() })
+        .await;
+    publish(&world, &ratings::RatingRequested { rating: Some(rated) }).await;
+    let hidden = video::SessionVisibilityChanged {
+        session: facts(video::Visibility::Internal),
+        previous_visibility: video::Visibility::Public.into(),
+        ..Default::default()
+    };
+    publish(&world, &hidden).await;
+    let gone = here.next().await.unwrap().data;
+    assert_eq!(gone["name"], "video.session_hidden");
+    assert_eq!(gone["data"], json!({"session": {"sessionId": SESSION}}));
+    assert_eq!(gone["actor"], json!({}));
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        names.push(colleague.next().await.unwrap().data["name"].as_str().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["rating.requested", "video.call_started", "video.session_visibility_changed"]);
+    // Session flows are for employees; and who looked elsewhere has heard of nothing.
+    let flow = video::SessionFlowChanged { template_id: OTHER.to_string(), ..Default::default() };
+    publish(&world, &flow).await;
+    assert_eq!(colleague.next().await.unwrap().data["name"], "session_flow.changed");
+    seen(&world, true);
+    let there =
+        video::SessionFacts { device_id: OTHER.to_string(), ..facts(video::Visibility::Public).unwrap() };
+    publish(&world, &video::CallEnded { session: Some(there), ..Default::default() }).await;
+    assert_eq!(elsewhere.next().await.unwrap().data["name"], "video.call_ended");
+}
