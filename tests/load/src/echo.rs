@@ -10,9 +10,9 @@ use http::uri::PathAndQuery;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::server::{NamedService, UnaryService};
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
@@ -70,10 +70,9 @@ pub async fn serve() -> Result<(), Failure> {
     let over = async {
         let _ = input.read_line(&mut line).await;
     };
-    Server::builder()
-        .tcp_nodelay(true)
-        .add_service(Echo)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), over)
+    // The builder's own `tcp_nodelay` does not reach connections that somebody else accepts.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder().add_service(Echo).serve_with_incoming_shutdown(incoming, over)
         .await?;
     Ok(())
 }

@@ -44,8 +44,9 @@ impl Viewer {
         matches!(self.sight, Sight::Device(_) | Sight::Customer(_))
     }
 
-    /// Adds the conditions on `t`, a task or device event, beside its device `d`: the device's departments as they are
-    /// now decide; from outside only what is external, by the customer it is for.
+    /// Adds the conditions on `t`, a task or device event, beside its device `d`, which decides as it is now: its
+    /// departments, its owner. From outside only what is external, and from a former owner's time nothing: a device may be
+    /// sold, its former owner's tasks are not. Tickets and conversations are judged the same way.
     pub(super) fn restrict(&self, query: &mut QueryBuilder<Postgres>) {
         query.push(" where t.organisation_id = ").push_bind(self.organisation.uuid());
         match &self.sight {
@@ -60,7 +61,8 @@ impl Viewer {
                 query.push(" and t.visibility = ").push_bind(Visibility::External.as_str());
             }
             Sight::Customer(customer) => {
-                query.push(" and t.customer_id = ").push_bind(*customer);
+                query.push(" and not d.removed and d.customer_id = ").push_bind(*customer);
+                query.push(" and (t.customer_id is null or t.customer_id = d.customer_id)");
                 query.push(" and t.visibility = ").push_bind(Visibility::External.as_str());
             }
         }
@@ -76,7 +78,8 @@ impl Viewer {
                 query.push(" and k.public and k.device_id = ").push_bind(*device);
             }
             Sight::Customer(customer) => {
-                query.push(" and k.public and k.customer_id = ").push_bind(*customer);
+                query.push(" and k.public and (k.customer_id is null or k.customer_id = ").push_bind(*customer);
+                query.push(")");
             }
         }
         query.push(")");

@@ -68,9 +68,21 @@ impl House {
     }
 
     pub async fn put_device(&self, device: Uuid, version: i64, departments: &[Uuid], zone: &str) {
+        self.device_is(device, version, Some(self.customer), departments, zone).await;
+    }
+
+    /// The directory tells of a device; returns when it is known.
+    pub async fn device_is(
+        &self,
+        device: Uuid,
+        version: i64,
+        customer: Option<Uuid>,
+        departments: &[Uuid],
+        zone: &str,
+    ) {
         let facts = directory::DeviceFacts {
             time_zone: zone.into(),
-            ..self.people.device_facts(device, self.template, Some(self.customer), departments)
+            ..self.people.device_facts(device, self.template, customer, departments)
         };
         let changed = directory::DeviceChanged { device: Some(facts), previous: None };
         self.stage.publish(self.people.id, device, version, &changed).await;

@@ -1,5 +1,7 @@
 //! Lives of tasks (K-2, K-4, K-5, T-11, T-13).
 
+use std::collections::BTreeSet;
+
 use callboard_kernel::{Principal, Role};
 use callboard_proto::directory::v1 as directory;
 use callboard_proto::tasks::v1 as tasks;
@@ -99,6 +101,36 @@ async fn the_devices_departments_decide_who_sees_a_task() {
     .await;
     assert_eq!(refused(house.create(&stranger, house.new_task("There")).await), "NOT_FOUND");
     assert!(house.list(&stranger, tasks::TaskFilter::default()).await.expect("a list").is_empty());
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_sold_devices_tasks_are_neither_its_former_owners_any_more_nor_sold_along() {
+    let house = House::new().await;
+    let buyer = id();
+    let (before, after) =
+        (house.people.customer_user(house.customer), house.people.customer_user(buyer));
+    let external = || tasks::CreateTaskRequest {
+        visibility: tasks::Visibility::External.into(),
+        ..house.new_task("Check the seal")
+    };
+    let zone = "Europe/Berlin";
+    let sellers = house.create(&house.boss(), external()).await.expect("made").id;
+    house.device_is(house.device, 2, None, &[], zone).await;
+    let nobodys = house.create(&house.boss(), external()).await.expect("made").id;
+    house.device_is(house.device, 3, Some(buyer), &[], zone).await;
+    let buyers = house.create(&house.boss(), external()).await.expect("made").id;
+    for (task, is_seen) in [(&sellers, false), (&nobodys, true), (&buyers, true)] {
+        assert_eq!(refused(house.get(&before, task).await), "NOT_FOUND");
+        assert_eq!(refused(house.close(&before, task).await), "NOT_FOUND");
+        assert_eq!(house.get(&after, task).await.is_ok(), is_seen);
+    }
+    let seen = house.list(&after, tasks::TaskFilter::default()).await.expect("a list");
+    let seen: BTreeSet<_> = seen.into_iter().map(|task| task.id).collect();
+    assert_eq!(seen, BTreeSet::from([buyers, nobodys.clone()]));
+    assert!(house.list(&before, tasks::TaskFilter::default()).await.expect("a list").is_empty());
+    // What is seen may be worked off from outside.
+    house.close(&after, &nobodys).await.expect("closed");
     house.stage.stop().await;
 }
 

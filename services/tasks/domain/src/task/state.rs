@@ -56,7 +56,7 @@ pub struct Closing {
 pub struct TaskContent {
     /// The device.
     pub device: DeviceId,
-    /// Where it stood when the task arose: the customer then is the one who sees it from outside.
+    /// Where it stood when the task arose: no other customer than the one then sees it.
     pub place: Place,
     /// What it was made from.
     pub definition: Option<DefinitionId>,
@@ -114,14 +114,15 @@ pub struct Moves {
 }
 
 impl TaskContent {
-    /// Whether a caller from outside sees it; employees are judged by the device's departments as they are now, which
-    /// the service does.
+    /// Whether a caller from outside may see it at all. Whose the device is now, and which departments it has, the service
+    /// judges before; here it is seen to that nobody takes over a former owner's tasks.
     pub fn admits(&self, principal: &Principal) -> bool {
         match &principal.subject {
             Subject::System | Subject::Employee(_) => true,
             Subject::CodeUser(user) => self.visibility == Visibility::External && user.device == self.device,
             Subject::CustomerUser(user) => {
-                self.visibility == Visibility::External && Some(user.customer) == self.place.customer
+                self.visibility == Visibility::External
+                    && self.place.customer.is_none_or(|customer| customer == user.customer)
             }
         }
     }
