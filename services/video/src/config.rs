@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard_attachments::AttachmentsConfig;
 use callboard_service::config::{Config, ConfigError, duration};
 use callboard_video_domain::session::Timing;
 use chrono::TimeDelta;
@@ -24,6 +25,8 @@ pub struct VideoConfig {
     pub token_secret: SecretString,
     /// STUN and TURN.
     pub ice: IceConfig,
+    /// Recordings and screenshots.
+    pub attachments: AttachmentsConfig,
 }
 
 /// `[video.ice]`
@@ -48,6 +51,7 @@ impl VideoConfig {
     /// Names every setting that is wrong.
     pub fn read(config: &Config) -> Result<Self, ConfigError> {
         let mut settings: Self = config.section()?;
+        settings.attachments.check()?;
         settings.call_page.truncate(settings.call_page.trim_end_matches('/').len());
         let problems = settings.problems();
         if problems.is_empty() { Ok(settings) } else { Err(ConfigError(problems)) }

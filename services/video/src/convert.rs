@@ -5,7 +5,9 @@ use callboard_proto::common::v1::LocalizedText;
 use callboard_proto::video::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use callboard_video_domain::flow::{Asked, Choice, Flow};
-use callboard_video_domain::session::{Call, Moves, SessionContent, SessionState, Status};
+use callboard_video_domain::session::{
+    Call, FileKind, Moves, SessionContent, SessionFile, SessionState, Status,
+};
 use callboard_video_domain::{Side, Visibility};
 use uuid::Uuid;
 
@@ -120,7 +122,35 @@ impl Eyes {
             update_time: Some(to_proto_time(session.updated_at)),
             moves: Some(moves(session.moves(&self.principal, self.offered))),
             etag: version.etag(),
+            files: session.kept.files.iter().map(file).collect(),
         }
+    }
+}
+
+/// What a file of a session is.
+pub const fn file_kind(kind: FileKind) -> proto::SessionFileKind {
+    match kind {
+        FileKind::Recording => proto::SessionFileKind::Recording,
+        FileKind::Screenshot => proto::SessionFileKind::Screenshot,
+    }
+}
+
+/// What a file of a session is; `None` when unspecified.
+pub const fn from_file_kind(kind: proto::SessionFileKind) -> Option<FileKind> {
+    match kind {
+        proto::SessionFileKind::Unspecified => None,
+        proto::SessionFileKind::Recording => Some(FileKind::Recording),
+        proto::SessionFileKind::Screenshot => Some(FileKind::Screenshot),
+    }
+}
+
+/// A file of a session; what is known of its content is added where it is shown.
+pub fn file(file: &SessionFile) -> proto::SessionFile {
+    proto::SessionFile {
+        kind: file_kind(file.kind).into(),
+        attachment_id: file.id.to_string(),
+        call_number: file.call,
+        attachment: None,
     }
 }
 

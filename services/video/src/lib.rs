@@ -10,9 +10,13 @@ mod ice;
 pub mod store;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use callboard_attachments::Attachments;
 use callboard_bus::HandleError;
+use callboard_proto::video::v1::attachment_service_server::{
+    AttachmentServiceServer, SERVICE_NAME as ATTACHMENT_SERVICE,
+};
 use callboard_proto::video::v1::video_service_server::{SERVICE_NAME, VideoServiceServer};
 use callboard_service::{
     BackgroundTask, BoxError, BuildContext, Built, Context, Definition, Operation, PgRegistry, Stage,
@@ -22,7 +26,7 @@ use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 
-use api::{Reads, VideoApi};
+use api::{AttachmentApi, Reads, SessionOwners, VideoApi};
 use call::Calls;
 use config::VideoConfig;
 use events::directory::DirectoryHandler;
@@ -31,12 +35,13 @@ use events::ratings::RatingsHandler;
 use events::tickets::TicketsHandler;
 use events::timers::TimerHandler;
 use store::{Copies, FlowMapping, Queries, SessionMapping, Streams};
-use token::Signer;
 
 /// The service's name: its schema, its stream, its error domain.
 pub const NAME: &str = "video";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The service's own migrations, those of attachments among them.
+static MIGRATIONS: LazyLock<Migrator> =
+    LazyLock::new(|| callboard_attachments::with_migrations(sqlx::migrate!("./migrations")));
 
 /// The actors of sessions.
 pub type Sessions = PgRegistry<SessionMapping>;
@@ -44,10 +49,13 @@ pub type Sessions = PgRegistry<SessionMapping>;
 pub type Flows = PgRegistry<FlowMapping>;
 
 /// What the chassis needs to run video sessions.
-pub const fn definition() -> Definition {
+pub fn definition() -> Definition {
     Definition {
         name: NAME,
-        default_config: include_str!("../config.default.toml"),
+        default_config: concat!(
+            include_str!("../config.default.toml"),
+            callboard_attachments::default_config!("video")
+        ),
         check: |config| VideoConfig::read(config).map(drop),
         migrations: Some(&MIGRATIONS),
         uses_bus: true,
@@ -56,7 +64,17 @@ pub const fn definition() -> Definition {
     }
 }
 
-fn assemble(build: &BuildContext, signer: Signer) -> Result<(Context, VideoApi), BoxError> {
+/// Everything that works on the journal, with its consumers.
+struct Parts {
+    context: Context,
+    config: Arc<VideoConfig>,
+    sessions: Sessions,
+    flows: Flows,
+    reads: Reads,
+    streams: Streams,
+}
+
+fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     let config = Arc::new(VideoConfig::read(&build.config)?);
     let mut context = Context::new(build)?;
     let sessions: Sessions = context.registry(SessionMapping::new(&config.call_page));
@@ -68,8 +86,6 @@ fn assemble(build: &BuildContext, signer: Signer) -> Result<(Context, VideoApi),
         timing: config.timing(),
     };
     let streams = Streams::new(context.pool().clone(), Arc::clone(&build.clock));
-    let signer = Arc::new(signer);
-    let calls = Calls::new(build, sessions.clone(), reads.clone(), streams.clone(), Arc::clone(&signer))?;
     let directory = DirectoryHandler { copies: reads.copies.clone() };
     context.consume(events::directory::CONSUMER, "directory", Arc::new(directory));
     let tickets = TicketsHandler { sessions: sessions.clone(), reads: reads.clone() };
@@ -78,12 +94,12 @@ fn assemble(build: &BuildContext, signer: Signer) -> Result<(Context, VideoApi),
     context.consume(events::fleet::CONSUMER, "fleet", Arc::new(fleet));
     let ratings = RatingsHandler { sessions: sessions.clone(), copies: reads.copies.clone() };
     context.consume(events::ratings::CONSUMER, "ratings", Arc::new(ratings));
-    let timers = TimerHandler { sessions: sessions.clone(), reads: reads.clone(), streams };
+    let timers = TimerHandler { sessions: sessions.clone(), reads: reads.clone(), streams: streams.clone() };
     context.on_timer(move |timer| {
         let timers = timers.clone();
         async move { timers.fire(timer).await }.boxed()
     });
-    Ok((context, VideoApi { sessions, flows, reads, calls, signer, config }))
+    Ok(Parts { context, config, sessions, flows, reads, streams })
 }
 
 /// Runs until calls are over.
@@ -102,15 +118,37 @@ fn beside(
 fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
     async move {
         let limit = build.config.grpc.max_message_bytes;
-        let config = VideoConfig::read(&build.config)?;
-        let signer = token::open(&build.pool()?, &config.token_secret).await?;
-        let (context, api) = assemble(&build, signer)?;
-        let calls = api.calls.clone();
-        let routes = Routes::new(VideoServiceServer::new(api).max_decoding_message_size(limit));
-        let mut built = Built::new(routes, vec![SERVICE_NAME]);
-        // The call token in its first message is the credential.
-        built.public_rpcs = &["callboard.video.v1.VideoService/Signal"];
-        built.unhurried_rpcs = &["callboard.video.v1.VideoService/Signal"];
+        let Parts { context, config, sessions, flows, reads, streams } = parts(&build)?;
+        let signer = Arc::new(token::open(&build.pool()?, &config.token_secret).await?);
+        let owners = SessionOwners { reads: reads.clone() };
+        let attachments = Attachments::open(&build, config.attachments.clone(), Arc::new(owners)).await?;
+        let calls = Calls::new(&build, sessions.clone(), reads.clone(), streams, Arc::clone(&signer))?;
+        let files = AttachmentApi(attachments.clone());
+        let api = VideoApi {
+            sessions,
+            flows,
+            reads,
+            calls: calls.clone(),
+            signer,
+            config,
+            attachments: attachments.clone(),
+        };
+        let routes = Routes::new(VideoServiceServer::new(api).max_decoding_message_size(limit))
+            .add_service(AttachmentServiceServer::new(files).max_decoding_message_size(limit));
+        let mut built = Built::new(routes, vec![SERVICE_NAME, ATTACHMENT_SERVICE]);
+        built.public_rpcs = &[
+            // The call token in the first message is the credential.
+            "callboard.video.v1.VideoService/Signal",
+            "callboard.video.v1.VideoService/UploadCallFile",
+            // A link needs none.
+            "callboard.video.v1.AttachmentService/DownloadAttachment",
+        ];
+        built.unhurried_rpcs = &[
+            "callboard.video.v1.VideoService/Signal",
+            "callboard.video.v1.VideoService/UploadCallFile",
+            "callboard.video.v1.AttachmentService/UploadAttachment",
+        ];
+        attachments.furnish(&mut built);
         context.furnish(&mut built).await?;
         let stop = &build.stop.fetch;
         let (following, speaking) = (calls.clone(), calls.clone());
@@ -123,8 +161,7 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
 }
 
 fn operate(build: BuildContext, operation: Operation) -> BoxFuture<'static, Result<String, BoxError>> {
-    // No call is signed on the command line.
-    async move { assemble(&build, Signer::new(Vec::new()))?.0.operate(operation).await }.boxed()
+    async move { parts(&build)?.context.operate(operation).await }.boxed()
 }
 
 /// A query failed while an event was handled: it is tried again.

@@ -32,6 +32,9 @@ struct Claims {
     s: Uuid,
     /// Connection.
     c: Uuid,
+    /// Who; missing in tokens of older releases.
+    #[serde(default)]
+    w: String,
     /// Whose end ends it: the person's, the code's.
     k: Vec<Uuid>,
     /// Issued at, and expires at; seconds.
@@ -48,6 +51,8 @@ pub struct Speaker {
     pub session: SessionId,
     /// The connection.
     pub connection: ConnectionId,
+    /// The person, as an actor's word.
+    pub who: String,
     keys: Vec<Uuid>,
     issued: Timestamp,
     expires: Timestamp,
@@ -121,6 +126,7 @@ impl Signer {
             o: principal.organisation.uuid(),
             s: session.uuid(),
             c: connection.uuid(),
+            w: principal.actor().to_string(),
             k: keys,
             i: now.timestamp(),
             e: (now + LIFETIME).timestamp(),
@@ -153,6 +159,7 @@ impl Signer {
             organisation: claims.o.into(),
             session: claims.s.into(),
             connection: claims.c.into(),
+            who: claims.w,
             keys: claims.k,
             issued: time(claims.i)?,
             expires: time(claims.e)?,
@@ -181,6 +188,7 @@ mod tests {
         let token = signer.seal(&who, id(4), id(5), now).expect("a token");
         let speaker = signer.open(&token, now, &revocations).expect("a speaker");
         assert_eq!((speaker.session, speaker.connection), (id(4), id(5)));
+        assert_eq!(speaker.who, who.actor().to_string());
         // Rotated: the old secret still verifies.
         let rotated = Signer::new(vec![vec![8; 32], vec![7; 32]]);
         assert!(rotated.open(&token, now, &revocations).is_ok());

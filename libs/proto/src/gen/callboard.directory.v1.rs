@@ -1184,6 +1184,10 @@ pub struct LookUpCodeResponse {
     /// The device, for a logged-in caller who may see it (D-3); else empty.
     #[prost(string, tag = "3")]
     pub device_id: ::prost::alloc::string::String,
+    /// It hangs on no device, so that one can be paired with it. Told to employees of its organisation; false for all others
+    /// (D-3).
+    #[prost(bool, tag = "4")]
+    pub is_unpaired: bool,
 }
 /// Asks to come in by a code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -750,6 +750,117 @@ pub mod attachment_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// One choice of a choice step.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Choice {
+    /// Stable key within the step: `\[a-z0-9_-\]{1,64}`.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub label: ::core::option::Option<super::super::common::v1::LocalizedText>,
+}
+/// One question of a flow.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Step {
+    /// Stable key within the flow: `\[a-z0-9_-\]{1,64}`.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(enumeration = "StepKind", tag = "2")]
+    pub kind: i32,
+    #[prost(bool, tag = "3")]
+    pub required: bool,
+    #[prost(message, optional, tag = "4")]
+    pub label: ::core::option::Option<super::super::common::v1::LocalizedText>,
+    #[prost(message, optional, tag = "5")]
+    pub help: ::core::option::Option<super::super::common::v1::LocalizedText>,
+    /// For choice steps: 1 to 100 choices.
+    #[prost(message, repeated, tag = "6")]
+    pub choices: ::prost::alloc::vec::Vec<Choice>,
+}
+/// A creation flow: ordered typed steps. The category of a ticket is its flow (T-1).
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Flow {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Template whose devices offer this flow. UUID.
+    #[prost(string, tag = "2")]
+    pub template_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub label: ::core::option::Option<super::super::common::v1::LocalizedText>,
+    #[prost(message, repeated, tag = "4")]
+    pub steps: ::prost::alloc::vec::Vec<Step>,
+    /// Key of the step whose answer becomes the title; empty: the flow's label.
+    #[prost(string, tag = "5")]
+    pub title_step: ::prost::alloc::string::String,
+    /// Fleet group (of the same template) that is offered the ticket; empty: the template's first group (F-1).
+    #[prost(string, tag = "6")]
+    pub group_id: ::prost::alloc::string::String,
+    /// Notification group told of this flow's tickets; empty: none (N-4).
+    #[prost(string, tag = "7")]
+    pub notification_group_id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "8")]
+    pub active: bool,
+    /// Strong entity tag of the template's set of flows (AIP-154).
+    #[prost(string, tag = "9")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// The type of a step, and so of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum StepKind {
+    Unspecified = 0,
+    /// One line, at most 500 characters.
+    Text = 1,
+    /// At most 10,000 characters.
+    LongText = 2,
+    SingleChoice = 3,
+    MultipleChoice = 4,
+    Number = 5,
+    /// A calendar date, RFC 3339 full-date.
+    Date = 6,
+    YesNo = 7,
+    /// References to attachments. Answered by attachment ids.
+    Attachment = 8,
+    /// How to reach the person: name, e-mail, phone.
+    Contact = 9,
+}
+impl StepKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STEP_KIND_UNSPECIFIED",
+            Self::Text => "STEP_KIND_TEXT",
+            Self::LongText => "STEP_KIND_LONG_TEXT",
+            Self::SingleChoice => "STEP_KIND_SINGLE_CHOICE",
+            Self::MultipleChoice => "STEP_KIND_MULTIPLE_CHOICE",
+            Self::Number => "STEP_KIND_NUMBER",
+            Self::Date => "STEP_KIND_DATE",
+            Self::YesNo => "STEP_KIND_YES_NO",
+            Self::Attachment => "STEP_KIND_ATTACHMENT",
+            Self::Contact => "STEP_KIND_CONTACT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STEP_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "STEP_KIND_TEXT" => Some(Self::Text),
+            "STEP_KIND_LONG_TEXT" => Some(Self::LongText),
+            "STEP_KIND_SINGLE_CHOICE" => Some(Self::SingleChoice),
+            "STEP_KIND_MULTIPLE_CHOICE" => Some(Self::MultipleChoice),
+            "STEP_KIND_NUMBER" => Some(Self::Number),
+            "STEP_KIND_DATE" => Some(Self::Date),
+            "STEP_KIND_YES_NO" => Some(Self::YesNo),
+            "STEP_KIND_ATTACHMENT" => Some(Self::Attachment),
+            "STEP_KIND_CONTACT" => Some(Self::Contact),
+            _ => None,
+        }
+    }
+}
 /// How to reach a person.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Contact {
@@ -853,6 +964,10 @@ pub struct Ticket {
     /// Strong entity tag: the version (AIP-154).
     #[prost(string, tag = "20")]
     pub etag: ::prost::alloc::string::String,
+    /// While DRAFT and made by a flow: the flow as it was when the draft was begun, which its answers are judged by (T-2).
+    /// A flow that is changed meanwhile changes no draft. Only in answers of GetTicket.
+    #[prost(message, optional, tag = "21")]
+    pub draft_flow: ::core::option::Option<Flow>,
 }
 /// Something written on a ticket. The public ones in order are the digital service record (T-12).
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1257,117 +1372,6 @@ pub struct TicketDeleted {
     pub ticket: ::core::option::Option<TicketFacts>,
     #[prost(message, optional, tag = "4")]
     pub by: ::core::option::Option<super::super::common::v1::Actor>,
-}
-/// One choice of a choice step.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Choice {
-    /// Stable key within the step: `\[a-z0-9_-\]{1,64}`.
-    #[prost(string, tag = "1")]
-    pub key: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "2")]
-    pub label: ::core::option::Option<super::super::common::v1::LocalizedText>,
-}
-/// One question of a flow.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Step {
-    /// Stable key within the flow: `\[a-z0-9_-\]{1,64}`.
-    #[prost(string, tag = "1")]
-    pub key: ::prost::alloc::string::String,
-    #[prost(enumeration = "StepKind", tag = "2")]
-    pub kind: i32,
-    #[prost(bool, tag = "3")]
-    pub required: bool,
-    #[prost(message, optional, tag = "4")]
-    pub label: ::core::option::Option<super::super::common::v1::LocalizedText>,
-    #[prost(message, optional, tag = "5")]
-    pub help: ::core::option::Option<super::super::common::v1::LocalizedText>,
-    /// For choice steps: 1 to 100 choices.
-    #[prost(message, repeated, tag = "6")]
-    pub choices: ::prost::alloc::vec::Vec<Choice>,
-}
-/// A creation flow: ordered typed steps. The category of a ticket is its flow (T-1).
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Flow {
-    /// UUID.
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// Template whose devices offer this flow. UUID.
-    #[prost(string, tag = "2")]
-    pub template_id: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "3")]
-    pub label: ::core::option::Option<super::super::common::v1::LocalizedText>,
-    #[prost(message, repeated, tag = "4")]
-    pub steps: ::prost::alloc::vec::Vec<Step>,
-    /// Key of the step whose answer becomes the title; empty: the flow's label.
-    #[prost(string, tag = "5")]
-    pub title_step: ::prost::alloc::string::String,
-    /// Fleet group (of the same template) that is offered the ticket; empty: the template's first group (F-1).
-    #[prost(string, tag = "6")]
-    pub group_id: ::prost::alloc::string::String,
-    /// Notification group told of this flow's tickets; empty: none (N-4).
-    #[prost(string, tag = "7")]
-    pub notification_group_id: ::prost::alloc::string::String,
-    #[prost(bool, tag = "8")]
-    pub active: bool,
-    /// Strong entity tag of the template's set of flows (AIP-154).
-    #[prost(string, tag = "9")]
-    pub etag: ::prost::alloc::string::String,
-}
-/// The type of a step, and so of its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum StepKind {
-    Unspecified = 0,
-    /// One line, at most 500 characters.
-    Text = 1,
-    /// At most 10,000 characters.
-    LongText = 2,
-    SingleChoice = 3,
-    MultipleChoice = 4,
-    Number = 5,
-    /// A calendar date, RFC 3339 full-date.
-    Date = 6,
-    YesNo = 7,
-    /// References to attachments. Answered by attachment ids.
-    Attachment = 8,
-    /// How to reach the person: name, e-mail, phone.
-    Contact = 9,
-}
-impl StepKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "STEP_KIND_UNSPECIFIED",
-            Self::Text => "STEP_KIND_TEXT",
-            Self::LongText => "STEP_KIND_LONG_TEXT",
-            Self::SingleChoice => "STEP_KIND_SINGLE_CHOICE",
-            Self::MultipleChoice => "STEP_KIND_MULTIPLE_CHOICE",
-            Self::Number => "STEP_KIND_NUMBER",
-            Self::Date => "STEP_KIND_DATE",
-            Self::YesNo => "STEP_KIND_YES_NO",
-            Self::Attachment => "STEP_KIND_ATTACHMENT",
-            Self::Contact => "STEP_KIND_CONTACT",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "STEP_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "STEP_KIND_TEXT" => Some(Self::Text),
-            "STEP_KIND_LONG_TEXT" => Some(Self::LongText),
-            "STEP_KIND_SINGLE_CHOICE" => Some(Self::SingleChoice),
-            "STEP_KIND_MULTIPLE_CHOICE" => Some(Self::MultipleChoice),
-            "STEP_KIND_NUMBER" => Some(Self::Number),
-            "STEP_KIND_DATE" => Some(Self::Date),
-            "STEP_KIND_YES_NO" => Some(Self::YesNo),
-            "STEP_KIND_ATTACHMENT" => Some(Self::Attachment),
-            "STEP_KIND_CONTACT" => Some(Self::Contact),
-            _ => None,
-        }
-    }
 }
 /// Asks to make a ticket.
 #[derive(Clone, PartialEq, ::prost::Message)]

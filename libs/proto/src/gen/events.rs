@@ -588,6 +588,18 @@ impl crate::Event for crate::video::v1::RecordingChanged {
     const TYPE: &'static str = "callboard.video.v1.RecordingChanged";
 }
 
+impl crate::Event for crate::video::v1::SessionFileAdded {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_file_added";
+    const TYPE: &'static str = "callboard.video.v1.SessionFileAdded";
+}
+
+impl crate::Event for crate::video::v1::SessionFileRemoved {
+    const CONTEXT: &'static str = "video";
+    const SUBJECT: &'static str = "video.session_file_removed";
+    const TYPE: &'static str = "callboard.video.v1.SessionFileRemoved";
+}
+
 impl crate::Event for crate::video::v1::CallStarted {
     const CONTEXT: &'static str = "video";
     const SUBJECT: &'static str = "video.call_started";
@@ -1326,6 +1338,20 @@ pub const EVENTS: &[crate::EventDescription] = &[
     },
     crate::EventDescription {
         context: "video",
+        subject: "video.session_file_added",
+        kind: "callboard.video.v1.SessionFileAdded",
+        when: "A recording or a screenshot is the session's now (V-8).",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
+        subject: "video.session_file_removed",
+        kind: "callboard.video.v1.SessionFileRemoved",
+        when: "A recording or a screenshot was removed for good.",
+        reactions: "none yet.",
+    },
+    crate::EventDescription {
+        context: "video",
         subject: "video.call_started",
         kind: "callboard.video.v1.CallStarted",
         when: "The call started: the session is IN_PROGRESS (V-3).",
@@ -1378,6 +1404,6 @@ pub const EVENTS: &[crate::EventDescription] = &[
         subject: "session_flow.changed",
         kind: "callboard.video.v1.SessionFlowChanged",
         when: "A template's session flow changed (V-1).",
-        reactions: "none yet.",
+        reactions: "notifications keep who is responsible.",
     },
 ];

@@ -136,6 +136,22 @@ impl crate::Paged for crate::notifications::v1::ListGroupsRequest {
     }
 }
 
+impl crate::Paged for crate::notifications::v1::ListWebhookDeliveriesRequest {
+    const NAME: &'static str = "callboard.notifications.v1.ListWebhookDeliveriesRequest";
+
+    fn of_any_page(&self) -> Self {
+        Self { page_size: 0, page_token: String::new(), ..self.clone() }
+    }
+}
+
+impl crate::Paged for crate::notifications::v1::ListWebhookAttemptsRequest {
+    const NAME: &'static str = "callboard.notifications.v1.ListWebhookAttemptsRequest";
+
+    fn of_any_page(&self) -> Self {
+        Self { page_size: 0, page_token: String::new(), ..self.clone() }
+    }
+}
+
 impl crate::Paged for crate::ratings::v1::ListRatingsRequest {
     const NAME: &'static str = "callboard.ratings.v1.ListRatingsRequest";
 

@@ -1,4 +1,4 @@
-// @generated from messages that hold a PIN or a token.
+// @generated from messages that hold a PIN, a token or a secret.
 
 impl ::core::fmt::Debug for crate::directory::v1::Code {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -100,6 +100,24 @@ impl ::core::fmt::Debug for crate::notifications::v1::UnsubscribeRequest {
     }
 }
 
+impl ::core::fmt::Debug for crate::notifications::v1::CreateWebhookResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("CreateWebhookResponse")
+            .field("webhook", &self.webhook)
+            .field("secret", &crate::veil(&self.secret))
+            .finish()
+    }
+}
+
+impl ::core::fmt::Debug for crate::notifications::v1::RotateWebhookSecretResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("RotateWebhookSecretResponse")
+            .field("webhook", &self.webhook)
+            .field("secret", &crate::veil(&self.secret))
+            .finish()
+    }
+}
+
 impl ::core::fmt::Debug for crate::tasks::v1::CreateFeedResponse {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
         f.debug_struct("CreateFeedResponse")
@@ -127,6 +145,16 @@ impl ::core::fmt::Debug for crate::video::v1::CallCredentials {
             .field("polite", &self.polite)
             .field("page_url", &self.page_url)
             .field("side", &self.side)
+            .finish()
+    }
+}
+
+impl ::core::fmt::Debug for crate::video::v1::CallFileUpload {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("CallFileUpload")
+            .field("call_token", &crate::veil(&self.call_token))
+            .field("kind", &self.kind)
+            .field("upload", &self.upload)
             .finish()
     }
 }

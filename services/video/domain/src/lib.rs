@@ -20,6 +20,10 @@ callboard_kernel::define_id! {
     ConnectionId
 }
 callboard_kernel::define_id! {
+    /// A file.
+    FileId
+}
+callboard_kernel::define_id! {
     /// One open exchange of signals: a browser that was cut off comes back with another.
     StreamId
 }
@@ -30,6 +34,9 @@ pub const MAX_NAME: usize = 100;
 pub const MAX_REASON: usize = 500;
 /// The most tickets that are linked to one session (V-9).
 pub const MAX_TICKETS: usize = 50;
+
+/// The most recordings and screenshots of one session (V-8).
+pub const MAX_FILES: usize = 100;
 
 /// Where a device stands: what decides who sees what hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

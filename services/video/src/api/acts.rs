@@ -32,7 +32,7 @@ impl VideoApi {
     }
 
     /// Something done to a session the caller may see.
-    async fn change(
+    pub(super) async fn change(
         &self,
         mutation: &Mutation,
         id: SessionId,
@@ -55,7 +55,7 @@ impl VideoApi {
         };
         let answer =
             move |state: &SessionState, _: &[_], version: Version| eyes.on(id.uuid(), state, version);
-        mutation.carry_out(&self.sessions, prepared, answer).await
+        self.with_files(mutation.carry_out(&self.sessions, prepared, answer).await?).await
     }
 
     pub(super) async fn set_visibility(

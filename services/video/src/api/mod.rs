@@ -2,12 +2,14 @@
 
 mod acts;
 mod fields;
+mod files;
 mod flows;
 mod service;
 mod sessions;
 
 use std::sync::Arc;
 
+use callboard_attachments::Attachments;
 use callboard_kernel::{Clock, DeviceId, Isolation, OrganisationId, Principal, Refusal, Subject, TemplateId};
 use callboard_service::database::refusal;
 use callboard_video_domain::SessionId;
@@ -18,6 +20,8 @@ use crate::config::VideoConfig;
 use crate::store::{Copies, DeviceCopy, Queries, StoredSession, Viewer};
 use crate::token::Signer;
 use crate::{Flows, Sessions};
+
+pub use files::{AttachmentApi, SessionOwners};
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -41,6 +45,8 @@ pub struct VideoApi {
     pub(crate) calls: Calls,
     pub(crate) signer: Arc<Signer>,
     pub(crate) config: Arc<VideoConfig>,
+    /// Recordings and screenshots.
+    pub(crate) attachments: Attachments,
 }
 
 impl Reads {

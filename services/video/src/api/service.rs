@@ -42,6 +42,14 @@ macro_rules! rpcs {
                 reply(outcome.map(|session| proto::$verb_response { session: Some(session) }))
             })+
 
+            async fn upload_call_file(
+                &self,
+                request: Request<Streaming<proto::UploadCallFileRequest>>,
+            ) -> Result<Response<proto::UploadCallFileResponse>, Status> {
+                let file = Box::pin(self.upload_in_call(request.into_inner())).await;
+                reply(file.map(|file| proto::UploadCallFileResponse { file: Some(file) }))
+            }
+
             async fn signal(
                 &self,
                 request: Request<Streaming<proto::SignalRequest>>,
@@ -67,6 +75,8 @@ rpcs! {
     unlink_ticket(UnlinkTicketRequest) -> UnlinkTicketResponse: unlink => session;
     set_consent(SetConsentRequest) -> SetConsentResponse: consent => session;
     set_recording(SetRecordingRequest) -> SetRecordingResponse: record => session;
+    add_session_file(AddSessionFileRequest) -> AddSessionFileResponse: add_file => session;
+    remove_session_file(RemoveSessionFileRequest) -> RemoveSessionFileResponse: remove_file => session;
     join_session(JoinSessionRequest) -> JoinSessionResponse: join;
     end_call(EndCallRequest) -> EndCallResponse: end => session;
     get_session_flow(GetSessionFlowRequest) -> GetSessionFlowResponse: flow => session_flow;

@@ -125,7 +125,7 @@ impl VideoApi {
         };
         let answer =
             move |state: &SessionState, _: &[_], version: Version| eyes.on(id.uuid(), state, version);
-        mutation.carry_out(&self.sessions, prepared, answer).await
+        self.with_files(mutation.carry_out(&self.sessions, prepared, answer).await?).await
     }
 
     /// A ticket that can be linked: it is there, seen by the caller, and of the same device, so that whoever sees the
@@ -168,7 +168,7 @@ impl VideoApi {
     ) -> Result<proto::Session, Refusal> {
         let principal = request::principal(request)?;
         let id: SessionId = parse_id("session_id", &request.get_ref().session_id)?;
-        Ok(shown(&principal, &self.reads.session(&principal, id).await?))
+        self.with_files(shown(&principal, &self.reads.session(&principal, id).await?)).await
     }
 
     pub(super) async fn list(
@@ -192,7 +192,8 @@ impl VideoApi {
             let cursor = ListCursor { at: last.content.created_at, id: last.id.uuid() };
             encode_page_token(&cursor, query, now)
         });
-        let sessions = found.iter().map(|found| shown(&principal, found)).collect();
+        let mut sessions: Vec<_> = found.iter().map(|found| shown(&principal, found)).collect();
+        self.show_files(&mut sessions).await?;
         Ok(proto::ListSessionsResponse { sessions, next_page_token })
     }
 }

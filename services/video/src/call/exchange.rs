@@ -303,7 +303,8 @@ impl Exchange {
                 device: content.device,
             }),
             Actor::CustomerUser(id) => {
-                Subject::CustomerUser(CustomerUser { id, customer: content.place.customer? })
+                let customer = content.place.customer.unwrap_or_else(|| uuid::Uuid::nil().into());
+                Subject::CustomerUser(CustomerUser { id, customer })
             }
             Actor::System => return None,
         };

@@ -27,7 +27,7 @@ use super::whisper::{TOPIC, Whisper};
 use crate::Sessions;
 use crate::api::Reads;
 use crate::store::Streams;
-use crate::token::{self, Signer};
+use crate::token::{self, Signer, Speaker};
 
 /// How long the first word may take.
 const HELLO: Duration = Duration::from_secs(10);
@@ -128,10 +128,7 @@ impl Calls {
         let Some(Said::Hello(hello)) = first.and_then(|first| first.signal) else {
             return Err(Refusal::field("hello", "is the first thing to be said"));
         };
-        if !inner.revocations.is_complete() {
-            return Err(Refusal::from(&AuthError::RevocationsUnknown));
-        }
-        let speaker = inner.signer.open(&hello.call_token, inner.clock.now(), &inner.revocations)?;
+        let speaker = self.speaker(&hello.call_token)?;
         if hello.session_id.parse::<Uuid>().ok() != Some(speaker.session.uuid()) {
             return Err(token::refused());
         }
@@ -156,6 +153,18 @@ impl Calls {
         inner.tracker.spawn(exchange.run(said));
         metrics::gauge!("callboard_video_exchanges").increment(1.0);
         Ok(ReceiverStream::new(told))
+    }
+
+    /// Who speaks by a call token.
+    ///
+    /// # Errors
+    /// `CALL_TOKEN_INVALID`; `REVOCATIONS_UNKNOWN` just after the start.
+    pub fn speaker(&self, token: &str) -> Result<Speaker, Refusal> {
+        let inner = &self.0;
+        if !inner.revocations.is_complete() {
+            return Err(Refusal::from(&AuthError::RevocationsUnknown));
+        }
+        inner.signer.open(token, inner.clock.now(), &inner.revocations)
     }
 
     /// Something was committed in a session: whoever is in its call here looks again.

@@ -8,7 +8,7 @@ use callboard_service::outbound;
 use callboard_video_domain::session::{SessionContent, SessionEvent, SessionState, Status};
 use callboard_video_domain::{Session, SessionFlow};
 
-use crate::convert::{ids, optional_id, side, status, visibility};
+use crate::convert::{file_kind, ids, optional_id, side, status, visibility};
 
 /// Where a call takes place.
 pub fn join_url(call_page: &str, session: uuid::Uuid) -> String {
@@ -100,6 +100,14 @@ fn of_event(
         SessionEvent::Recorded { running, .. } => {
             outbound(step.meta, index, &proto::RecordingChanged { session, running: *running })
         }
+        SessionEvent::FileAdded { file, .. } => {
+            let (attachment_id, kind) = (file.id.to_string(), file_kind(file.kind).into());
+            outbound(step.meta, index, &proto::SessionFileAdded { session, attachment_id, kind, by })
+        }
+        SessionEvent::FileRemoved { file, .. } => {
+            let attachment_id = file.to_string();
+            outbound(step.meta, index, &proto::SessionFileRemoved { session, attachment_id, by })
+        }
         SessionEvent::CallStarted { call } => {
             let side = side(call.started_by()).into();
             outbound(step.meta, index, &proto::CallStarted { session, call_number, side })
@@ -144,6 +152,8 @@ pub fn of_flow(step: &Step<'_, SessionFlow>) -> Vec<Event> {
             template_id: step.meta.aggregate_id.to_string(),
             organisation_id: step.meta.principal.organisation.to_string(),
             requests_allowed: step.after.requests_allowed,
+            responsible_employee_ids: step.after.employees.iter().map(ToString::to_string).collect(),
+            responsible_department_ids: step.after.departments.iter().map(ToString::to_string).collect(),
         };
         outbound(step.meta, index, &message)
     };

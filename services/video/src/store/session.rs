@@ -5,7 +5,7 @@ use callboard_actor::Step;
 use callboard_journal::{
     Cells, Column, ColumnType, Corrupt, Mapping, Record, Row, RowChange, Rows, Schema, Table, TimerChange,
 };
-use callboard_video_domain::session::{SessionContent, SessionState};
+use callboard_video_domain::session::{Kept, SessionContent, SessionState};
 use callboard_video_domain::{Place, Session};
 use uuid::Uuid;
 
@@ -41,6 +41,9 @@ pub(super) static SESSION: Table = Table {
         Column::new("creator", ColumnType::Text),
         Column::new("created_at", ColumnType::Timestamp),
         Column::new("updated_at", ColumnType::Timestamp),
+        Column::new("files", ColumnType::Json),
+        Column::new("recorders", ColumnType::Json),
+        Column::new("callers", ColumnType::Json),
     ],
 };
 
@@ -114,6 +117,9 @@ fn row(id: Uuid, state: &SessionState) -> Result<Row, String> {
         session.creator.to_string().into(),
         session.created_at.into(),
         session.updated_at.into(),
+        json(&session.kept.files),
+        json(&session.kept.recorders),
+        json(&session.kept.callers),
     ])
 }
 
@@ -127,7 +133,7 @@ pub(super) fn state(row: &Row) -> Result<SessionState, Corrupt> {
         customer: cells.optional_uuid()?.map(Into::into),
         departments: cells.json()?,
     };
-    let session = SessionContent {
+    let mut session = SessionContent {
         device,
         place,
         status: cells.word()?,
@@ -144,12 +150,14 @@ pub(super) fn state(row: &Row) -> Result<SessionState, Corrupt> {
         call: cells.json()?,
         calls: cells.int()?,
         done_round: cells.int()?,
+        kept: Kept::default(),
         rating: cells.optional_int()?,
         ended_at: cells.optional_time()?,
         creator: cells.word()?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     };
+    session.kept = Kept { files: cells.json()?, recorders: cells.json()?, callers: cells.json()? };
     Ok(SessionState { session: Some(Box::new(session)) })
 }
 

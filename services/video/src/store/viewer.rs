@@ -44,8 +44,9 @@ impl Viewer {
         Self { organisation: principal.organisation, sight, employee }
     }
 
-    /// Adds the conditions on a session `s` beside its device `d`: the device's departments as they are now decide; from
-    /// outside only what is public, by the customer it was for.
+    /// Adds the conditions on a session `s` beside its device `d`, which decides as it is now: its departments, its owner.
+    /// From outside only what is public, and from a former owner's time nothing: a device may be sold, its former owner's
+    /// sessions are not. Tickets and conversations are judged the same way.
     pub(super) fn restrict(&self, query: &mut QueryBuilder<Postgres>) {
         query.push(" where s.organisation_id = ").push_bind(self.organisation.uuid());
         match &self.sight {
@@ -59,7 +60,8 @@ impl Viewer {
                 query.push(" and s.visibility = ").push_bind(Visibility::Public.as_str());
             }
             Sight::Customer(customer) => {
-                query.push(" and s.customer_id = ").push_bind(*customer);
+                query.push(" and not d.removed and d.customer_id = ").push_bind(*customer);
+                query.push(" and (s.customer_id is null or s.customer_id = d.customer_id)");
                 query.push(" and s.visibility = ").push_bind(Visibility::Public.as_str());
             }
         }
@@ -79,7 +81,10 @@ impl Viewer {
                 query.push(" and k.public and k.device_id = ").push_bind(*device);
             }
             Sight::Customer(customer) => {
-                query.push(" and k.public and k.customer_id = ").push_bind(*customer);
+                query
+                    .push(" and k.public and (k.customer_id is null or k.customer_id = ")
+                    .push_bind(*customer);
+                query.push(")");
             }
         }
         query.push(" order by k.id)");

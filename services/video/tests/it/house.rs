@@ -38,7 +38,9 @@ impl House {
         set: impl FnOnce(callboard_stage::StageBuilder) -> callboard_stage::StageBuilder,
     ) -> Self {
         let heard = &["directory", "tickets", "fleet", "ratings"];
-        let stage = set(Stage::of(callboard_video::definition(), heard)).start().await;
+        let stage = Stage::of(callboard_video::definition(), heard)
+            .with("video.attachments.folder", concat!(env!("CARGO_TARGET_TMPDIR"), "/attachments"));
+        let stage = set(stage).start().await;
         let people = Organisation::new();
         let house = Self { stage, people, template: id(), device: id(), customer: id() };
         house.stage.publish(people.id, house.template, 1, &people.template_changed(house.template)).await;
@@ -48,7 +50,12 @@ impl House {
     }
 
     pub async fn put_device(&self, version: i64, departments: &[Uuid]) {
-        let facts = self.people.device_facts(self.device, self.template, Some(self.customer), departments);
+        self.device_is(version, Some(self.customer), departments).await;
+    }
+
+    /// The directory tells of the device; returns when it is known.
+    pub async fn device_is(&self, version: i64, customer: Option<Uuid>, departments: &[Uuid]) {
+        let facts = self.people.device_facts(self.device, self.template, customer, departments);
         let changed = directory::DeviceChanged { device: Some(facts), previous: None };
         self.stage.publish(self.people.id, self.device, version, &changed).await;
         self.kept("known_device", "id", self.device, version).await;

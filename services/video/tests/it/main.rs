@@ -1,6 +1,7 @@
 //! The video sessions service over real Postgres and NATS.
 
 mod calls;
+mod files;
 mod house;
 mod life;
 mod permissions;

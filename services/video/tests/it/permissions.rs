@@ -1,5 +1,7 @@
 //! Who may what, and who sees what.
 
+use std::collections::BTreeSet;
+
 use callboard_kernel::{Principal, Role};
 use callboard_proto::directory::v1 as directory;
 use callboard_proto::video::v1 as video;
@@ -70,6 +72,30 @@ async fn the_devices_departments_decide_which_employees_see_a_session() {
     .await;
     assert_eq!(refused(house.create(&stranger, house.plan()).await), "NOT_FOUND");
     assert_eq!(refused(house.join(&stranger, &session).await), "NOT_FOUND");
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_sold_devices_sessions_are_neither_its_former_owners_any_more_nor_sold_along() {
+    let house = House::new().await;
+    let buyer = id();
+    let (before, after) = (house.people.customer_user(house.customer), house.people.customer_user(buyer));
+    let sellers = house.create(&house.boss(), house.plan()).await.expect("made").id;
+    house.device_is(2, None, &[]).await;
+    let nobodys = house.create(&house.boss(), house.plan()).await.expect("made").id;
+    house.device_is(3, Some(buyer), &[]).await;
+    let buyers = house.create(&house.boss(), house.plan()).await.expect("made").id;
+    for (session, is_seen) in [(&sellers, false), (&nobodys, true), (&buyers, true)] {
+        assert_eq!(refused(house.get(&before, session).await), "NOT_FOUND");
+        assert_eq!(house.get(&after, session).await.is_ok(), is_seen);
+        // Who sees it may start the call, on either side of the sale.
+        assert_eq!(house.join(&after, session).await.is_ok(), is_seen);
+        assert_eq!(refused(house.join(&before, session).await), "NOT_FOUND");
+    }
+    let seen = house.list(&after, video::SessionFilter::default()).await.expect("a list");
+    let seen: BTreeSet<_> = seen.into_iter().map(|session| session.id).collect();
+    assert_eq!(seen, BTreeSet::from([buyers, nobodys]));
+    assert!(house.list(&before, video::SessionFilter::default()).await.expect("a list").is_empty());
     house.stage.stop().await;
 }
 

@@ -40,13 +40,15 @@ pub(super) fn join(
         return Ok(vec![SessionEvent::CallStarted { call }]);
     };
     let other_is_there = call.is_present(side.other());
-    let mut events = vec![SessionEvent::Joined {
+    // The browser that recorded was left behind, or its person replaced.
+    let mut events = if side == Side::Employee { stop_recording(session, at) } else { Vec::new() };
+    events.push(SessionEvent::Joined {
         side,
         party,
         quiet_since: (!other_is_there).then_some(at),
         watch_at: if other_is_there { call.watch_at } else { at + timing.grace },
         at,
-    }];
+    });
     without_recording(session, &mut events);
     Ok(events)
 }

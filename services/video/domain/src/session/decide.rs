@@ -3,9 +3,10 @@
 use callboard_kernel::{DecisionContext, FieldViolation, Subject, TicketId};
 
 use super::call::{appear, consent, end, hang_up, join, record, stop_recording, vanish, watch};
+use super::files;
 use super::{
-    Act, Around, NewSession, SessionCommand, SessionContent, SessionEvent, SessionRejection, SessionState,
-    Status,
+    Act, Around, Kept, NewSession, SessionCommand, SessionContent, SessionEvent, SessionRejection,
+    SessionState, Status,
 };
 use crate::{MAX_REASON, MAX_TICKETS, Side, Visibility, check_lines};
 
@@ -93,6 +94,7 @@ fn create(new: &NewSession, context: &DecisionContext<'_>) -> Decided {
         call: None,
         calls: 0,
         done_round: 0,
+        kept: Kept::default(),
         rating: None,
         ended_at: None,
         creator: who,
@@ -172,6 +174,8 @@ fn do_act(session: &SessionContent, act: Act, around: &Around, context: &Decisio
             consent(session, side, given, context)
         }
         Act::Record(running) => record(session, side, running, context),
+        Act::AddFile(file, kind) => files::add(session, file, kind, context),
+        Act::RemoveFile(file) => files::remove(session, file, principal, at),
         Act::Join(connection) => {
             if side == Side::Employee {
                 works()?;

@@ -2,6 +2,7 @@
 
 mod call;
 mod decide;
+mod files;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -11,10 +12,11 @@ use callboard_kernel::{
 };
 use chrono::TimeDelta;
 
+pub use files::{FileKind, Kept, Recorder, SessionFile};
 pub use state::{Call, Moves, Party, SessionContent, SessionState, Status};
 
 use crate::flow::Flow;
-use crate::{ConnectionId, Place, Side, StreamId, Visibility};
+use crate::{ConnectionId, FileId, Place, Side, StreamId, Visibility};
 
 /// One session.
 #[derive(Debug)]
@@ -83,6 +85,10 @@ pub enum Act {
     Consent(bool),
     /// The caller records, or no more (V-8).
     Record(bool),
+    /// Brings a recording or a screenshot (V-8).
+    AddFile(FileId, FileKind),
+    /// Removes one, for good.
+    RemoveFile(FileId),
     /// Takes part in the call (V-3).
     Join(ConnectionId),
     /// Hangs up (V-4).
@@ -214,6 +220,20 @@ pub enum SessionEvent {
         /// When.
         at: Timestamp,
     },
+    /// A recording or a screenshot stays.
+    FileAdded {
+        /// It.
+        file: SessionFile,
+        /// When.
+        at: Timestamp,
+    },
+    /// One is gone.
+    FileRemoved {
+        /// Which.
+        file: FileId,
+        /// When.
+        at: Timestamp,
+    },
     /// The call began: IN_PROGRESS.
     CallStarted {
         /// It.
@@ -313,6 +333,9 @@ pub enum SessionRejection {
     /// Not both sides consent.
     #[error("both sides must consent to recordings (V-8)")]
     NoConsent,
+    /// A recording that Callboard knows nothing of.
+    #[error("you recorded nothing here within the last hour (V-8)")]
+    NotRecorded,
     /// Wrong fields.
     #[error("invalid session")]
     Invalid(Vec<FieldViolation>),
@@ -330,7 +353,8 @@ impl Rejection for SessionRejection {
             | Self::NotOver
             | Self::NoCall
             | Self::SideTaken
-            | Self::NoConsent => ErrorKind::FailedPrecondition,
+            | Self::NoConsent
+            | Self::NotRecorded => ErrorKind::FailedPrecondition,
             Self::Invalid(_) => ErrorKind::InvalidArgument,
         }
     }
@@ -347,6 +371,7 @@ impl Rejection for SessionRejection {
             Self::NoCall => "NO_CALL",
             Self::SideTaken => "SIDE_TAKEN",
             Self::NoConsent => "NO_CONSENT",
+            Self::NotRecorded => "NOT_RECORDED",
             Self::Invalid(_) => "INVALID_FIELDS",
         }
     }
@@ -363,7 +388,8 @@ impl Rejection for SessionRejection {
             | Self::NotOver
             | Self::NoCall
             | Self::SideTaken
-            | Self::NoConsent => Vec::new(),
+            | Self::NoConsent
+            | Self::NotRecorded => Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use callboard_kernel::{Actor, DeviceId, EmployeeId, Principal, Subject, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::SessionEvent;
+use super::{Kept, SessionEvent};
 use crate::{ConnectionId, Place, Side, StreamId, Visibility, words};
 
 words! {
@@ -77,6 +77,11 @@ impl Call {
         }
     }
 
+    /// Who is in it.
+    pub fn parties(&self) -> impl Iterator<Item = &Party> {
+        Side::ALL.iter().filter_map(|side| self.party(*side))
+    }
+
     /// Whether a side's exchange stands.
     pub fn is_present(&self, side: Side) -> bool {
         self.party(side).is_some_and(|party| party.stream.is_some())
@@ -99,7 +104,7 @@ impl Call {
 pub struct SessionContent {
     /// The device.
     pub device: DeviceId,
-    /// Where it stood when the session was made: the customer then is the one who sees it from outside.
+    /// Where it stood when the session was made: no other customer than the one then sees it.
     pub place: Place,
     /// Where it stands.
     pub status: Status,
@@ -129,6 +134,8 @@ pub struct SessionContent {
     pub calls: i32,
     /// How many times it has become DONE.
     pub done_round: i32,
+    /// What stays of its calls (V-8).
+    pub kept: Kept,
     /// 1 to 5.
     pub rating: Option<i32>,
     /// When the last call ended.
@@ -167,14 +174,15 @@ pub struct Moves {
 }
 
 impl SessionContent {
-    /// Whether a caller from outside sees it; employees are judged by the device's departments as they are now, which
-    /// the service does.
+    /// Whether a caller from outside may see it at all. Whose the device is now, and which departments it has, the service
+    /// judges before; here it is seen to that nobody takes over a former owner's sessions.
     pub fn admits(&self, principal: &Principal) -> bool {
         match &principal.subject {
             Subject::System | Subject::Employee(_) => true,
             Subject::CodeUser(user) => self.visibility == Visibility::Public && user.device == self.device,
             Subject::CustomerUser(user) => {
-                self.visibility == Visibility::Public && Some(user.customer) == self.place.customer
+                self.visibility == Visibility::Public
+                    && self.place.customer.is_none_or(|customer| customer == user.customer)
             }
         }
     }
@@ -318,6 +326,19 @@ fn change(session: &mut SessionContent, event: &SessionEvent) {
         }
         SessionEvent::Recorded { running, at } => {
             session.recording = *running;
+            let recorder = session.call.as_ref().and_then(|call| call.employee.as_ref());
+            match recorder {
+                Some(party) if *running => session.kept.begin(party.who),
+                Some(_) | None => session.kept.stop(*at),
+            }
+            at
+        }
+        SessionEvent::FileAdded { file, at } => {
+            session.kept.files.push(file.clone());
+            at
+        }
+        SessionEvent::FileRemoved { file, at } => {
+            session.kept.files.retain(|known| known.id != *file);
             at
         }
         SessionEvent::CallStarted { call } => {
@@ -339,7 +360,8 @@ fn change(session: &mut SessionContent, event: &SessionEvent) {
             }
             at
         }
-        SessionEvent::CallEnded { at, .. } => {
+        SessionEvent::CallEnded { call, at } => {
+            session.kept.callers = call.parties().map(|party| party.who).collect();
             session.call = None;
             session.ended_at = Some(*at);
             at

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::world::{ask, code_user, customer_user, employee, id, system, time};
 
+mod files;
+
 const NOW: &str = "2026-01-01T00:00:00Z";
 const TIMING: Timing = Timing { grace: TimeDelta::seconds(30), watch: TimeDelta::seconds(120) };
 
@@ -460,7 +462,7 @@ proptest! {
                     Act::Link(_) | Act::Unlink(_) => promised.link,
                     Act::Consent(_) => promised.consent,
                     Act::Record(true) => promised.record,
-                    Act::Record(false) => told.is_ok(),
+                    Act::Record(false) | Act::AddFile(..) | Act::RemoveFile(_) => told.is_ok(),
                     Act::Join(_) => promised.join,
                     Act::End => promised.end,
                 };
