@@ -22,6 +22,7 @@ use crate::config::{Config, Sources};
 use crate::database;
 use crate::definition::{Definition, Operation};
 use crate::lifecycle::{self, BoxError};
+use crate::memory::small_pages;
 use crate::readiness::Readiness;
 use crate::supervise::{State, Supervisor};
 use crate::telemetry::{self, Telemetry};
@@ -184,6 +185,7 @@ async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BoxError> {
 
 /// The whole `main` of a service: command line, settings, telemetry, serving, and the exit code.
 pub fn run_main(definition: Definition) -> ExitCode {
+    small_pages();
     install_crypto_provider();
     let name = format!("callboard-{}", definition.name);
     let about = format!("The {} service of Callboard", definition.name);

@@ -82,6 +82,13 @@ impl Guest {
         Self { authorization: HeaderValue::try_from(format!("Bearer {token}")).ok(), ..self.clone() }
     }
 
+    /// The same request with its time begun anew: what came before, the caller's line took.
+    #[must_use]
+    pub fn afresh(mut self) -> Self {
+        self.deadline = Deadline::after(self.gateway.settings.call_timeout);
+        self
+    }
+
     /// A message on its way to a service: with the caller's own token, the request id, the language, the trace and
     /// what is left of the time. Tried again while the service is away.
     pub fn request<T>(&self, message: T) -> tonic::Request<T> {

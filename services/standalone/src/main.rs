@@ -48,6 +48,7 @@ enum What {
 }
 
 fn main() -> ExitCode {
+    callboard_service::small_pages();
     install_crypto_provider();
     let arguments = Arguments::parse();
     let outcome = tokio::runtime::Builder::new_multi_thread()

@@ -152,6 +152,7 @@ pub fn to_proto_ticket(ticket: &Ticket, version: Version) -> proto::Ticket {
         update_time: Some(to_proto_time(ticket.update_time)),
         open_time: ticket.open_time.map(to_proto_time),
         etag: version.etag(),
+        draft_flow: None,
     }
 }
 
@@ -241,6 +242,11 @@ pub fn to_proto_flow(template: Uuid, flow: &Flow, version: Version) -> proto::Fl
         active: flow.active,
         etag: version.etag(),
     }
+}
+
+/// The flow that a draft began with. It is the draft's own, so it has no version.
+pub fn to_proto_draft_flow(template: Uuid, flow: &Flow) -> proto::Flow {
+    proto::Flow { etag: String::new(), ..to_proto_flow(template, flow, Version::default()) }
 }
 
 /// A flow from a request. Its own rules are checked by the domain.

@@ -72,8 +72,7 @@ pub async fn serve() -> Result<(), Failure> {
     };
     // The builder's own `tcp_nodelay` does not reach connections that somebody else accepts.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder().add_service(Echo).serve_with_incoming_shutdown(incoming, over)
-        .await?;
+    Server::builder().add_service(Echo).serve_with_incoming_shutdown(incoming, over).await?;
     Ok(())
 }
 

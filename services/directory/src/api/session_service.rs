@@ -105,13 +105,21 @@ impl SessionApi {
             admits_code_users: code.admits_code_users(),
             needs_pin: code.pin.is_some(),
             device_id: String::new(),
+            is_unpaired: false,
         };
-        // D-3: whoever is logged in and may see the device gets to it, deactivated or not, without the PIN.
-        if let (Ok(caller), Some(device)) = (principal(request), code.device)
-            && caller.organisation == code.organisation
-            && visible::<Device>(&self.directory, &caller, device.uuid()).await?.is_some()
-        {
-            response.device_id = device.to_string();
+        let Some(caller) = principal(request).ok().filter(|caller| caller.organisation == code.organisation)
+        else {
+            return Ok(response);
+        };
+        match code.device {
+            // D-3: whoever is logged in and may see the device gets to it, deactivated or not, without the PIN.
+            Some(device) => {
+                if visible::<Device>(&self.directory, &caller, device.uuid()).await?.is_some() {
+                    response.device_id = device.to_string();
+                }
+            }
+            // D-3: an unpaired code is for nobody but employees.
+            None => response.is_unpaired = caller.employee().is_some(),
         }
         Ok(response)
     }

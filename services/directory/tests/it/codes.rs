@@ -51,6 +51,24 @@ async fn d_3_a_deactivated_code_is_for_people_who_are_logged_in() {
 }
 
 #[tokio::test]
+async fn d_3_an_unpaired_code_is_told_apart_for_employees_and_for_nobody_else() {
+    let tenant = Tenant::new(Isolation::Off).await;
+    let (_, code) = tenant.lift_with_code("").await;
+    let (_, member) = tenant.employee("quin", Role::Member, &[]).await;
+    assert!(!look_up(&tenant, &member, &code.token).await.is_unpaired);
+    let message =
+        proto::UnpairCodeRequest { request_id: rid(), code_id: code.id.clone(), etag: String::new() };
+    tenant.codes.clone().unpair_code(signed(&tenant.admin, message)).await.unwrap();
+    let looked = look_up(&tenant, &member, &code.token).await;
+    assert_eq!((looked.is_unpaired, looked.admits_code_users, looked.device_id.as_str()), (true, false, ""));
+    let stranger = Tenant::new(Isolation::Off).await;
+    for token in ["", stranger.admin.as_str()] {
+        let looked = look_up(&tenant, token, &code.token).await;
+        assert_eq!((looked.is_unpaired, looked.admits_code_users), (false, false));
+    }
+}
+
+#[tokio::test]
 async fn d_3_five_wrong_pins_lock_the_entry_however_many_come_at_once() {
     let tenant = Tenant::new(Isolation::Off).await;
     let (_, code) = tenant.lift_with_code("123456").await;

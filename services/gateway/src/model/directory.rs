@@ -272,6 +272,8 @@ mirror! {
         needs_pin: bool,
         /// The device, for a logged-in caller who may see it (D-3).
         device_id: Option<String>,
+        /// It hangs on no device, so that one can be paired with it: told to employees only (D-3).
+        is_unpaired: bool,
     }
     /// A code to come in by.
     Scan of proto::ScanCodeRequest {

@@ -81,6 +81,9 @@ mirror! {
         open_time: Option<Time>,
         /// Strong entity tag, also in the header `ETag`.
         etag: Option<String>,
+        /// While DRAFT: the flow as it was when the draft was begun, which its answers are judged by (T-2). Only where one
+        /// ticket is read.
+        draft_flow: Option<Flow>,
     }
 
     /// A draft, and what is still open.

@@ -29,6 +29,11 @@ impl Pairs {
         Self(serde_html_form::from_bytes(body).unwrap_or_default())
     }
 
+    /// One more.
+    pub fn push(&mut self, name: String, value: String) {
+        self.0.push((name, value));
+    }
+
     /// The first value of a name.
     pub fn first(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -43,13 +48,23 @@ impl Pairs {
     }
 }
 
-/// Whether a page can ask for it. Files come with the messenger.
+/// Whether a page can ask for it: all but what a newer service asks.
 pub fn can_be_asked(step: &proto::Step) -> bool {
-    step.kind() != StepKind::Attachment && step.kind() != StepKind::Unspecified
+    step.kind() != StepKind::Unspecified
 }
 
-/// The fields of a step, filled in with the answer there is.
-pub fn fields(step: &proto::Step, given: Option<&Value>, language: Language) -> String {
+/// How the form of a step is sent.
+pub fn encoding(step: &proto::Step) -> &'static str {
+    if step.kind() == StepKind::Attachment { " enctype=\"multipart/form-data\"" } else { "" }
+}
+
+/// The fields of a step, filled in with the answer there is; `files` are those of it.
+pub fn fields(
+    step: &proto::Step,
+    given: Option<&Value>,
+    files: &[common::Attachment],
+    language: Language,
+) -> String {
     let words = words(language);
     let required = if step.required { " required" } else { "" };
     let help = localized(step.help.as_ref(), language);
@@ -122,9 +137,26 @@ pub fn fields(step: &proto::Step, given: Option<&Value>, language: Language) -> 
             }
             out + "</fieldset>"
         }
-        StepKind::Attachment | StepKind::Unspecified => {
-            format!("<p>{label}</p><p class=\"help\">{}</p>", Text(words.files_elsewhere))
+        StepKind::Attachment => {
+            let mut out = format!("<fieldset{described}><legend>{label}</legend>{help}");
+            for file in files {
+                let _ = write!(
+                    out,
+                    "<label class=\"option\"><input type=\"checkbox\" name=\"keep\" value=\"{}\" checked>{}</label>",
+                    Text(&file.id),
+                    Text(&file.name)
+                );
+            }
+            // With files there, whether one is left is looked at when it comes.
+            let required = if files.is_empty() { required } else { "" };
+            let _ = write!(
+                out,
+                "<input type=\"file\" name=\"a\" multiple aria-label=\"{}\"{required}>",
+                Text(words.choose_files)
+            );
+            out + "</fieldset>"
         }
+        StepKind::Unspecified => String::new(),
     }
 }
 
@@ -169,13 +201,17 @@ pub fn answer(step: &proto::Step, pairs: &Pairs) -> proto::Answer {
             let contact = proto::Contact { name: part("name"), email: part("email"), phone: part("phone") };
             (contact != proto::Contact::default()).then_some(Value::Contact(contact))
         }
-        StepKind::Attachment | StepKind::Unspecified => None,
+        StepKind::Attachment => {
+            let values = [pairs.all("keep"), pairs.all("a")].concat();
+            (!values.is_empty()).then_some(Value::Attachments(proto::StringList { values }))
+        }
+        StepKind::Unspecified => None,
     };
     proto::Answer { step: step.key.clone(), value }
 }
 
-/// An answer as its author reads it.
-pub fn shown(step: &proto::Step, value: &Value, language: Language) -> String {
+/// An answer as its author reads it; `files` are those of it.
+pub fn shown(step: &proto::Step, value: &Value, files: &[common::Attachment], language: Language) -> String {
     let words = words(language);
     match value {
         Value::Text(text) | Value::Date(text) => text.clone(),
@@ -195,6 +231,6 @@ pub fn shown(step: &proto::Step, value: &Value, language: Language) -> String {
             .cloned()
             .collect::<Vec<_>>()
             .join(", "),
-        Value::Attachments(ids) => ids.values.len().to_string(),
+        Value::Attachments(_) => files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "),
     }
 }

@@ -12,6 +12,7 @@
 //!
 //! The pages call the services as any caller does, with the visitor's own token. They decide nothing.
 
+mod files;
 mod form;
 mod mail;
 mod page;
@@ -27,7 +28,8 @@ use axum::routing::{get, post};
 
 use crate::state::Gateway;
 
-pub use visitor::Visitors;
+pub use page::keep;
+pub use visitor::{Visitor, Visitors};
 
 /// What a code's QR image holds.
 pub fn code_url(gateway: &Gateway, code: &str) -> String {

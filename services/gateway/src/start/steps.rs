@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::{Path, Query, RawForm};
+use axum::extract::{Path, Query, Request};
 use axum::response::Response;
 use callboard_kernel::Language;
 use callboard_proto::tickets::v1 as proto;
@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::files::{Filled, files_of};
 use super::form::{self, Pairs, can_be_asked, localized};
 use super::page::{go_to, keep, page, said};
 use super::visit::{ask_for_code, out_or_sorry};
@@ -46,6 +47,13 @@ async fn flow_of(own: &Guest, template_id: &str, flow_id: &str) -> Result<proto:
     Ok(flow)
 }
 
+/// What a draft is answered by: the flow that it began with, whatever became of that since (T-2).
+fn flow_of_draft(draft: &mut proto::Ticket) -> proto::Flow {
+    let mut flow = draft.draft_flow.take().unwrap_or_default();
+    flow.steps.retain(can_be_asked);
+    flow
+}
+
 async fn ticket_of(own: &Guest, ticket_id: &str) -> Result<proto::Ticket, Problem> {
     let message = proto::GetTicketRequest { ticket_id: uuid_text(ticket_id)? };
     Ok(ask!(own, tickets.get_ticket(message)).ticket.unwrap_or_default())
@@ -70,7 +78,7 @@ pub async fn first(
         return Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", "no such flow"));
     }
     Ok(match flow.steps.first() {
-        Some(step) => step_page(own.language, &flow, step, None, &hidden, again),
+        Some(step) => step_page(own, &flow, step, None, &hidden, again).await?,
         // A flow without steps is a button that needs no answer.
         None => {
             let body = format!(
@@ -106,19 +114,21 @@ fn error(again: Option<&Again<'_>>) -> String {
     })
 }
 
-fn step_page(
-    language: Language,
+async fn step_page(
+    own: &Guest,
     flow: &proto::Flow,
     step: &proto::Step,
     draft: Option<&proto::Ticket>,
     hidden: &str,
     again: Option<Again<'_>>,
-) -> Response {
+) -> Result<Response, Problem> {
+    let language = own.language;
     let words = words(language);
     let place = flow.steps.iter().position(|other| other.key == step.key).unwrap_or_default();
     let kept = draft.and_then(|draft| draft.answers.iter().find(|answer| answer.step == step.key).cloned());
     let given =
         again.as_ref().map(|again| form::answer(step, again.pairs)).or(kept).and_then(|answer| answer.value);
+    let files = files_of(own, given.as_ref()).await?;
     let back = draft.map(|draft| match place.checked_sub(1).and_then(|place| flow.steps.get(place)) {
         Some(before) => {
             format!("<a href=\"/t/{}?step={}\">{}</a>", Text(&draft.id), Text(&before.key), words.back)
@@ -127,7 +137,7 @@ fn step_page(
     });
     let [step_word, of] = words.step_of;
     let body = format!(
-        "<p class=\"progress\">{step_word} {} {of} {}</p>{error}<form method=\"post\"{}>{hidden}{fields}\
+        "<p class=\"progress\">{step_word} {} {of} {}</p>{error}<form method=\"post\"{encoding}{}>{hidden}{fields}\
          <input type=\"hidden\" name=\"step\" value=\"{}\"><button>{}</button> {}</form>",
         place + 1,
         flow.steps.len(),
@@ -136,13 +146,14 @@ fn step_page(
         Text(words.go_on),
         back.unwrap_or_default(),
         error = error(again.as_ref()),
-        fields = form::fields(step, given.as_ref(), language),
+        encoding = form::encoding(step),
+        fields = form::fields(step, given.as_ref(), &files, language),
     );
     let mut response = page(language, &localized(flow.label.as_ref(), language), &body);
     if again.is_some() {
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
-    response
+    Ok(response)
 }
 
 /// An answer that a form refuses itself, since the service would take it back without a word.
@@ -159,17 +170,29 @@ pub async fn begin(
     guest: Guest,
     Path((template, flow)): Path<(String, String)>,
     headers: HeaderMap,
-    RawForm(body): RawForm,
+    request: Request,
 ) -> Response {
     let Some(visitor) = Visitor::of(&guest, &headers).await else {
         return ask_for_code(&guest, Some(&flow), None);
     };
-    let outcome = begin_as(&visitor.asks(&guest), &template, &flow, &Pairs::read(&body)).await;
+    let filled = match Filled::read(&visitor.asks(&guest), "", request).await {
+        Ok(filled) => filled,
+        Err(problem) => return keep(out_or_sorry(&guest, &problem), &guest.gateway, &visitor),
+    };
+    let Some(visitor) = visitor.renewed(&guest).await else {
+        return ask_for_code(&guest, Some(&flow), None);
+    };
+    let outcome = begin_as(&visitor.asks(&guest).afresh(), &template, &flow, &filled).await;
     let response = outcome.unwrap_or_else(|problem| out_or_sorry(&guest, &problem));
     keep(response, &guest.gateway, &visitor)
 }
 
-async fn begin_as(own: &Guest, template: &str, flow: &str, pairs: &Pairs) -> Result<Response, Problem> {
+async fn begin_as(own: &Guest, template: &str, flow: &str, filled: &Filled) -> Result<Response, Problem> {
+    let pairs = &filled.pairs;
+    if let Some(refused) = &filled.refused {
+        let again = Again { error: wrong(own.language, refused), pairs };
+        return first(own, template, flow, Some(again)).await;
+    }
     let request = pairs.first("request").and_then(|id| id.parse::<Uuid>().ok());
     let mut message = proto::CreateTicketRequest {
         request_id: request.unwrap_or_else(|| own.gateway.ids.next()).to_string(),
@@ -215,19 +238,20 @@ pub async fn show(
 }
 
 async fn show_as(own: &Guest, ticket: &str, step: Option<&str>) -> Result<Response, Problem> {
-    let ticket = ticket_of(own, ticket).await?;
+    let mut ticket = ticket_of(own, ticket).await?;
     if ticket.status() != proto::TicketStatus::Draft {
         return Ok(opened(own.language, &ticket));
     }
-    let flow = flow_of(own, &ticket.template_id, &ticket.flow_id).await?;
+    let flow = flow_of_draft(&mut ticket);
     let step = step.and_then(|key| flow.steps.iter().find(|step| step.key == key));
-    Ok(match step {
-        Some(step) => step_page(own.language, &flow, step, Some(&ticket), "", None),
-        None => look_over(own.language, &flow, &ticket),
-    })
+    match step {
+        Some(step) => step_page(own, &flow, step, Some(&ticket), "", None).await,
+        None => look_over(own, &flow, &ticket).await,
+    }
 }
 
-fn look_over(language: Language, flow: &proto::Flow, draft: &proto::Ticket) -> Response {
+async fn look_over(own: &Guest, flow: &proto::Flow, draft: &proto::Ticket) -> Result<Response, Problem> {
+    let language = own.language;
     let words = words(language);
     let mut list = String::new();
     let mut missing = String::new();
@@ -235,8 +259,11 @@ fn look_over(language: Language, flow: &proto::Flow, draft: &proto::Ticket) -> R
         let label = localized(step.label.as_ref(), language);
         let answer = draft.answers.iter().find(|answer| answer.step == step.key);
         let value = answer.and_then(|answer| answer.value.as_ref());
-        let said =
-            value.map_or_else(|| words.not_answered.to_owned(), |value| form::shown(step, value, language));
+        let files = files_of(own, value).await?;
+        let said = value.map_or_else(
+            || words.not_answered.to_owned(),
+            |value| form::shown(step, value, &files, language),
+        );
         let _ = write!(
             list,
             "<dt>{label}</dt><dd>{} <a href=\"/t/{}?step={}\" aria-label=\"{change}: {label}\">{change}</a></dd>",
@@ -259,7 +286,7 @@ fn look_over(language: Language, flow: &proto::Flow, draft: &proto::Ticket) -> R
     } else {
         format!("<p class=\"error\">{}</p><ul>{missing}</ul>", Text(words.still_missing))
     };
-    page(language, words.look_over, &format!("<dl>{list}</dl>{end}"))
+    Ok(page(language, words.look_over, &format!("<dl>{list}</dl>{end}")))
 }
 
 fn opened(language: Language, ticket: &proto::Ticket) -> Response {
@@ -283,27 +310,36 @@ pub async fn answer(
     guest: Guest,
     Path(ticket): Path<String>,
     headers: HeaderMap,
-    RawForm(body): RawForm,
+    request: Request,
 ) -> Response {
     let Some(visitor) = Visitor::of(&guest, &headers).await else { return ask_for_code(&guest, None, None) };
-    let outcome = answer_as(&visitor.asks(&guest), &ticket, &Pairs::read(&body)).await;
+    let filled = match Filled::read(&visitor.asks(&guest), &ticket, request).await {
+        Ok(filled) => filled,
+        Err(problem) => return keep(out_or_sorry(&guest, &problem), &guest.gateway, &visitor),
+    };
+    let Some(visitor) = visitor.renewed(&guest).await else { return ask_for_code(&guest, None, None) };
+    let outcome = answer_as(&visitor.asks(&guest).afresh(), &ticket, &filled).await;
     keep(outcome.unwrap_or_else(|problem| out_or_sorry(&guest, &problem)), &guest.gateway, &visitor)
 }
 
-async fn answer_as(own: &Guest, ticket: &str, pairs: &Pairs) -> Result<Response, Problem> {
-    let ticket = ticket_of(own, ticket).await?;
+async fn answer_as(own: &Guest, ticket: &str, filled: &Filled) -> Result<Response, Problem> {
+    let pairs = &filled.pairs;
+    let mut ticket = ticket_of(own, ticket).await?;
     if ticket.status() != proto::TicketStatus::Draft {
         return Ok(go_to(&format!("/t/{}", ticket.id)));
     }
-    let flow = flow_of(own, &ticket.template_id, &ticket.flow_id).await?;
+    let flow = flow_of_draft(&mut ticket);
     let place = flow.steps.iter().position(|step| Some(step.key.as_str()) == pairs.first("step"));
     let Some((place, step)) = place.and_then(|place| Some((place, flow.steps.get(place)?))) else {
         return Ok(go_to(&format!("/t/{}", ticket.id)));
     };
     let answer = form::answer(step, pairs);
-    let again = |error| step_page(own.language, &flow, step, Some(&ticket), "", Some(Again { error, pairs }));
+    let again = |error| step_page(own, &flow, step, Some(&ticket), "", Some(Again { error, pairs }));
+    if let Some(refused) = &filled.refused {
+        return again(wrong(own.language, refused)).await;
+    }
     if let Some(error) = left_out(step, &answer, own.language) {
-        return Ok(again(error));
+        return again(error).await;
     }
     let said_before = ticket.answers.iter().any(|other| other.step == step.key);
     if answer.value.is_some() || said_before {
@@ -317,7 +353,7 @@ async fn answer_as(own: &Guest, ticket: &str, pairs: &Pairs) -> Result<Response,
         match answered.await {
             Ok(_) => {}
             Err(problem) if problem.status == StatusCode::BAD_REQUEST => {
-                return Ok(again(wrong(own.language, &problem)));
+                return again(wrong(own.language, &problem)).await;
             }
             Err(problem) => return Err(problem),
         }

@@ -86,16 +86,20 @@ impl Visitor {
 
     /// Who the browser says it is, with a token that is good for this request. Nobody when the session is over.
     pub async fn of(guest: &Guest, headers: &HeaderMap) -> Option<Self> {
-        let visitor = Self::read(headers)?;
+        Self::read(headers)?.renewed(guest).await
+    }
+
+    /// The same person, with a token that is good for a while.
+    pub async fn renewed(self, guest: &Guest) -> Option<Self> {
         let now = guest.gateway.clock.now().timestamp();
-        if visitor.access_until > now + RENEW_BEFORE {
-            return Some(visitor);
+        if self.access_until > now + RENEW_BEFORE {
+            return Some(self);
         }
-        let key = visitor.refresh.clone();
+        let key = self.refresh.clone();
         let renewing = async {
-            let message = proto::RefreshSessionRequest { refresh_token: visitor.refresh.clone() };
+            let message = proto::RefreshSessionRequest { refresh_token: self.refresh.clone() };
             let answer = ask!(guest, sessions.refresh_session(message));
-            Ok::<_, Problem>(visitor.with_tokens(answer.tokens.unwrap_or_default()))
+            Ok::<_, Problem>(self.with_tokens(answer.tokens.unwrap_or_default()))
         };
         let renewed: Result<Self, Arc<Problem>> = guest.gateway.visitors.0.try_get_with(key, renewing).await;
         renewed.ok()

@@ -26,6 +26,8 @@ pub struct Asked {
     pub path: String,
     pub headers: HeaderMap,
     pub message: Bytes,
+    /// What came after it, where the caller streams.
+    more: Vec<Bytes>,
 }
 
 #[derive(Clone, Default)]
@@ -103,6 +105,18 @@ impl Fake {
         self.shared.answers.lock().insert(format!("/{method}"), (answer, after));
     }
 
+    /// What callers of a method streamed, in the order of the calls.
+    pub fn streamed<I: Message + Default>(&self, method: &str) -> Vec<Vec<I>> {
+        let path = format!("/{method}");
+        let asked = self.shared.asked.lock();
+        let calls = asked.iter().filter(|call| call.path == path);
+        let all = |call: &Asked| {
+            let messages = std::iter::once(&call.message).chain(&call.more);
+            messages.map(|message| I::decode(message.clone()).expect("a message of that type")).collect()
+        };
+        calls.map(all).collect()
+    }
+
     /// The calls of a method, as they came.
     pub fn asked<I: Message + Default>(&self, method: &str) -> Vec<(I, HeaderMap)> {
         let path = format!("/{method}");
@@ -116,13 +130,26 @@ impl Fake {
     }
 }
 
+/// A body's messages: a byte "not compressed" and four of length before each.
+fn messages(mut body: Bytes) -> Vec<Bytes> {
+    let mut messages = Vec::new();
+    while let Some(length) = body.get(1..5) {
+        let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        let mut rest = body.split_off(5);
+        body = rest.split_off(length);
+        messages.push(rest);
+    }
+    messages
+}
+
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let headers = request.headers().clone();
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    // One message: a byte "not compressed", four bytes of length.
-    let message = if body.len() >= 5 { body.slice(5..) } else { Bytes::new() };
-    shared.asked.lock().push(Asked { path: path.clone(), headers, message: message.clone() });
+    let mut messages = messages(body).into_iter();
+    let message = messages.next().unwrap_or_default();
+    let asked = Asked { path: path.clone(), headers, message: message.clone(), more: messages.collect() };
+    shared.asked.lock().push(asked);
     let found = shared.answers.lock().get(&path).cloned();
     let outcome = match found {
         None => Err(Status::unimplemented(format!("the test does not answer {path}"))),

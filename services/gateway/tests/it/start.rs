@@ -1,7 +1,7 @@
 //! Links that start a flow (T-1), and the page behind them.
 
 use callboard_kernel::{ErrorKind, Refusal};
-use callboard_proto::common::v1::LocalizedText;
+use callboard_proto::common::v1::{Attachment, LocalizedText};
 use callboard_proto::{directory::v1 as directory, tickets::v1 as tickets};
 use callboard_service::error::status;
 use reqwest::{Method, Response};
@@ -113,6 +113,7 @@ fn draft(answers: &[(&str, &str)]) -> tickets::Ticket {
         flow_id: FLOW.to_string(),
         status: tickets::TicketStatus::Draft.into(),
         answers: answers.collect(),
+        draft_flow: Some(flow()),
         ..Default::default()
     }
 }
@@ -152,10 +153,10 @@ async fn t_1_a_scanned_code_leads_to_the_flows_and_a_flow_to_a_submitted_ticket(
     assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
 
     let first = get(&world, &kept, &start).await.text().await.unwrap();
-    assert!(first.contains("What is wrong?") && first.contains("Step 1 of 2"), "{first}");
+    assert!(first.contains("What is wrong?") && first.contains("Step 1 of 3"), "{first}");
     let request = first.split("name=\"request\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let begun = post(&world, &kept, &start, &[("a", "It+hisses"), ("request", request)]).await;
-    assert_eq!(leads_to(&begun), format!("/t/{TICKET}?step=running"), "files are not asked for");
+    assert_eq!(leads_to(&begun), format!("/t/{TICKET}?step=photo"));
     let made = world.tickets.asked::<tickets::CreateTicketRequest>(&format!("{TICKETS}/CreateTicket"));
     assert_eq!((made[0].0.request_id.as_str(), made[0].0.answers.len()), (request, 1));
     assert_eq!(made[0].1["authorization"], "Bearer first");
@@ -170,6 +171,115 @@ async fn t_1_a_scanned_code_leads_to_the_flows_and_a_flow_to_a_submitted_ticket(
         world.tickets.asked::<tickets::SubmitTicketRequest>(&format!("{TICKETS}/SubmitTicket")).len(),
         1
     );
+}
+
+/// A form with files, as browsers send them.
+async fn send_files(
+    world: &World,
+    cookie: &str,
+    fields: &[(&'static str, &'static str)],
+    files: &[(&str, &[u8])],
+) -> Response {
+    let mut body = Vec::new();
+    let mut part = |head: String, content: &[u8]| {
+        body.extend_from_slice(
+            format!("--line\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(),
+        );
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    };
+    for (name, value) in fields {
+        part(format!("name=\"{name}\""), value.as_bytes());
+    }
+    for (name, content) in files {
+        part(format!("name=\"a\"; filename=\"{name}\""), content);
+    }
+    body.extend_from_slice(b"--line--\r\n");
+    let request = world.anonymous(Method::POST, &format!("/t/{TICKET}")).header("cookie", cookie);
+    request.header("content-type", "multipart/form-data; boundary=line").body(body).send().await.unwrap()
+}
+
+const UPLOAD: &str = "callboard.tickets.v1.AttachmentService/UploadAttachment";
+
+/// A service of files that takes pictures.
+fn takes_pictures(world: &World) {
+    world.tickets.on(UPLOAD, |first: tickets::UploadAttachmentRequest| {
+        let Some(tickets::upload_attachment_request::Part::Upload(start)) = first.part else {
+            panic!("the file's description comes first: {first:?}");
+        };
+        if !start.name.ends_with(".jpg") {
+            let refusal =
+                Refusal::new(ErrorKind::FailedPrecondition, "ATTACHMENT_TYPE_NOT_ALLOWED", "not a picture");
+            return Err(status("tickets", &refusal));
+        }
+        let id = format!("id-of-{}", start.name);
+        Ok(tickets::UploadAttachmentResponse {
+            attachment: Some(Attachment { id, name: start.name, ..Default::default() }),
+        })
+    });
+    world.tickets.on(
+        "callboard.tickets.v1.AttachmentService/GetAttachment",
+        |asked: tickets::GetAttachmentRequest| {
+            let name = asked.attachment_id.replace("id-of-", "");
+            let attachment = Attachment { id: asked.attachment_id, name, ..Default::default() };
+            Ok(tickets::GetAttachmentResponse { attachment: Some(attachment) })
+        },
+    );
+}
+
+fn answered_files(world: &World) -> Vec<Vec<String>> {
+    let asked = world.tickets.asked::<tickets::AnswerStepRequest>(&format!("{TICKETS}/AnswerStep"));
+    let files = asked.into_iter().map(|(message, _)| match message.answer.and_then(|answer| answer.value) {
+        Some(tickets::answer::Value::Attachments(ids)) => ids.values,
+        other => panic!("not files: {other:?}"),
+    });
+    files.collect()
+}
+
+#[tokio::test]
+async fn t_1_files_of_a_step_are_passed_on_as_they_come() {
+    let world = world("", 300).await;
+    takes_pictures(&world);
+    let kept = cookie(&get(&world, "", &format!("/c/{CODE}")).await);
+    let asks = get(&world, &kept, &format!("/t/{TICKET}?step=photo")).await.text().await.unwrap();
+    assert!(asks.contains("enctype=\"multipart/form-data\"") && asks.contains("type=\"file\""), "{asks}");
+
+    let large = vec![7; 600_000];
+    let fields = [("step", "photo"), ("keep", "id-of-old.jpg")];
+    let sent = send_files(&world, &kept, &fields, &[("one.jpg", &large), ("two.jpg", b"2"), ("", b"")]).await;
+    assert_eq!(leads_to(&sent), format!("/t/{TICKET}?step=running"));
+    assert_eq!(answered_files(&world), [["id-of-old.jpg", "id-of-one.jpg", "id-of-two.jpg"]]);
+    let uploads = world.tickets.streamed::<tickets::UploadAttachmentRequest>(UPLOAD);
+    assert_eq!(uploads.len(), 2, "no file was chosen in the third field");
+    let received: Vec<u8> = uploads[0]
+        .iter()
+        .filter_map(|message| match &message.part {
+            Some(tickets::upload_attachment_request::Part::Chunk(bytes)) => Some(bytes.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert!(received == large, "{} bytes came", received.len());
+    assert!(uploads[0].len() > 2, "in pieces");
+    let Some(tickets::upload_attachment_request::Part::Upload(start)) = &uploads[0][0].part else {
+        panic!("the file's description comes first")
+    };
+    assert_eq!((start.subject_id.as_str(), start.name.as_str()), (TICKET.to_string().as_str(), "one.jpg"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_is_told_beside_those_that_were_taken() {
+    let world = world("", 300).await;
+    takes_pictures(&world);
+    let kept = cookie(&get(&world, "", &format!("/c/{CODE}")).await);
+    let files: [(&str, &[u8]); 3] = [("one.jpg", b"1"), ("tool.exe", &[0; 300_000]), ("late.jpg", b"3")];
+    let again = send_files(&world, &kept, &[("step", "photo")], &files).await;
+    assert_eq!(again.status(), 400);
+    let html = again.text().await.unwrap();
+    assert!(html.contains("not a picture") && html.contains("value=\"id-of-one.jpg\" checked"), "{html}");
+    assert!(answered_files(&world).is_empty());
+    let bad = send_files(&world, &kept, &[("step", "photo"), ("colour", "red")], &[]).await;
+    assert_eq!(bad.status(), 400, "a field that is not asked for");
 }
 
 #[tokio::test]

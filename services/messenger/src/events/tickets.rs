@@ -68,7 +68,12 @@ impl TicketsHandler {
         id: Uuid,
         command: ConversationCommand,
     ) -> Result<Handled, HandleError> {
-        let handled = Reaction { consumer: CONSUMER, event }.give(&self.conversations, id, command).await?;
+        let reaction = Reaction { consumer: CONSUMER, event };
+        let handled = if event.kind == proto::TicketOpened::TYPE {
+            reaction.give_first(&self.conversations, id, command).await?
+        } else {
+            reaction.give(&self.conversations, id, command).await?
+        };
         self.hub.wake(id);
         Ok(handled)
     }

@@ -78,7 +78,9 @@ impl Viewer {
                 query.push(" and k.public and k.device_id = ").push_bind(*device);
             }
             Sight::Customer(customer) => {
-                query.push(" and k.public and (k.customer_id is null or k.customer_id = ").push_bind(*customer);
+                query
+                    .push(" and k.public and (k.customer_id is null or k.customer_id = ")
+                    .push_bind(*customer);
                 query.push(")");
             }
         }

@@ -108,8 +108,7 @@ async fn the_devices_departments_decide_who_sees_a_task() {
 async fn a_sold_devices_tasks_are_neither_its_former_owners_any_more_nor_sold_along() {
     let house = House::new().await;
     let buyer = id();
-    let (before, after) =
-        (house.people.customer_user(house.customer), house.people.customer_user(buyer));
+    let (before, after) = (house.people.customer_user(house.customer), house.people.customer_user(buyer));
     let external = || tasks::CreateTaskRequest {
         visibility: tasks::Visibility::External.into(),
         ..house.new_task("Check the seal")

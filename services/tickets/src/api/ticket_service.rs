@@ -22,7 +22,8 @@ use super::attachments::{of_answers, of_update};
 use super::{SERVICE, lists};
 use crate::convert::{
     from_proto_answer, from_proto_priority, from_proto_status, from_proto_visibility, optional_word,
-    to_proto_entry, to_proto_moves, to_proto_ticket, to_proto_ticket_for, to_proto_update, word,
+    to_proto_draft_flow, to_proto_entry, to_proto_moves, to_proto_ticket, to_proto_ticket_for,
+    to_proto_update, word,
 };
 use crate::store::{Cursor, Found, StoredUpdate};
 
@@ -126,9 +127,11 @@ impl TicketApi {
     async fn get(&self, request: Request<proto::GetTicketRequest>) -> Reply<proto::GetTicketResponse> {
         let caller = principal(&request)?;
         let found = self.0.visible(&caller, parse_id("ticket_id", &request.get_ref().ticket_id)?).await?;
-        Ok(proto::GetTicketResponse {
-            ticket: Some(to_proto_ticket_for(&caller, &found.ticket, found.version)),
-        })
+        let mut ticket = to_proto_ticket_for(&caller, &found.ticket, found.version);
+        let template = found.ticket.place.template.uuid();
+        ticket.draft_flow =
+            found.ticket.draft_flow.as_deref().map(|flow| to_proto_draft_flow(template, flow));
+        Ok(proto::GetTicketResponse { ticket: Some(ticket) })
     }
 
     async fn list(&self, request: Request<proto::ListTicketsRequest>) -> Reply<proto::ListTicketsResponse> {

@@ -74,10 +74,14 @@ fn t_2_a_draft_is_left_and_continued_and_seen_by_its_author_and_moderators() {
             etag: String::new(),
         };
         done(moderator.flows().delete_flow(moderator.request(delete)).await).unwrap();
+        let read = author.get(&draft.id).await.unwrap();
+        let own = read.draft_flow.expect("what it is answered by");
+        assert_eq!((own.id, own.steps, own.etag.as_str()), (flow.id.clone(), flow.steps.clone(), ""));
         answer_step(&author, &draft.id, "colour", Some(Value::Choice("red".into()))).await.unwrap();
         let open = submit(&author, &draft.id).await.unwrap();
         assert_eq!((open.status(), open.title.as_str()), (TicketStatus::Open, "It leaks"));
         assert_eq!(open.flow_id, flow.id);
+        assert_eq!(author.get(&draft.id).await.unwrap().draft_flow, None);
         assert_eq!(refused(submit(&author, &draft.id).await), "TICKET_NOT_DRAFT");
         // Nobody heard of the draft.
         world.expect_events(&draft.id, &["ticket.opened"]).await;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
@@ -63,33 +64,37 @@ impl Upload {
         self.size
     }
 
-    /// The messages: the first, then the bytes. What the receiver hears, when the body breaks off: the messages then
-    /// never end, so that half a file is not taken for a whole one.
-    pub(super) fn parts<P: Send + 'static>(
-        self,
-        first: P,
-        chunk: fn(Vec<u8>) -> P,
-    ) -> (BoxStream<'static, P>, oneshot::Receiver<()>) {
-        let (break_off, broken) = oneshot::channel();
-        let state = (self.body.into_data_stream(), Some(break_off));
-        let pieces = futures::stream::unfold(state, |(mut body, mut break_off)| async move {
-            match body.next().await {
-                None => None,
-                Some(Ok(bytes)) => Some((bytes, (body, break_off))),
-                Some(Err(_)) => {
-                    if let Some(break_off) = break_off.take() {
-                        // Nobody waits any more: as good.
-                        let _ = break_off.send(());
-                    }
-                    std::future::pending().await
-                }
-            }
-        });
-        let chunks = pieces.flat_map(|bytes| {
-            futures::stream::iter(bytes.chunks(PIECE).map(<[u8]>::to_vec).collect::<Vec<_>>())
-        });
-        (futures::stream::once(async move { first }).chain(chunks.map(chunk)).boxed(), broken)
+    /// The bytes as they come.
+    pub(super) fn bytes(self) -> BodyDataStream {
+        self.body.into_data_stream()
     }
+}
+
+/// The messages: the first, then the bytes. What the receiver hears, when the bytes break off: the messages then never
+/// end, so that half a file is not taken for a whole one.
+pub(super) fn parts<P: Send + 'static, E: Send + 'static>(
+    bytes: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
+    first: P,
+    chunk: fn(Vec<u8>) -> P,
+) -> (BoxStream<'static, P>, oneshot::Receiver<()>) {
+    let (break_off, broken) = oneshot::channel();
+    let state = (bytes, Some(break_off));
+    let pieces = futures::stream::unfold(state, |(mut body, mut break_off)| async move {
+        match body.next().await {
+            None => None,
+            Some(Ok(bytes)) => Some((bytes, (body, break_off))),
+            Some(Err(_)) => {
+                if let Some(break_off) = break_off.take() {
+                    // Nobody waits any more: as good.
+                    let _ = break_off.send(());
+                }
+                std::future::pending().await
+            }
+        }
+    });
+    let chunks = pieces
+        .flat_map(|bytes| futures::stream::iter(bytes.chunks(PIECE).map(<[u8]>::to_vec).collect::<Vec<_>>()));
+    (futures::stream::once(async move { first }).chain(chunks.map(chunk)).boxed(), broken)
 }
 
 /// Messages on their way. A type of its own, since the compiler cannot prove that a call with a boxed stream may move
