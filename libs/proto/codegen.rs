@@ -71,7 +71,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// Fields that let somebody in: whoever reads them in a log could take another's place.
 fn is_secret(field: &str) -> bool {
-    field == "pin" || field == "token" || (field.ends_with("_token") && !field.ends_with("page_token"))
+    matches!(field, "pin" | "token" | "secret") || (field.ends_with("_token") && !field.ends_with("page_token"))
 }
 
 fn with_secrets(
@@ -88,7 +88,7 @@ fn path(file: &FileDescriptorProto, message: &prost_types::DescriptorProto) -> S
 
 /// `impl Debug` without secrets.
 fn veiled(descriptors: &FileDescriptorSet) -> String {
-    let mut code = String::from("// @generated from messages that hold a PIN or a token.\n");
+    let mut code = String::from("// @generated from messages that hold a PIN, a token or a secret.\n");
     for (file, message) in with_secrets(descriptors) {
         let context = file.package().split('.').nth(1).expect("callboard.<context>.v1");
         let name = message.name();

@@ -116,6 +116,23 @@ fn attributes(event: &Event) -> Vec<(&'static str, String)> {
     list
 }
 
+/// An event in structured mode (`application/cloudevents+json`), for who is not on the bus: the same attributes, but of
+/// the payload as JSON, which `data` is.
+pub fn structured(event: &Event, data: serde_json::Value) -> serde_json::Value {
+    let mut said = serde_json::Map::new();
+    for (name, value) in attributes(event) {
+        let value = match name {
+            "ce-datacontenttype" => "application/json".to_owned(),
+            // That of the protobuf message.
+            "ce-dataschema" => continue,
+            _ => value,
+        };
+        said.insert(name.trim_start_matches("ce-").to_owned(), value.into());
+    }
+    said.insert("data".to_owned(), data);
+    said.into()
+}
+
 /// Reads an event back. `place` (stream and sequence) names a message that has no id of its own.
 ///
 /// # Errors

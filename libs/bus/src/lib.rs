@@ -21,7 +21,7 @@ mod subscription;
 mod tail;
 
 pub use bus::{Bus, Log};
-pub use cloudevents::{MAX_EVENT_BYTES, Undecodable, check};
+pub use cloudevents::{MAX_EVENT_BYTES, Undecodable, check, structured};
 pub use consumer::{Consumer, ConsumerOptions};
 pub use event::{Event, Key, all_of, stream_name, subject};
 pub use hold::{Exclusive, Held};

@@ -27,6 +27,7 @@ pub mod convert;
 pub mod database;
 mod definition;
 pub mod error;
+pub mod facts;
 pub mod lifecycle;
 mod mutation;
 pub mod nats;

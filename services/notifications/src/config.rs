@@ -37,6 +37,8 @@ pub struct NotificationsConfig {
     pub email: EmailConfig,
     /// `[notifications.push]`
     pub push: PushConfig,
+    /// `[notifications.webhooks]`
+    pub webhooks: WebhooksConfig,
 }
 
 /// `[notifications.directory]`
@@ -106,6 +108,30 @@ pub struct PushConfig {
     pub allow_private: bool,
 }
 
+/// `[notifications.webhooks]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// For an answer.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub timeout: Duration,
+    /// At once.
+    pub concurrency: usize,
+    /// How long an endpoint may do nothing but fail.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub disable_after: Duration,
+    /// How long secrets go on signing after a rotation.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub old_secret_kept: Duration,
+    /// At least 30 days.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub kept: Duration,
+    /// For development and tests.
+    pub allow_private: bool,
+    /// For development and tests.
+    pub allow_http: bool,
+}
+
 /// An SMTP server's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpAddress {
@@ -170,6 +196,18 @@ impl NotificationsConfig {
             (1..=256).contains(&self.email.concurrency),
             "notifications.email.concurrency must be 1 to 256",
         );
+        let hooks = &self.webhooks;
+        check(
+            (1..=1024).contains(&hooks.concurrency),
+            "notifications.webhooks.concurrency must be 1 to 1024",
+        );
+        // Deliveries are tried for three days.
+        check(hooks.kept >= 30 * DAY, "notifications.webhooks.kept must be at least 30d");
+        check(!hooks.disable_after.is_zero(), "notifications.webhooks.disable_after must not be 0");
+        check(
+            hooks.old_secret_kept <= 30 * DAY,
+            "notifications.webhooks.old_secret_kept must be at most 30d",
+        );
         check((1..=256).contains(&self.push.concurrency), "notifications.push.concurrency must be 1 to 256");
         let contact = &self.push.contact;
         check(
@@ -185,7 +223,9 @@ impl NotificationsConfig {
         }
         // An attempt must end before its worker is taken for dead, or it would count as unknown.
         let most = Duration::from_secs(60);
-        for (name, timeout) in [("email", self.email.timeout), ("push", self.push.timeout)] {
+        for (name, timeout) in
+            [("email", self.email.timeout), ("push", self.push.timeout), ("webhooks", self.webhooks.timeout)]
+        {
             if timeout > most || timeout.is_zero() {
                 problems.push(format!("notifications.{name}.timeout must be at most 60s and not 0"));
             }

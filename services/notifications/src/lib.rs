@@ -25,26 +25,31 @@ use callboard_proto::notifications::v1::group_service_server::{
 use callboard_proto::notifications::v1::notification_service_server::{
     NotificationServiceServer, SERVICE_NAME as NOTIFICATION_SERVICE,
 };
+use callboard_proto::notifications::v1::webhook_service_server::{
+    SERVICE_NAME as WEBHOOK_SERVICE, WebhookServiceServer,
+};
 use callboard_service::config::{Config, ConfigError};
 use callboard_service::{
     BackgroundTask, BoxError, BuildContext, Built, Context, Definition, Operation, PgRegistry, Stage,
 };
+use chrono::TimeDelta;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
 use tonic::service::Routes;
 
-use api::{AddressApi, GroupApi, NotificationApi};
+use api::{AddressApi, GroupApi, NotificationApi, WebhookApi};
 use config::NotificationsConfig;
 use contacts::Contacts;
-use courier::{Courier, EmailChannel, PushChannel, PushKey};
+use courier::{Bounds, Courier, EmailChannel, HookCourier, HookSettings, PushChannel, PushKey};
 use links::Links;
 use render::Texts;
 use store::{
-    Addresses, Chosen, Circles, Copies, Deliveries, Drawers, GroupMapping, Groups, OwnKeys,
-    PreferencesMapping, Subscriptions, Tellings,
+    Addresses, Chosen, Circles, Copies, Deliveries, Destinations, Drawers, GroupMapping, Groups, HookLog,
+    Hooks, OwnKeys, PreferencesMapping, Subscriptions, Tellings, WebhookMapping, Webhooks,
 };
 use tell::Teller;
 use window::Windows;
@@ -58,6 +63,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub type PreferencesActors = PgRegistry<PreferencesMapping>;
 /// The actors of notification groups.
 pub type GroupActors = PgRegistry<GroupMapping>;
+/// The actors of webhooks.
+pub type WebhookActors = PgRegistry<WebhookMapping>;
 
 /// What the chassis needs to run notifications.
 pub const fn definition() -> Definition {
@@ -95,6 +102,14 @@ pub struct Tables {
     pub subscriptions: Subscriptions,
     /// Addresses of people without login.
     pub addresses: Addresses,
+    /// Destinations that rest.
+    pub destinations: Destinations,
+    /// Webhooks.
+    pub webhooks: Webhooks,
+    /// What is sent to webhooks.
+    pub hooks: Hooks,
+    /// What was sent to webhooks.
+    pub hook_log: HookLog,
 }
 
 impl Tables {
@@ -109,6 +124,10 @@ impl Tables {
             groups: Groups::new(pool.clone()),
             subscriptions: Subscriptions::new(pool.clone()),
             addresses: Addresses::new(pool.clone()),
+            destinations: Destinations::new(pool.clone()),
+            webhooks: Webhooks::new(pool.clone()),
+            hooks: Hooks::new(pool.clone()),
+            hook_log: HookLog::new(pool.clone()),
         }
     }
 }
@@ -119,6 +138,8 @@ struct Parts {
     tables: Tables,
     preferences: PreferencesActors,
     groups: GroupActors,
+    webhooks: WebhookActors,
+    hooks_wake: Arc<Notify>,
     windows: Windows,
     teller: Teller,
 }
@@ -127,6 +148,8 @@ fn assemble(build: &BuildContext, settings: &NotificationsConfig) -> Result<Part
     let mut context = Context::new(build)?;
     let preferences: PreferencesActors = context.registry(PreferencesMapping);
     let groups: GroupActors = context.registry(GroupMapping);
+    let webhooks: WebhookActors = context.registry(WebhookMapping);
+    let hooks_wake = Arc::<Notify>::default();
     let tables = Tables::new(context.pool());
     let windows = Windows::new(build.bus()?, settings.max_streams_per_person);
     let teller = Teller {
@@ -136,8 +159,8 @@ fn assemble(build: &BuildContext, settings: &NotificationsConfig) -> Result<Part
         wake: Arc::default(),
         clock: Arc::clone(&build.clock),
     };
-    events::subscribe(&mut context, &teller);
-    Ok(Parts { context, tables, preferences, groups, windows, teller })
+    events::subscribe(&mut context, &teller, &hooks_wake);
+    Ok(Parts { context, tables, preferences, groups, webhooks, hooks_wake, windows, teller })
 }
 
 /// A key out of a file; else the one that is kept here, made when it was first needed.
@@ -185,11 +208,41 @@ fn key_set(issuer: &Issuer) -> axum::Router {
     )
 }
 
+fn hook_courier(
+    build: &BuildContext,
+    settings: &NotificationsConfig,
+    tables: &Tables,
+    actors: &WebhookActors,
+    wake: &Arc<Notify>,
+    teller: &Teller,
+) -> Result<HookCourier, BoxError> {
+    let settings = &settings.webhooks;
+    let bounds = Bounds { allow_private: settings.allow_private, allow_http: settings.allow_http };
+    Ok(HookCourier {
+        tables: tables.clone(),
+        actors: actors.clone(),
+        teller: teller.clone(),
+        client: courier::client(settings.timeout, bounds)?,
+        settings: HookSettings {
+            timeout: settings.timeout,
+            concurrency: settings.concurrency,
+            bounds,
+            disable_after: TimeDelta::from_std(settings.disable_after)?,
+            kept: TimeDelta::from_std(settings.kept)?,
+        },
+        wake: Arc::clone(wake),
+        tracker: build.tracker.clone(),
+        clock: Arc::clone(&build.clock),
+    })
+}
+
 fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
     async move {
         let settings = NotificationsConfig::read(&build.config)?;
         let limit = build.config.grpc.max_message_bytes;
-        let Parts { context, tables, preferences, groups, windows, teller } = assemble(&build, &settings)?;
+        let Parts { context, tables, preferences, groups, webhooks, hooks_wake, windows, teller } =
+            assemble(&build, &settings)?;
+        let hooks = hook_courier(&build, &settings, &tables, &webhooks, &hooks_wake, &teller)?;
         let keys = OwnKeys::new(context.pool().clone());
         let issuer = service_issuer(&build, &settings, &keys).await?;
         let contacts = Contacts::new(&settings.directory, Arc::clone(&issuer))?;
@@ -232,6 +285,14 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             clock: Arc::clone(&build.clock),
             ids: Arc::clone(&build.ids),
         };
+        let webhooks = WebhookApi {
+            webhooks,
+            tables: tables.clone(),
+            bounds: hooks.settings.bounds,
+            old_secret_kept: TimeDelta::from_std(settings.webhooks.old_secret_kept)?,
+            wake: hooks_wake,
+            clock: Arc::clone(&build.clock),
+        };
         let groups = GroupApi { groups, tables: tables.clone(), clock: Arc::clone(&build.clock) };
         let addresses = AddressApi {
             preferences,
@@ -244,8 +305,10 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
         let routes =
             Routes::new(NotificationServiceServer::new(notifications).max_decoding_message_size(limit))
                 .add_service(GroupServiceServer::new(groups).max_decoding_message_size(limit))
-                .add_service(AddressServiceServer::new(addresses).max_decoding_message_size(limit));
-        let mut built = Built::new(routes, vec![NOTIFICATION_SERVICE, GROUP_SERVICE, ADDRESS_SERVICE]);
+                .add_service(AddressServiceServer::new(addresses).max_decoding_message_size(limit))
+                .add_service(WebhookServiceServer::new(webhooks).max_decoding_message_size(limit));
+        let services = vec![NOTIFICATION_SERVICE, GROUP_SERVICE, ADDRESS_SERVICE, WEBHOOK_SERVICE];
+        let mut built = Built::new(routes, services);
         // Who presses a link in an e-mail has no token but that in the link.
         built.public_rpcs = &[
             "callboard.notifications.v1.AddressService/OpenLink",
@@ -262,7 +325,7 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             }
         }));
         built.tasks.push(BackgroundTask::new("couriers", Stage::Fetch, async move {
-            courier.run(stop).await;
+            tokio::join!(courier.run(stop.clone()), hooks.run(stop));
             Ok(())
         }));
         context.furnish(&mut built).await?;

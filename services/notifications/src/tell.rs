@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use callboard_bus::{Event, HandleError, Handled};
-use callboard_kernel::{Actor, Clock, EmployeeId};
+use callboard_kernel::{Actor, Clock, EmployeeId, EventId, OrganisationId, Timestamp};
 use callboard_notifications_domain::audience::audience;
 use callboard_notifications_domain::delivery::plan;
 use callboard_notifications_domain::preferences::PreferencesState;
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::store::telling::Told;
-use crate::store::{Circles, KnownSubject, Telling};
+use crate::store::{Around, Circles, KnownSubject, Telling};
 use crate::window::Windows;
 use crate::{Tables, not_now};
 
@@ -44,6 +44,8 @@ pub struct Happening {
     pub field: Option<&'static str>,
     /// The notification group, where the event names it.
     pub group: Option<GroupId>,
+    /// The template whose responsible people hear of it (V-2).
+    pub template: Option<Uuid>,
     /// What else the text needs.
     pub details: Value,
     /// Those it is about get an e-mail at once, whatever they chose (S-3).
@@ -64,9 +66,27 @@ impl Happening {
             requester: None,
             field: None,
             group: None,
+            template: None,
             details: json!({}),
             email_at_once: false,
         }
+    }
+}
+
+/// What names an event, and when it was.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion {
+    /// Which: nobody is told of it twice.
+    pub event: EventId,
+    /// The tenant.
+    pub organisation: OrganisationId,
+    /// When.
+    pub time: Timestamp,
+}
+
+impl From<&Event> for Occasion {
+    fn from(event: &Event) -> Self {
+        Self { event: event.id, organisation: event.organisation, time: event.time }
     }
 }
 
@@ -86,7 +106,7 @@ pub struct Teller {
 }
 
 impl Teller {
-    async fn subject(&self, event: &Event, happening: &Happening) -> Result<KnownSubject, HandleError> {
+    async fn subject(&self, event: Occasion, happening: &Happening) -> Result<KnownSubject, HandleError> {
         let copies = &self.tables.copies;
         let known = copies.subject(event.organisation, happening.subject).await.map_err(not_now)?;
         let known = match known {
@@ -108,7 +128,12 @@ impl Teller {
     ///
     /// # Errors
     /// [`HandleError::Retry`] when it cannot be done now.
-    pub async fn tell(&self, event: &Event, happening: Happening) -> Result<Handled, HandleError> {
+    pub async fn tell(
+        &self,
+        event: impl Into<Occasion>,
+        happening: Happening,
+    ) -> Result<Handled, HandleError> {
+        let event: Occasion = event.into();
         let subject = self.subject(event, &happening).await?;
         if subject.deleted {
             return Ok(Handled::Done);
@@ -116,17 +141,16 @@ impl Teller {
         let organisation = event.organisation;
         let copies = &self.tables.copies;
         let isolation = copies.isolation(organisation).await.map_err(not_now)?;
-        let judged = copies.judged(&subject).await.map_err(not_now)?;
+        let judged = copies.judged(organisation, &subject).await.map_err(not_now)?;
+        let around = Around {
+            named: &happening.named,
+            field: happening.field,
+            group: happening.group,
+            template: happening.template,
+        };
         let mut circle = self
             .circles
-            .around(
-                organisation,
-                happening.event_type,
-                &subject,
-                &happening.named,
-                happening.field,
-                happening.group,
-            )
+            .around(organisation, happening.event_type, &subject, &judged, &around)
             .await
             .map_err(not_now)?;
         circle.requester = happening.requester;
@@ -152,7 +176,7 @@ impl Teller {
             return Ok(Handled::Done);
         }
         let telling = Telling {
-            event: event.id,
+            event: event.event,
             organisation,
             event_type: happening.event_type,
             subject,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callboard_kernel::{Actor, CodeId, CustomerUserId, DepartmentId, EmployeeId, Isolation};
+use callboard_kernel::{Actor, CodeId, CustomerId, CustomerUserId, DepartmentId, EmployeeId, Isolation};
 
 use crate::{Because, EventType, Origin, Person};
 
@@ -20,12 +20,45 @@ pub struct Colleague {
 pub struct Subject {
     /// Outsiders may not see it (T-13).
     pub internal: bool,
+    /// Whose users hear of it.
+    pub company: Option<CustomerId>,
     /// The device's departments.
     pub departments: Vec<DepartmentId>,
     /// Who works on it.
     pub involved: BTreeSet<EmployeeId>,
     /// Who declined it, and was neither offered it nor assigned again since (F-5).
     pub declined: BTreeSet<EmployeeId>,
+}
+
+/// A device as the directory told last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The device's version these facts are of.
+    pub version: i64,
+    /// Whose it is.
+    pub customer: Option<CustomerId>,
+    /// For isolation.
+    pub departments: Vec<DepartmentId>,
+    /// It was removed.
+    pub removed: bool,
+}
+
+impl Subject {
+    /// The same, judged by its device as it is now, unless what the subject itself told of the device, which is of this
+    /// `version` of it, is newer: the two come on ways of their own.
+    ///
+    /// Customer users hear of what is on their own company's devices, except of what opened while the device was another
+    /// company's: a device may be sold, its former owner's reports are not. Tickets and conversations are judged the same
+    /// way.
+    #[must_use]
+    pub fn placed(mut self, version: i64, device: Option<Device>) -> Self {
+        let Some(device) = device.filter(|device| device.version >= version) else { return self };
+        let then = self.company;
+        let now = device.customer.filter(|_| !device.removed);
+        self.company = now.filter(|now| then.is_none_or(|then| then == *now));
+        self.departments = device.departments;
+        self
+    }
 }
 
 /// Those who might be told, as they were looked up.
@@ -37,10 +70,14 @@ pub struct Circle {
     pub involved: Vec<Colleague>,
     /// Members of the notification group.
     pub group: Vec<Colleague>,
+    /// Responsible for the template's video sessions.
+    pub responsible: Vec<Colleague>,
     /// Support agents of the field.
     pub agents: Vec<Colleague>,
     /// Moderators and administrators.
     pub stewards: Vec<Colleague>,
+    /// Administrators.
+    pub administrators: Vec<Colleague>,
     /// Of the company that owns the device; those who switched notifications off are not among them.
     pub company: Vec<CustomerUserId>,
     /// Codes on the device that let visitors in.
@@ -60,16 +97,27 @@ pub struct Wanted {
     pub outsiders: bool,
     /// Support agents.
     pub agents: bool,
-    /// Moderators, where nobody is assigned.
+    /// Moderators, where nobody is assigned, and nobody responsible.
     pub stewards: bool,
+    /// Those who may confirm a video session (V-2).
+    pub responsible: bool,
+    /// Administrators alone.
+    pub administrators: bool,
 }
 
 impl EventType {
     /// Who hears of it besides whom it is about (N-4). Members of the groups that are offered a ticket hear of the offer
     /// alone, and of the ticket while they are involved; notification groups of all of the ticket.
     pub const fn heard_by(self) -> Wanted {
-        let nobody =
-            Wanted { involved: false, group: false, outsiders: false, agents: false, stewards: false };
+        let nobody = Wanted {
+            involved: false,
+            group: false,
+            outsiders: false,
+            agents: false,
+            stewards: false,
+            responsible: false,
+            administrators: false,
+        };
         match self {
             Self::TicketOpened => Wanted { group: true, outsiders: true, ..nobody },
             Self::TicketStatus
@@ -91,6 +139,15 @@ impl EventType {
             Self::SupportOpened | Self::SupportComment | Self::SupportDecided => {
                 Wanted { agents: true, ..nobody }
             }
+            // Confirming is for those who are responsible, else for who steers (V-2).
+            Self::VideoRequested => Wanted { responsible: true, stewards: true, outsiders: true, ..nobody },
+            // A request that was withdrawn is no longer theirs.
+            Self::VideoCancelled => Wanted { responsible: true, involved: true, outsiders: true, ..nobody },
+            Self::VideoConfirmed | Self::VideoCall | Self::VideoEnded => {
+                Wanted { involved: true, outsiders: true, ..nobody }
+            }
+            Self::VideoRated => Wanted { involved: true, ..nobody },
+            Self::WebhookDisabled => Wanted { administrators: true, ..nobody },
         }
     }
 }
@@ -123,10 +180,11 @@ pub fn employee_hears(
     }
     match because {
         // The desk is not divided by departments.
-        Because::Agent | Because::Requester => true,
+        Because::Agent | Because::Requester | Because::Administrator => true,
         Because::Named
         | Because::Involved
         | Because::Group
+        | Because::Responsible
         | Because::Steward
         | Because::Company
         | Because::Code => isolation.admits(&colleague.departments, &subject.departments),
@@ -165,10 +223,16 @@ pub fn audience(
     if wanted.group {
         employees(&circle.group, Because::Group);
     }
+    if wanted.responsible {
+        employees(&circle.responsible, Because::Responsible);
+    }
+    if wanted.administrators {
+        employees(&circle.administrators, Because::Administrator);
+    }
     if wanted.agents {
         employees(&circle.agents, Because::Agent);
     }
-    if wanted.stewards && subject.involved.is_empty() {
+    if wanted.stewards && subject.involved.is_empty() && circle.responsible.is_empty() {
         employees(&circle.stewards, Because::Steward);
     }
     if wanted.outsiders && public {
@@ -293,6 +357,53 @@ mod tests {
         let outside = Colleague { departments: vec![other], ..colleague(2) };
         let circle = Circle { group: vec![inside, outside], ..Circle::default() };
         assert_eq!(told(EventType::Unserved, true, &subject, &circle), [(employee(1), Because::Group)]);
+    }
+
+    #[test]
+    fn v_2_a_request_is_heard_by_those_responsible_and_by_who_steers_where_nobody_is() {
+        let circle =
+            Circle { responsible: vec![colleague(1)], stewards: vec![colleague(5)], ..Circle::default() };
+        let subject = Subject::default();
+        assert_eq!(
+            told(EventType::VideoRequested, true, &subject, &circle),
+            [(employee(1), Because::Responsible)]
+        );
+        let nobody = Circle { responsible: Vec::new(), ..circle };
+        assert_eq!(
+            told(EventType::VideoRequested, true, &subject, &nobody),
+            [(employee(5), Because::Steward)]
+        );
+    }
+
+    #[test]
+    fn a_subject_is_judged_by_its_device_as_it_is_now_unless_it_knows_better_itself() {
+        let company = |number: u128| CustomerId::from(Uuid::from_u128(number));
+        let department = |number: u128| DepartmentId::from(Uuid::from_u128(number));
+        let device = |version, owner: Option<u128>, removed| Device {
+            version,
+            customer: owner.map(company),
+            departments: vec![department(51)],
+            removed,
+        };
+        let then = |owner: Option<u128>| Subject {
+            company: owner.map(company),
+            departments: vec![department(50)],
+            ..Subject::default()
+        };
+        // (owner when it opened, told at version, device now) to whose users hear, and by which department.
+        for (opened, version, now, owner, place) in [
+            (Some(1), 3, None, Some(1), 50),
+            (Some(1), 3, Some(device(2, Some(2), false)), Some(1), 50),
+            (Some(1), 3, Some(device(3, Some(1), false)), Some(1), 51),
+            (Some(1), 0, Some(device(4, Some(2), false)), None, 51),
+            (Some(1), 3, Some(device(4, None, false)), None, 51),
+            (Some(1), 3, Some(device(4, Some(1), true)), None, 51),
+            (None, 3, Some(device(4, Some(2), false)), Some(2), 51),
+        ] {
+            let judged = then(opened).placed(version, now.clone());
+            let found = (judged.company, judged.departments);
+            assert_eq!(found, (owner.map(company), vec![department(place)]), "{opened:?} {version} {now:?}");
+        }
     }
 
     #[test]

@@ -30,7 +30,12 @@ pub const MAX_ATTEMPTS: u32 = PAUSES.len() as u32 + 1;
 /// How long to wait after this many failures in a row; `None`: give up. `spread` is any number that differs between
 /// deliveries: those that failed together do not come back together (up to a tenth later).
 pub fn pause(failures: u32, spread: u32) -> Option<TimeDelta> {
-    let pause = *PAUSES.get(usize::try_from(failures).ok()?.checked_sub(1)?)?;
+    spaced(&PAUSES, failures, spread)
+}
+
+/// As [`pause`], by this list of pauses.
+pub fn spaced(pauses: &[TimeDelta], failures: u32, spread: u32) -> Option<TimeDelta> {
+    let pause = *pauses.get(usize::try_from(failures).ok()?.checked_sub(1)?)?;
     let tenth = pause.num_milliseconds() / 10;
     Some(pause + TimeDelta::milliseconds(tenth * i64::from(spread % 1000) / 1000))
 }

@@ -47,6 +47,20 @@ words! {
         SupportComment = "SUPPORT_COMMENT",
         /// A domain was decided about (S-5).
         SupportDecided = "SUPPORT_DECIDED",
+        /// Somebody asks for a video session (V-1).
+        VideoRequested = "VIDEO_REQUESTED",
+        /// A video session is confirmed: made so, confirmed, or reopened (V-1, V-2, V-6).
+        VideoConfirmed = "VIDEO_CONFIRMED",
+        /// A video session was withdrawn or cancelled (V-5).
+        VideoCancelled = "VIDEO_CANCELLED",
+        /// Somebody is in the call and waits for the other side (V-3).
+        VideoCall = "VIDEO_CALL",
+        /// A call is over (V-4).
+        VideoEnded = "VIDEO_ENDED",
+        /// A video session was rated.
+        VideoRated = "VIDEO_RATED",
+        /// A webhook was switched off, because its endpoint is gone or kept failing.
+        WebhookDisabled = "WEBHOOK_DISABLED",
     }
 }
 
@@ -93,6 +107,10 @@ words! {
         DeviceEvent = "DEVICE_EVENT",
         /// A ticket of the support desk.
         SupportTicket = "SUPPORT_TICKET",
+        /// A video session.
+        VideoSession = "VIDEO_SESSION",
+        /// A webhook of the organisation.
+        Webhook = "WEBHOOK",
     }
 }
 
@@ -105,9 +123,13 @@ words! {
         Involved = "INVOLVED",
         /// Of the notification group that the flow names.
         Group = "GROUP",
+        /// Responsible for the video sessions of the template (V-2).
+        Responsible = "RESPONSIBLE",
+        /// Keeps the organisation's webhooks.
+        Administrator = "ADMINISTRATOR",
         /// Of the support role whose field it is.
         Agent = "AGENT",
-        /// Answers for tasks that nobody is assigned to.
+        /// Answers for tasks that nobody is assigned to, and for video sessions that nobody is responsible for.
         Steward = "STEWARD",
         /// Of the company that owns the device.
         Company = "COMPANY",
@@ -133,7 +155,10 @@ impl EventType {
             | Self::TaskAssigned
             | Self::SupportOpened
             | Self::SupportAssigned
-            | Self::SupportComment => true,
+            | Self::SupportComment
+            | Self::VideoRequested
+            | Self::VideoCall
+            | Self::WebhookDisabled => true,
             Self::TicketOpened
             | Self::TicketStatus
             | Self::TicketChanged
@@ -143,7 +168,11 @@ impl EventType {
             | Self::Unassigned
             | Self::TaskCreated
             | Self::TaskStatus
-            | Self::SupportDecided => false,
+            | Self::SupportDecided
+            | Self::VideoConfirmed
+            | Self::VideoCancelled
+            | Self::VideoEnded
+            | Self::VideoRated => false,
         }
     }
 }

@@ -6,29 +6,33 @@ mod groups;
 mod preferences;
 mod push;
 mod watch;
+mod webhooks;
 
 use std::sync::Arc;
 
 use callboard_auth::Verifier;
-use callboard_kernel::{Clock, IdGenerator, Principal, Refusal};
+use callboard_kernel::{Clock, IdGenerator, Principal, Refusal, Subject};
 use callboard_notifications_domain::Person;
 use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::address_service_server::AddressService;
 use callboard_proto::notifications::v1::group_service_server::GroupService;
 use callboard_proto::notifications::v1::notification_service_server::NotificationService;
+use callboard_proto::notifications::v1::webhook_service_server::WebhookService;
 use callboard_service::database::refusal;
 use callboard_service::error::IntoStatus;
+use chrono::TimeDelta;
 use futures::stream::BoxStream;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::contacts::Contacts;
-use crate::courier::{Courier, PushKey};
+use crate::courier::{Bounds, Courier, PushKey};
 use crate::links::Links;
 use crate::render::Texts;
 use crate::store::drawer::Reader;
 use crate::window::Windows;
-use crate::{GroupActors, PreferencesActors, Tables};
+use crate::{GroupActors, PreferencesActors, Tables, WebhookActors};
 
 /// Serves `NotificationService`.
 #[derive(Debug, Clone)]
@@ -83,6 +87,23 @@ pub struct AddressApi {
     pub clock: Arc<dyn Clock>,
 }
 
+/// Serves `WebhookService`.
+#[derive(Debug, Clone)]
+pub struct WebhookApi {
+    /// The actors.
+    pub webhooks: WebhookActors,
+    /// The tables.
+    pub tables: Tables,
+    /// Where calls may go.
+    pub bounds: Bounds,
+    /// How long secrets go on signing after a rotation.
+    pub old_secret_kept: TimeDelta,
+    /// Wakes the courier.
+    pub wake: Arc<Notify>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+}
+
 /// Whose drawer it is; the system has none.
 fn person(principal: &Principal) -> Result<Person, Refusal> {
     Person::of(principal).ok_or_else(|| Refusal::denied("a drawer is of people"))
@@ -96,11 +117,16 @@ impl NotificationApi {
 
 async fn reader(tables: &Tables, principal: &Principal) -> Result<Reader, Refusal> {
     let departments = principal.employee().map(|employee| employee.departments.clone());
+    let customer = match &principal.subject {
+        Subject::CustomerUser(user) => Some(user.customer),
+        Subject::Employee(_) | Subject::CodeUser(_) | Subject::System => None,
+    };
     Ok(Reader {
         organisation: principal.organisation,
         person: person(principal)?,
         isolation: tables.copies.isolation(principal.organisation).await.map_err(refusal)?,
         departments: departments.unwrap_or_default(),
+        customer,
     })
 }
 
@@ -167,4 +193,18 @@ serve! {
     remove_address(RemoveAddressRequest) -> RemoveAddressResponse;
     open_link(OpenLinkRequest) -> OpenLinkResponse;
     unsubscribe(UnsubscribeRequest) -> UnsubscribeResponse;
+}
+
+serve! {
+    WebhookService for WebhookApi {}
+    create_webhook(CreateWebhookRequest) -> CreateWebhookResponse;
+    get_webhook(GetWebhookRequest) -> GetWebhookResponse;
+    list_webhooks(ListWebhooksRequest) -> ListWebhooksResponse;
+    update_webhook(UpdateWebhookRequest) -> UpdateWebhookResponse;
+    delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse;
+    rotate_webhook_secret(RotateWebhookSecretRequest) -> RotateWebhookSecretResponse;
+    test_webhook(TestWebhookRequest) -> TestWebhookResponse;
+    list_webhook_deliveries(ListWebhookDeliveriesRequest) -> ListWebhookDeliveriesResponse;
+    list_webhook_attempts(ListWebhookAttemptsRequest) -> ListWebhookAttemptsResponse;
+    redeliver_webhook_events(RedeliverWebhookEventsRequest) -> RedeliverWebhookEventsResponse;
 }

@@ -1,7 +1,5 @@
 //! Browsers that take pushes (N-2).
 
-use std::net::IpAddr;
-
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use callboard_kernel::{FieldViolation, Refusal};
@@ -13,7 +11,7 @@ use uuid::Uuid;
 
 use super::{NotificationApi, person};
 use crate::convert;
-use crate::courier::is_public;
+use crate::courier::{Bounds, admitted};
 use crate::store::Subscription;
 
 /// Longest endpoint, in bytes.
@@ -29,13 +27,8 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 fn may_be_called(endpoint: &str, allow_private: bool) -> bool {
-    let Ok(url) = endpoint.parse::<http::Uri>() else { return false };
-    let Some(host) = url.host() else { return false };
-    let secret = url.scheme_str() == Some("https");
-    let number = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-    // Names are looked at again when they are looked up.
-    let named = number.map_or(host.contains('.') && !host.ends_with(".localhost"), is_public);
-    endpoint.len() <= MAX_ENDPOINT && (allow_private || secret && named)
+    let bounds = Bounds { allow_private, allow_http: allow_private };
+    endpoint.len() <= MAX_ENDPOINT && admitted(endpoint, bounds).is_some()
 }
 
 impl NotificationApi {

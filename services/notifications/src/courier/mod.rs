@@ -1,8 +1,11 @@
 //! Delivers what is due, each channel in a lane of its own (N-2, N-3, N-5).
 
 mod email;
+mod lane;
+mod outward;
 mod prepare;
 mod push;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +16,14 @@ use callboard_notifications_domain::{Channel, Person};
 use chrono::TimeDelta;
 use futures::future::join_all;
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use email::EmailChannel;
-pub use push::{PushChannel, PushKey, is_public};
+pub use outward::{Bounds, admitted, client};
+pub use push::{PushChannel, PushKey};
+pub use webhooks::{HookCourier, HookSettings, WEBHOOK};
 
 use crate::Tables;
 use crate::contacts::Contacts;
@@ -27,13 +32,12 @@ use crate::render::{Mail, Texts};
 use crate::store::deliveries::Report;
 use crate::store::{Address, Claimed};
 use crate::window::Windows;
+use lane::{Lane, every};
 use prepare::Prepared;
 use push::Taken;
 
 /// Windows that are told at once: waiting for them costs nothing.
 const WINDOWS_AT_ONCE: usize = 256;
-/// How often it is looked for what nobody said was due, such as what another process queued.
-const LOOK: Duration = Duration::from_secs(1);
 /// How often it is looked for what dead workers left behind.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How often what is old is forgotten.
@@ -85,64 +89,19 @@ impl Courier {
             self.lane(Channel::Browser, WINDOWS_AT_ONCE, &stop),
             self.lane(Channel::Push, self.push_concurrency, &stop),
             self.lane(Channel::Email, self.email_concurrency, &stop),
-            self.every(SWEEP, &stop, || self.sweep()),
-            self.every(FORGET, &stop, || self.forget()),
+            every(SWEEP, &stop, || self.sweep()),
+            every(FORGET, &stop, || self.forget()),
         );
     }
 
-    /// Each delivery is a task of its own: looking for the next waits for none of them.
     async fn lane(&self, channel: Channel, most: usize, stop: &CancellationToken) {
-        let room = Arc::new(Semaphore::new(most));
-        loop {
-            let Some(Ok(first)) = stop.run_until_cancelled(Arc::clone(&room).acquire_owned()).await else {
-                return;
-            };
-            // Before looking, so that what is queued meanwhile is not slept over.
-            let woken = self.wake.notified();
-            let wanted = 1 + room.available_permits();
-            let claimed = match self.tables.deliveries.claim(channel, self.clock.now(), wanted).await {
-                Ok(claimed) => claimed,
-                Err(error) => {
-                    tracing::warn!(%error, channel = channel.as_str(), "nothing can be claimed");
-                    Vec::new()
-                }
-            };
-            let full = claimed.len() == wanted;
-            let mut seats = Some(first);
-            for one in claimed {
-                // Nobody else takes of this room, so there is a seat for each.
-                let seat = seats.take().or_else(|| Arc::clone(&room).try_acquire_owned().ok());
-                let courier = self.clone();
-                self.tracker.spawn(async move {
-                    courier.deliver(one).await;
-                    drop(seat);
-                });
-            }
-            drop(seats);
-            if !full {
-                tokio::select! {
-                    () = woken => {}
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = stop.cancelled() => return,
-                }
-            }
-        }
-    }
-
-    async fn every<F: Future<Output = Result<(), sqlx::Error>>>(
-        &self,
-        pause: Duration,
-        stop: &CancellationToken,
-        work: impl Fn() -> F,
-    ) {
-        loop {
-            if let Err(error) = work().await {
-                tracing::warn!(%error, "tidying up failed");
-            }
-            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return;
-            }
-        }
+        let lane = Lane { name: channel.as_str(), most, wake: &self.wake, tracker: &self.tracker, stop };
+        let claim = |wanted| self.tables.deliveries.claim(channel, self.clock.now(), wanted);
+        let deliver = |one| {
+            let courier = self.clone();
+            async move { courier.deliver(one).await }
+        };
+        lane.run(claim, deliver).await;
     }
 
     async fn sweep(&self) -> Result<(), sqlx::Error> {
@@ -247,10 +206,13 @@ impl Courier {
                 }
                 Taken::NotNow(_) | Taken::Unreachable | Taken::Unknown => {
                     let host = self::host(&browser.endpoint);
-                    self.tables.deliveries.rest(Channel::Push, &host, now).await?;
+                    self.tables.destinations.rest(Channel::Push.as_str(), &host, None, now).await?;
                 }
                 Taken::Yes(_) => {
-                    self.tables.deliveries.answers(Channel::Push, &self::host(&browser.endpoint)).await?;
+                    self.tables
+                        .destinations
+                        .answers(Channel::Push.as_str(), &self::host(&browser.endpoint))
+                        .await?;
                 }
                 Taken::Refused(_) => {}
             }
@@ -278,7 +240,10 @@ impl Courier {
                 Ok(message) => match channel.connect().await {
                     Ok(connection) => ready.push((connection, message)),
                     Err(report) => {
-                        self.tables.deliveries.rest(Channel::Email, "smtp", self.clock.now()).await?;
+                        self.tables
+                            .destinations
+                            .rest(Channel::Email.as_str(), "smtp", None, self.clock.now())
+                            .await?;
                         return Ok(Some(report));
                     }
                 },
@@ -288,7 +253,7 @@ impl Courier {
         if ready.is_empty() {
             return Ok(Some(last));
         }
-        self.tables.deliveries.answers(Channel::Email, "smtp").await?;
+        self.tables.destinations.answers(Channel::Email.as_str(), "smtp").await?;
         if !self.tables.deliveries.hand_over(claimed, "smtp", self.clock.now()).await? {
             return Ok(None);
         }

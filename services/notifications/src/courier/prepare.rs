@@ -61,7 +61,7 @@ impl Courier {
     ) -> Result<Option<Language>, sqlx::Error> {
         let copies = &self.tables.copies;
         let organisation = claimed.organisation;
-        let judged = copies.judged(subject).await?;
+        let judged = copies.judged(organisation, subject).await?;
         match claimed.person {
             Person::Employee(id) => {
                 let Some((colleague, language, is_agent)) = copies.colleague(organisation, id).await? else {
@@ -71,16 +71,16 @@ impl Courier {
                     return Ok(None);
                 }
                 let isolation = copies.isolation(organisation).await?;
-                // The desk is not divided by departments, and its tickets have none.
-                let desk = subject.kind == SubjectKind::SupportTicket;
-                let hears = desk || employee_hears(&colleague, claimed.because, isolation, &judged);
+                // The desk is not divided by departments, and neither are webhooks: they have none.
+                let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
+                let hears = undivided || employee_hears(&colleague, claimed.because, isolation, &judged);
                 Ok(hears.then_some(language))
             }
             Person::CustomerUser(id) => {
                 let Some((customer, language)) = copies.customer_user(organisation, id).await? else {
                     return Ok(None);
                 };
-                let own = claimed.because != Because::Company || subject.customer == Some(customer);
+                let own = claimed.because != Because::Company || judged.company == Some(customer);
                 Ok((own && outsider_hears(claimed.because, &judged)).then_some(language))
             }
             Person::Code(id) => {

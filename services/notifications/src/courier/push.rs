@@ -1,6 +1,5 @@
 //! Web Push: encrypted for the browser (RFC 8291), signed by us (VAPID, RFC 8292), taken by its push service (RFC 8030).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use ring::{aead, hkdf};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use super::outward::{self, Bounds};
 use crate::config::PushConfig;
 use crate::store::Subscription;
 
@@ -123,59 +123,6 @@ fn encrypt(text: &[u8], p256dh: &[u8], auth: &[u8], own: &SecretKey, salt: [u8; 
     Some(body)
 }
 
-/// Whether an address is one that anybody on the internet has: nobody makes us call what is in our own house.
-pub fn is_public(address: IpAddr) -> bool {
-    let four = |four: Ipv4Addr| {
-        let [a, b, ..] = four.octets();
-        !(four.is_private()
-            || four.is_loopback()
-            || four.is_link_local()
-            || four.is_broadcast()
-            || four.is_documentation()
-            || four.is_multicast()
-            || a == 0
-            || a >= 240
-            || a == 100 && (64..128).contains(&b)
-            || a == 192 && b == 0
-            || a == 198 && (b == 18 || b == 19))
-    };
-    match address {
-        IpAddr::V4(address) => four(address),
-        IpAddr::V6(six) => {
-            let [first, second, ..] = six.segments();
-            match six.to_ipv4() {
-                // Mapped and compatible ones, `::1` and `::` among them.
-                Some(address) => six.to_ipv4_mapped().is_some() && four(address),
-                // Global unicast, without what is for documentation, and what wraps version 4.
-                None => {
-                    (0x2000..0x4000).contains(&first)
-                        && !(first == 0x2001 && (second == 0xdb8 || second < 0x200))
-                        && first != 0x2002
-                }
-            }
-        }
-    }
-}
-
-/// Looks names up and leaves out what is not public.
-#[derive(Debug)]
-struct PublicNames;
-
-impl reqwest::dns::Resolve for PublicNames {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
-                .await?
-                .filter(|address| is_public(address.ip()))
-                .collect();
-            if found.is_empty() {
-                return Err("no public address".into());
-            }
-            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
-        })
-    }
-}
-
 /// What a push service said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
@@ -199,7 +146,7 @@ pub struct PushChannel {
     client: reqwest::Client,
     key: Arc<PushKey>,
     keep_for: Duration,
-    allow_private: bool,
+    bounds: Bounds,
 }
 
 impl PushChannel {
@@ -208,38 +155,21 @@ impl PushChannel {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(settings: &PushConfig, key: Arc<PushKey>) -> Result<Self, BoxError> {
-        // Ours is the only provider; another part of the process may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = reqwest::Client::builder()
-            .timeout(settings.timeout)
-            .connect_timeout(settings.timeout)
-            // A push service that sends elsewhere is none.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent("Callboard");
-        if !settings.allow_private {
-            client = client.https_only(true).dns_resolver(Arc::new(PublicNames));
-        }
+        let bounds = Bounds { allow_private: settings.allow_private, allow_http: settings.allow_private };
         Ok(Self {
-            client: client.build()?,
+            client: outward::client(settings.timeout, bounds)?,
             key,
             keep_for: settings.keep_for,
-            allow_private: settings.allow_private,
+            bounds,
         })
     }
 
     /// Pushes a text to one browser. `topic`: a later push of the same topic replaces one that was not fetched yet; at
     /// most 32 letters of base64url.
     pub async fn push(&self, subscription: &Subscription, text: &[u8], topic: &str, now: Timestamp) -> Taken {
-        let Ok(url) = reqwest::Url::parse(&subscription.endpoint) else { return Taken::Refused(0) };
-        // A number in the address is looked up nowhere.
-        let number = match url.host() {
-            Some(host) => host.to_string().trim_matches(['[', ']']).parse::<IpAddr>().ok(),
-            None => return Taken::Refused(0),
-        };
-        if !self.allow_private && number.is_some_and(|address| !is_public(address)) {
+        let Some(url) = outward::admitted(&subscription.endpoint, self.bounds) else {
             return Taken::Refused(0);
-        }
+        };
         let text = &text[..text.len().min(MAX_PAYLOAD)];
         let body = encrypt(text, &subscription.p256dh, &subscription.auth, &random_secret(), rand::random());
         let Some(body) = body else { return Taken::Gone(0) };
@@ -308,35 +238,5 @@ mod tests {
             serde_json::from_slice(&bytes(said.split('.').nth(1).expect("claims"))).expect("json");
         assert_eq!(claims["aud"], "https://push.example");
         assert!(header.ends_with(&format!("k={}", key.public())));
-    }
-
-    #[test]
-    fn nobody_makes_us_call_our_own_house() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "198.18.0.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fc00::1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-            "2001:db8::1",
-            "2002:a00:1::",
-            "ff02::1",
-        ] {
-            assert!(!is_public(private.parse().expect("an address")), "{private}");
-        }
-        for public in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"] {
-            assert!(is_public(public.parse().expect("an address")), "{public}");
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! Who is who, and which code is on which device.
 
 use callboard_bus::{Event, HandleError, Handled};
-use callboard_kernel::{CodeId, Isolation, Role};
+use callboard_kernel::{CodeId, DeviceId, Isolation, Role};
+use callboard_notifications_domain::audience::Device;
 use callboard_proto::Event as _;
 use callboard_proto::directory::v1 as proto;
 use callboard_service::convert::from_proto_role;
@@ -9,14 +10,18 @@ use callboard_service::reaction::{decode, event_id};
 
 use super::{departments, handles, ids, lacks, optional_id};
 use crate::not_now;
-use crate::store::Copies;
-use crate::store::KnownEmployee;
+use crate::store::{Copies, Drawers, KnownEmployee};
+use crate::window::Windows;
 
 /// Keeps the read copies.
 #[derive(Debug, Clone)]
 pub struct DirectoryHandler {
     /// They.
     pub copies: Copies,
+    /// What people see of a device that moves.
+    pub drawers: Drawers,
+    /// Drawers that are open.
+    pub windows: Windows,
 }
 
 const fn support_role(role: proto::SupportRole) -> Option<&'static str> {
@@ -72,6 +77,14 @@ impl DirectoryHandler {
                 let user: proto::CustomerUserRemoved = decode(event)?;
                 self.keep_user(event, true, &user.customer_user_id, &user.customer_id, "en").await?;
             }
+            proto::DeviceChanged::TYPE => {
+                let device = decode::<proto::DeviceChanged>(event)?.device;
+                self.keep_device(event, device, false).await?;
+            }
+            proto::DeviceRemoved::TYPE => {
+                let device = decode::<proto::DeviceRemoved>(event)?.device;
+                self.keep_device(event, device, true).await?;
+            }
             proto::CodeChanged::TYPE => {
                 let code = decode::<proto::CodeChanged>(event)?.code;
                 self.keep_code(event, code, false).await?;
@@ -120,6 +133,28 @@ impl DirectoryHandler {
             .keep_customer_user(event.organisation, version, removed, id, customer, language)
             .await
             .map_err(not_now)
+    }
+
+    /// Who sees what is on a device changes with it, in drawers that are open too.
+    async fn keep_device(
+        &self,
+        event: &Event,
+        facts: Option<proto::DeviceFacts>,
+        removed: bool,
+    ) -> Result<(), HandleError> {
+        let facts = facts.ok_or_else(|| lacks(event, "device"))?;
+        let id: DeviceId = event_id("device_id", &facts.device_id)?;
+        let device = Device {
+            version: event.aggregate_version.0,
+            customer: optional_id("customer_id", &facts.customer_id)?,
+            departments: departments(&facts.department_ids)?,
+            removed,
+        };
+        let organisation = event.organisation;
+        self.copies.keep_device(organisation, id, &device).await.map_err(not_now)?;
+        let people = self.drawers.people_at(organisation, id).await.map_err(not_now)?;
+        self.windows.changed(organisation, people).await;
+        Ok(())
     }
 
     async fn keep_code(

@@ -7,6 +7,8 @@ mod ratings;
 mod support;
 mod tasks;
 mod tickets;
+mod video;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -15,14 +17,41 @@ use callboard_kernel::{Actor, DepartmentId, EmployeeId};
 use callboard_proto::common::v1 as common;
 use callboard_service::Context;
 use callboard_service::convert::from_proto_actor;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::tell::Teller;
 
+/// The consumers that feed webhooks, and the contexts they read: all that publish.
+const FOR_WEBHOOKS: [(&str, &str); 8] = [
+    ("notifications-webhooks-directory", "directory"),
+    ("notifications-webhooks-tickets", "tickets"),
+    ("notifications-webhooks-fleet", "fleet"),
+    ("notifications-webhooks-messenger", "messenger"),
+    ("notifications-webhooks-ratings", "ratings"),
+    ("notifications-webhooks-tasks", "tasks"),
+    ("notifications-webhooks-support", "support"),
+    ("notifications-webhooks-video", "video"),
+];
+
 /// Takes the events of all contexts. The names of the durables must never change.
-pub(crate) fn subscribe(context: &mut Context, teller: &Teller) {
-    let copies = teller.tables.copies.clone();
-    context.consume("notifications-directory", "directory", Arc::new(directory::DirectoryHandler { copies }));
+pub(crate) fn subscribe(context: &mut Context, teller: &Teller, hooks_wake: &Arc<Notify>) {
+    // Apart from what people are told: neither waits for the other.
+    let handler = Arc::new(webhooks::WebhooksHandler {
+        webhooks: teller.tables.webhooks.clone(),
+        hooks: teller.tables.hooks.clone(),
+        wake: Arc::clone(hooks_wake),
+        clock: Arc::clone(&teller.clock),
+    });
+    for (durable, producer) in FOR_WEBHOOKS {
+        context.consume(durable, producer, handler.clone());
+    }
+    let directory = directory::DirectoryHandler {
+        copies: teller.tables.copies.clone(),
+        drawers: teller.tables.drawers.clone(),
+        windows: teller.windows.clone(),
+    };
+    context.consume("notifications-directory", "directory", Arc::new(directory));
     context.consume("notifications-tickets", "tickets", Arc::new(tickets::TicketsHandler(teller.clone())));
     context.consume("notifications-fleet", "fleet", Arc::new(fleet::FleetHandler(teller.clone())));
     context.consume(
@@ -32,6 +61,7 @@ pub(crate) fn subscribe(context: &mut Context, teller: &Teller) {
     );
     context.consume("notifications-ratings", "ratings", Arc::new(ratings::RatingsHandler(teller.clone())));
     context.consume("notifications-tasks", "tasks", Arc::new(tasks::TasksHandler(teller.clone())));
+    context.consume("notifications-video", "video", Arc::new(video::VideoHandler(teller.clone())));
     context.consume("notifications-support", "support", Arc::new(support::SupportHandler(teller.clone())));
 }
 

@@ -10,7 +10,7 @@ use callboard_service::reaction::{decode, event_id};
 use super::{handles, lacks};
 use crate::tell::{Happening, Teller};
 
-/// Tells those who are asked. Of the rating itself the ticket's own context tells.
+/// Tells those who are asked. Of the rating itself the subject's own context tells.
 #[derive(Debug, Clone)]
 pub struct RatingsHandler(pub Teller);
 
@@ -20,12 +20,13 @@ impl RatingsHandler {
             return Ok(Handled::Ignored);
         }
         let facts = decode::<proto::RatingRequested>(event)?.rating.ok_or_else(|| lacks(event, "rating"))?;
-        if facts.subject_kind() != proto::SubjectKind::Ticket {
-            return Ok(Handled::Ignored);
-        }
-        let ticket = event_id("subject_id", &facts.subject_id)?;
-        let happening =
-            Happening::new(EventType::RatingRequested, SubjectKind::Ticket, ticket, Actor::System);
+        let kind = match facts.subject_kind() {
+            proto::SubjectKind::Ticket => SubjectKind::Ticket,
+            proto::SubjectKind::VideoSession => SubjectKind::VideoSession,
+            proto::SubjectKind::Unspecified => return Ok(Handled::Ignored),
+        };
+        let id = event_id("subject_id", &facts.subject_id)?;
+        let happening = Happening::new(EventType::RatingRequested, kind, id, Actor::System);
         self.0.tell(event, happening).await
     }
 }

@@ -65,6 +65,7 @@ fn subject(facts: &proto::TicketFacts, version: i64) -> Result<KnownSubject, Han
         deleted: false,
         number: facts.number,
         device: optional_id("device_id", &facts.device_id)?,
+        device_version: facts.device_version,
         customer: optional_id("customer_id", &facts.customer_id)?,
         internal: facts.visibility() != proto::Visibility::Public,
         departments: departments(&facts.department_ids)?,

@@ -28,6 +28,7 @@ struct Words {
 struct SubjectWords {
     numbered: String,
     plain: String,
+    video: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -117,9 +118,11 @@ impl Texts {
             SubjectKind::Ticket if matter.number > 0 => {
                 words.subject.numbered.replace("{number}", &matter.number.to_string())
             }
+            SubjectKind::VideoSession => words.subject.video.clone(),
             SubjectKind::Ticket
             | SubjectKind::Task
             | SubjectKind::DeviceEvent
+            | SubjectKind::Webhook
             | SubjectKind::SupportTicket => words.subject.plain.clone(),
         };
         // Staff are told of by name among themselves; outside they are one team.
@@ -148,6 +151,7 @@ impl Texts {
                 ("status", &word("status")),
                 ("score", &word("score")),
                 ("decision", &word("decision")),
+                ("reason", &word("reason")),
             ],
         )
     }
@@ -195,7 +199,7 @@ mod tests {
     #[test]
     fn n_3_every_line_is_there_in_every_language_and_holds_no_braces() {
         let texts = Texts::read().expect("texts");
-        let details = json!({"status": "DONE", "score": 5, "decision": "APPROVED"});
+        let details = json!({"status": "DONE", "score": 5, "decision": "APPROVED", "reason": "GONE"});
         for event_type in EventType::ALL {
             let lines = [Language::En, Language::De]
                 .map(|language| texts.line(language, &matter(*event_type, &details, None)));

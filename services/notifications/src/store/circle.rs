@@ -1,13 +1,26 @@
 //! Those who might be told, looked up (N-4).
 
 use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId};
-use callboard_notifications_domain::audience::{Circle, Colleague};
+use callboard_notifications_domain::audience::{Circle, Colleague, Subject};
 use callboard_notifications_domain::{EventType, GroupId};
 use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{KnownSubject, Sql, uuids};
+
+/// What of an event says who is looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Around<'a> {
+    /// Whom it is about.
+    pub named: &'a [EmployeeId],
+    /// The support role, as a word.
+    pub field: Option<&'a str>,
+    /// The notification group where it is another than the subject's.
+    pub group: Option<GroupId>,
+    /// The template whose responsible people hear of it.
+    pub template: Option<Uuid>,
+}
 
 /// Looks people up.
 #[derive(Debug, Clone)]
@@ -62,8 +75,36 @@ impl Circles {
         Ok(colleagues(rows))
     }
 
-    /// Everybody who might be told of this type of events on this subject. `field`: the support role, as a word;
-    /// `group`: the notification group where it is another than the subject's.
+    /// Those who are responsible for the video sessions of a template (V-2).
+    async fn responsible(&self, organisation: OrganisationId, template: Uuid) -> Sql<Vec<Colleague>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select e.id, e.department_ids from known_employee e, known_session_flow f
+             where f.organisation_id = $1 and f.template_id = $2
+               and e.organisation_id = $1 and not e.removed
+               and (f.employee_ids ? e.id::text
+                 or e.department_ids ?| array(select jsonb_array_elements_text(f.department_ids)))",
+        )
+        .bind(organisation.uuid())
+        .bind(template)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(colleagues(rows))
+    }
+
+    async fn of_roles(&self, organisation: OrganisationId, roles: &[&str]) -> Sql<Vec<Colleague>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select id, department_ids from known_employee
+             where organisation_id = $1 and not removed and role = any($2)",
+        )
+        .bind(organisation.uuid())
+        .bind(roles)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(colleagues(rows))
+    }
+
+    /// Everybody who might be told of this type of events on this subject. `judged`: the same subject, by its device as
+    /// it is now.
     ///
     /// # Errors
     /// Those of the database.
@@ -72,20 +113,20 @@ impl Circles {
         organisation: OrganisationId,
         event_type: EventType,
         subject: &KnownSubject,
-        named: &[EmployeeId],
-        field: Option<&str>,
-        group: Option<GroupId>,
+        judged: &Subject,
+        around: &Around<'_>,
     ) -> Sql<Circle> {
         let wanted = event_type.heard_by();
-        let mut circle = Circle { named: self.employees(organisation, named).await?, ..Circle::default() };
+        let mut circle =
+            Circle { named: self.employees(organisation, around.named).await?, ..Circle::default() };
         if wanted.involved {
             circle.involved = self.employees(organisation, &subject.involved).await?;
         }
         if wanted.group {
-            circle.group = self.group(organisation, group.or(subject.group)).await?;
+            circle.group = self.group(organisation, around.group.or(subject.group)).await?;
         }
         if wanted.agents
-            && let Some(field) = field
+            && let Some(field) = around.field
         {
             let rows: Vec<Row> = sqlx::query_as(
                 "select id, department_ids from known_employee
@@ -97,15 +138,16 @@ impl Circles {
             .await?;
             circle.agents = colleagues(rows);
         }
-        if wanted.stewards && subject.involved.is_empty() {
-            let rows: Vec<Row> = sqlx::query_as(
-                "select id, department_ids from known_employee
-                 where organisation_id = $1 and not removed and role in ('moderator', 'administrator')",
-            )
-            .bind(organisation.uuid())
-            .fetch_all(&self.pool)
-            .await?;
-            circle.stewards = colleagues(rows);
+        if wanted.responsible
+            && let Some(template) = around.template
+        {
+            circle.responsible = self.responsible(organisation, template).await?;
+        }
+        if wanted.stewards && subject.involved.is_empty() && circle.responsible.is_empty() {
+            circle.stewards = self.of_roles(organisation, &["moderator", "administrator"]).await?;
+        }
+        if wanted.administrators {
+            circle.administrators = self.of_roles(organisation, &["administrator"]).await?;
         }
         if wanted.outsiders && !subject.internal {
             let company: Vec<Uuid> = sqlx::query_scalar(
@@ -115,7 +157,7 @@ impl Circles {
                      and p.person = 'customer_user:' || u.id and p.switched_off)",
             )
             .bind(organisation.uuid())
-            .bind(subject.customer.map(Uuid::from))
+            .bind(judged.company.map(Uuid::from))
             .fetch_all(&self.pool)
             .await?;
             circle.company = company.into_iter().map(Into::into).collect();

@@ -5,121 +5,25 @@ use std::time::Duration;
 
 use callboard_kernel::{
     CodeId, CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, Language,
-    OrganisationId, Role, Timestamp,
+    OrganisationId, Timestamp,
 };
 use callboard_notifications_domain::audience::{Colleague, Subject};
-use callboard_notifications_domain::{GroupId, Person, SubjectKind, TeamId};
+use callboard_notifications_domain::{Person, SubjectKind};
 use moka::future::Cache;
 use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::known::{KnownEmployee, KnownSubject, SUBJECT, SubjectRow, subject};
 use super::{Sql, decoded};
 
 /// How long a copy may be read from memory.
 const TTL: Duration = Duration::from_secs(2);
 
-/// What is known of an employee.
-#[derive(Debug, Clone)]
-pub struct KnownEmployee {
-    /// Who.
-    pub id: EmployeeId,
-    /// The role.
-    pub role: Role,
-    /// The language of the profile.
-    pub language: Language,
-    /// For isolation.
-    pub departments: Vec<DepartmentId>,
-    /// For groups.
-    pub teams: Vec<TeamId>,
-    /// Words: `CARE`, `ACCESS`, `SALES`.
-    pub support_roles: Vec<&'static str>,
-}
-
-/// What is known of a ticket, a task, a device event or a ticket of the support desk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownSubject {
-    /// Which.
-    pub id: Uuid,
-    /// What it is.
-    pub kind: SubjectKind,
-    /// Its own version; -1: another context spoke of it first, and what it is remains to be heard.
-    pub version: i64,
-    /// Gone for good (T-11).
-    pub deleted: bool,
-    /// Short number; 0: none.
-    pub number: i64,
-    /// The device.
-    pub device: Option<DeviceId>,
-    /// The company.
-    pub customer: Option<CustomerId>,
-    /// Not for outsiders (T-13).
-    pub internal: bool,
-    /// The device's departments.
-    pub departments: Vec<DepartmentId>,
-    /// Who works on it.
-    pub involved: Vec<EmployeeId>,
-    /// The notification group.
-    pub group: Option<GroupId>,
-}
-
-impl KnownSubject {
-    /// A subject of which nothing is known but that it is there.
-    pub const fn unheard(kind: SubjectKind, id: Uuid) -> Self {
-        Self {
-            id,
-            kind,
-            version: -1,
-            deleted: false,
-            number: 0,
-            device: None,
-            customer: None,
-            internal: true,
-            departments: Vec::new(),
-            involved: Vec::new(),
-            group: None,
-        }
-    }
-}
-
-type SubjectRow = (
-    Uuid,
-    String,
-    i64,
-    bool,
-    i64,
-    Option<Uuid>,
-    Option<Uuid>,
-    bool,
-    Json<Vec<DepartmentId>>,
-    Json<Vec<EmployeeId>>,
-    Option<Uuid>,
-);
-
-/// The columns of a [`SubjectRow`].
-const SUBJECT: &str = "id, kind, version, deleted, number, device_id, customer_id, internal, department_ids, involved, group_id";
-
-fn subject(row: SubjectRow) -> Sql<KnownSubject> {
-    let (id, kind, version, deleted, number, device, customer, internal, departments, involved, group) = row;
-    Ok(KnownSubject {
-        id,
-        kind: decoded(kind.parse())?,
-        version,
-        deleted,
-        number,
-        device: device.map(Into::into),
-        customer: customer.map(Into::into),
-        internal,
-        departments: departments.0,
-        involved: involved.0,
-        group: group.map(Into::into),
-    })
-}
-
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pool: PgPool,
+    pub(super) pool: PgPool,
     isolations: Cache<OrganisationId, (Isolation, Language)>,
 }
 
@@ -306,13 +210,13 @@ impl Copies {
     pub async fn keep_subject(&self, organisation: OrganisationId, subject: &KnownSubject) -> Sql<()> {
         sqlx::query(
             "insert into known_subject (id, organisation_id, kind, version, deleted, number, device_id, customer_id,
-                 internal, department_ids, involved, group_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 internal, department_ids, involved, group_id, device_version)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              on conflict (id) do update set kind = excluded.kind, version = excluded.version,
                  deleted = excluded.deleted, number = excluded.number, device_id = excluded.device_id,
                  customer_id = excluded.customer_id, internal = excluded.internal,
                  department_ids = excluded.department_ids, involved = excluded.involved,
-                 group_id = excluded.group_id
+                 group_id = excluded.group_id, device_version = excluded.device_version
              where excluded.version > known_subject.version and not known_subject.deleted",
         )
         .bind(subject.id)
@@ -327,6 +231,7 @@ impl Copies {
         .bind(Json(&subject.departments))
         .bind(Json(&subject.involved))
         .bind(subject.group.map(Uuid::from))
+        .bind(subject.device_version)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -411,22 +316,28 @@ impl Copies {
         row.map(subject).transpose()
     }
 
-    /// A subject as the domain judges by it.
+    /// A subject as the domain judges by it: by its device as it is now.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn judged(&self, known: &KnownSubject) -> Sql<Subject> {
+    pub async fn judged(&self, organisation: OrganisationId, known: &KnownSubject) -> Sql<Subject> {
         let declined: Vec<Uuid> =
             sqlx::query_scalar("select employee_id from known_decline where ticket_id = $1 and declined")
                 .bind(known.id)
                 .fetch_all(&self.pool)
                 .await?;
-        Ok(Subject {
+        let device = match known.device {
+            Some(device) => self.device(organisation, device).await?,
+            None => None,
+        };
+        let subject = Subject {
             internal: known.internal,
+            company: known.customer,
             departments: known.departments.clone(),
             involved: known.involved.iter().copied().collect(),
             declined: declined.into_iter().map(Into::into).collect(),
-        })
+        };
+        Ok(subject.placed(known.device_version, device))
     }
 
     /// An employee who is there, with the language of the profile.

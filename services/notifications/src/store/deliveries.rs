@@ -17,7 +17,7 @@ use super::{Sql, decoded};
 pub const LEASE: TimeDelta = TimeDelta::seconds(90);
 /// Attempts at one destination that are taken at once, so that the others have their turn.
 const PER_DESTINATION: i64 = 8;
-/// Due deliveries that are looked at to choose from.
+/// Most due deliveries that are looked at to choose from.
 const LOOKED_AT: i64 = 2_000;
 
 /// A delivery in a worker's hands, with all that was told.
@@ -171,23 +171,48 @@ impl Deliveries {
     /// # Errors
     /// Those of the database.
     pub async fn claim(&self, channel: Channel, now: Timestamp, limit: usize) -> Sql<Vec<Claimed>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let few = limit.saturating_mul(4).clamp(64, LOOKED_AT);
+        let mut claimed = self.claim_among(few, channel, now, limit).await?;
+        let left = limit - i64::try_from(claimed.len()).unwrap_or(limit);
+        // The queue may begin with many of a few destinations.
+        if left > 0 && few < LOOKED_AT {
+            claimed.extend(self.claim_among(LOOKED_AT, channel, now, left).await?);
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_among(
+        &self,
+        looked_at: i64,
+        channel: Channel,
+        now: Timestamp,
+        limit: i64,
+    ) -> Sql<Vec<Claimed>> {
         let rows = sqlx::query(
-            "with due as (
+            "with resting as materialized (
+                 select name from destination where channel = $1 and not_before > $2),
+             due as materialized (
                  select d.event_id, d.person, d.due,
                      case when $1 = 'EMAIL' then d.person else coalesce(d.destination, d.person) end as destination
                  from delivery d
                  where d.channel = $1 and d.state = 'DUE' and d.due <= $2
                    -- All e-mails go through one server.
-                   and not exists (select from destination r where r.channel = $1 and r.not_before > $2
-                       and r.name = case when $1 = 'EMAIL' then 'smtp' else d.destination end)
+                   and not exists (select from resting r
+                       where r.name = case when $1 = 'EMAIL' then 'smtp' else d.destination end)
                  order by d.due limit $3),
-             ranked as (
+             ranked as materialized (
                  select event_id, person, due, row_number() over (partition by destination order by due) as turn
                  from due),
-             chosen as (
-                 select d.event_id, d.person from delivery d join ranked r using (event_id, person)
-                 where d.channel = $1 and d.state = 'DUE' and r.turn <= $4
-                 order by r.turn, r.due limit $5 for update of d skip locked),
+             -- Row by row, by the primary key and no other index: whatever the planner believes of a queue, which is empty
+             -- one minute and long the next.
+             chosen as materialized (
+                 select d.event_id, d.person
+                 from (select * from ranked where turn <= $4 order by turn, due) r, lateral (
+                     select event_id, person from delivery
+                     where event_id = r.event_id and person = r.person and channel = $1 and state || '' = 'DUE'
+                     for update skip locked) d
+                 limit $5),
              taken as (
                  update delivery d set state = 'CLAIMED', attempts = attempts + 1, lease = $6, updated_at = $2
                  from chosen c where d.event_id = c.event_id and d.person = c.person and d.channel = $1
@@ -198,9 +223,9 @@ impl Deliveries {
         )
         .bind(channel.as_str())
         .bind(now)
-        .bind(LOOKED_AT)
+        .bind(looked_at)
         .bind(PER_DESTINATION)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(limit)
         .bind(now + LEASE)
         .fetch_all(&self.pool)
         .await?;
@@ -309,46 +334,6 @@ impl Deliveries {
                 ))
             })
             .collect()
-    }
-
-    /// A destination failed: it rests, for longer each time.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn rest(&self, channel: Channel, name: &str, now: Timestamp) -> Sql<()> {
-        let failures: i32 = sqlx::query_scalar(
-            "insert into destination (channel, name, failures, not_before) values ($1, $2, 1, $3)
-             on conflict (channel, name) do update set failures = destination.failures + 1
-             returning failures",
-        )
-        .bind(channel.as_str())
-        .bind(name)
-        .bind(now)
-        .fetch_one(&self.pool)
-        .await?;
-        let failures = count(failures).min(delivery::MAX_ATTEMPTS - 1);
-        // Never longer than ten minutes: somebody else may have a message there.
-        let pause = delivery::pause(failures, 0).unwrap_or_default().min(TimeDelta::minutes(10));
-        sqlx::query("update destination set not_before = $3 where channel = $1 and name = $2")
-            .bind(channel.as_str())
-            .bind(name)
-            .bind(now + pause)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// A destination answered.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn answers(&self, channel: Channel, name: &str) -> Sql<()> {
-        sqlx::query("delete from destination where channel = $1 and name = $2")
-            .bind(channel.as_str())
-            .bind(name)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
     }
 
     /// The log, latest first.

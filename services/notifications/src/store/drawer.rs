@@ -1,6 +1,6 @@
 //! The drawers (N-1), as their owners see them now: what was hidden since is not shown (T-13).
 
-use callboard_kernel::{Actor, DepartmentId, Isolation, OrganisationId, Timestamp};
+use callboard_kernel::{Actor, CustomerId, DepartmentId, DeviceId, Isolation, OrganisationId, Timestamp};
 use callboard_notifications_domain::{EventType, Origin, Person, SubjectKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub struct Reader {
     pub isolation: Isolation,
     /// Of an employee.
     pub departments: Vec<DepartmentId>,
+    /// Of a customer user.
+    pub customer: Option<CustomerId>,
 }
 
 /// An entry, with what is known of its subject.
@@ -73,13 +75,24 @@ pub struct Cursor {
     pub position: i64,
 }
 
-/// `$1` … `$4`: whose drawer, and what may be seen of it. Isolation: the same table as `Isolation::admits`; the desk is
-/// not divided by departments.
-const VISIBLE: &str = "e.organisation_id = $1 and e.person = $2 and s.id = e.subject_id and not s.deleted
-    and case when e.person like 'employee:%' then
-             e.subject_kind = 'SUPPORT_TICKET' or $3 = 'off' or cardinality($4::text[]) = 0
-             or s.department_ids ?| $4 or ($3 = 'basic' and s.department_ids = '[]')
-        else e.subject_kind = 'SUPPORT_TICKET' or not s.internal end";
+/// What drawers are read from.
+const FROM: &str = "entry e join known_subject s on s.id = e.subject_id
+    left join known_device k on k.id = s.device_id and k.organisation_id = s.organisation_id
+        and k.version >= s.device_version";
+
+/// `$1` … `$5`: whose drawer, and what may be seen of it, judged by the device as it is now, or by what the subject tells
+/// of it while that is the newer. Isolation: the same table as `Isolation::admits`. Customer users: the same as
+/// `Subject::placed`. The desk and webhooks have no device and are not divided.
+const VISIBLE: &str = "e.organisation_id = $1 and e.person = $2 and not s.deleted
+    and case when e.subject_kind in ('SUPPORT_TICKET', 'WEBHOOK') then true
+        when e.person like 'employee:%' then
+            $3 = 'off' or cardinality($4::text[]) = 0
+            or coalesce(k.department_ids, s.department_ids) ?| $4
+            or ($3 = 'basic' and coalesce(k.department_ids, s.department_ids) = '[]')
+        when e.person like 'customer_user:%' then
+            not s.internal and case when k.id is null then s.customer_id = $5
+                else not k.removed and k.customer_id = $5 and coalesce(s.customer_id, $5) = $5 end
+        else not s.internal end";
 
 fn entry(row: &PgRow) -> Sql<StoredEntry> {
     let text = |column: &str| row.try_get::<String, _>(column);
@@ -137,6 +150,7 @@ macro_rules! bind_reader {
             .bind($reader.person.to_string())
             .bind($reader.isolation.as_str())
             .bind($reader.departments.iter().map(ToString::to_string).collect::<Vec<_>>())
+            .bind($reader.customer.map(Uuid::from))
     };
 }
 
@@ -158,10 +172,10 @@ impl Drawers {
         limit: u32,
     ) -> Sql<Vec<StoredEntry>> {
         let sql = format!(
-            "select e.*, s.number, s.device_id from entry e, known_subject s where {VISIBLE}
-               and (not $5 or e.unread) and (cardinality($6::text[]) = 0 or e.event_type = any($6))
-               and ($7::uuid is null or e.subject_id = $7) and ($8::bigint is null or e.position < $8)
-             order by e.position desc limit $9"
+            "select e.*, s.number, s.device_id from {FROM} where {VISIBLE}
+               and (not $6 or e.unread) and (cardinality($7::text[]) = 0 or e.event_type = any($7))
+               and ($8::uuid is null or e.subject_id = $8) and ($9::bigint is null or e.position < $9)
+             order by e.position desc limit $10"
         );
         let types: Vec<&str> = filter.event_types.iter().map(|one| one.as_str()).collect();
         bind_reader!(sqlx::query(sqlx::AssertSqlSafe(sql)), reader)
@@ -184,7 +198,7 @@ impl Drawers {
     pub async fn unread(&self, reader: &Reader) -> Sql<(i64, i64)> {
         let sql = format!(
             "select count(*) filter (where e.unread), coalesce(max(e.position), 0)
-             from entry e, known_subject s where {VISIBLE}"
+             from {FROM} where {VISIBLE}"
         );
         bind_reader!(sqlx::query_as(sqlx::AssertSqlSafe(sql)), reader).fetch_one(&self.pool).await
     }
@@ -194,9 +208,7 @@ impl Drawers {
     /// # Errors
     /// Those of the database.
     pub async fn one(&self, reader: &Reader, id: Uuid) -> Sql<Option<StoredEntry>> {
-        let sql = format!(
-            "select e.*, s.number, s.device_id from entry e, known_subject s where {VISIBLE} and e.id = $5"
-        );
+        let sql = format!("select e.*, s.number, s.device_id from {FROM} where {VISIBLE} and e.id = $6");
         bind_reader!(sqlx::query(sqlx::AssertSqlSafe(sql)), reader)
             .bind(id)
             .fetch_optional(&self.pool)
@@ -281,6 +293,22 @@ impl Drawers {
         )
         .bind(organisation.uuid())
         .bind(subject)
+        .fetch_all(&self.pool)
+        .await?;
+        people.iter().map(|person| decoded(person.parse())).collect()
+    }
+
+    /// Whose drawers hold something of what is on a device.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn people_at(&self, organisation: OrganisationId, device: DeviceId) -> Sql<Vec<Person>> {
+        let people: Vec<String> = sqlx::query_scalar(
+            "select distinct e.person from entry e join known_subject s on s.id = e.subject_id
+             where e.organisation_id = $1 and s.organisation_id = $1 and s.device_id = $2",
+        )
+        .bind(organisation.uuid())
+        .bind(device.uuid())
         .fetch_all(&self.pool)
         .await?;
         people.iter().map(|person| decoded(person.parse())).collect()

@@ -13,6 +13,7 @@ use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::address_service_client::AddressServiceClient;
 use callboard_proto::notifications::v1::group_service_client::GroupServiceClient;
 use callboard_proto::notifications::v1::notification_service_client::NotificationServiceClient;
+use callboard_proto::notifications::v1::webhook_service_client::WebhookServiceClient;
 use callboard_proto::tickets::v1 as tickets;
 use callboard_service::convert::to_proto_actor;
 use callboard_service::error::Report;
@@ -61,7 +62,8 @@ pub struct House {
     pub mail: MailCatcher,
 }
 
-pub const ALL: [&str; 7] = ["directory", "tickets", "fleet", "messenger", "ratings", "tasks", "support"];
+pub const ALL: [&str; 8] =
+    ["directory", "tickets", "fleet", "messenger", "ratings", "tasks", "support", "video"];
 
 pub fn uuid(who: &Principal) -> Uuid {
     match &who.subject {
@@ -85,6 +87,8 @@ impl House {
             .with("notifications.email.url", mail.url())
             .with("notifications.email.starttls", "none")
             .with("notifications.push.allow_private", true)
+            .with("notifications.webhooks.allow_private", true)
+            .with("notifications.webhooks.allow_http", true)
             .with("notifications.public_url", "https://callboard.example")
             .with("notifications.ticket_url", "{public_url}/tickets/{ticket}");
         Self { stage: set(stage).start().await, people: Organisation::new(), directory, mail }
@@ -96,6 +100,10 @@ impl House {
 
     pub fn groups(&self) -> GroupServiceClient<Channel> {
         GroupServiceClient::new(self.stage.channel())
+    }
+
+    pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
+        WebhookServiceClient::new(self.stage.channel())
     }
 
     pub fn addresses(&self) -> AddressServiceClient<Channel> {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod delivery;
+mod devices;
 mod directory;
 mod drawer;
 mod email;
@@ -10,3 +11,5 @@ mod permissions;
 mod preferences;
 mod push;
 mod stores;
+mod video;
+mod webhooks;

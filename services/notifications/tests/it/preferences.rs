@@ -46,7 +46,7 @@ async fn n_2_the_rule_of_type_and_origin_decides_what_is_sent() {
     let emil = house.known(house.people.member(), "en", "Emil").await;
     let ticket = house.ticket(&[&nora, &emil]).await;
     let fresh = get(&house, &nora).await.expect("defaults");
-    assert_eq!(fresh.rules.len(), 42);
+    assert_eq!(fresh.rules.len(), 56);
     assert!(fresh.rules.iter().all(|rule| rule.is_default));
     let rules = vec![
         rule(EventType::Message, Origin::Others, &[Channel::Email, Channel::Browser], Strategy::All),

@@ -1,5 +1,7 @@
 //! Between the domain's words and the protos'.
 
+pub mod webhooks;
+
 use callboard_kernel::{Language, Refusal, Version};
 use callboard_notifications_domain::delivery::State;
 use callboard_notifications_domain::group::GroupState;
@@ -40,6 +42,8 @@ pairs! {
         Escalated = Escalated, RatingRequested = RatingRequested, TaskCreated = TaskCreated, TaskDue = TaskDue,
         TaskStatus = TaskStatus, TaskAssigned = TaskAssigned, SupportOpened = SupportOpened,
         SupportAssigned = SupportAssigned, SupportComment = SupportComment, SupportDecided = SupportDecided,
+        VideoRequested = VideoRequested, VideoConfirmed = VideoConfirmed, VideoCancelled = VideoCancelled,
+        VideoCall = VideoCall, VideoEnded = VideoEnded, VideoRated = VideoRated, WebhookDisabled = WebhookDisabled,
     }
     origin, from_origin: Origin = Origin { Me = Me, Others = Others }
     channel, from_channel: Channel = Channel { Browser = Browser, Push = Push, Email = Email }
@@ -52,6 +56,8 @@ const fn subject_kind(kind: SubjectKind) -> proto::SubjectKind {
         SubjectKind::Task => proto::SubjectKind::Task,
         SubjectKind::DeviceEvent => proto::SubjectKind::DeviceEvent,
         SubjectKind::SupportTicket => proto::SubjectKind::SupportTicket,
+        SubjectKind::VideoSession => proto::SubjectKind::VideoSession,
+        SubjectKind::Webhook => proto::SubjectKind::Webhook,
     }
 }
 
