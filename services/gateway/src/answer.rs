@@ -137,6 +137,7 @@ tagged!(
     crate::model::tasks::TaskDefinition,
     crate::model::tasks::DeviceEvent,
     crate::model::notifications::NotificationGroup,
+    crate::model::webhooks::Webhook,
     crate::model::video::VideoSession,
     m::Conversation,
     m::Message,
@@ -151,6 +152,11 @@ untagged!(
     crate::model::notifications::CodeAddressList,
     crate::model::notifications::OpenedLink,
     crate::model::notifications::Unsubscribed,
+    crate::model::webhooks::WebhookList,
+    crate::model::webhooks::WebhookDeliveryPage,
+    crate::model::webhooks::WebhookAttemptPage,
+    crate::model::webhooks::WebhookTest,
+    crate::model::webhooks::RedeliveredEvents,
     crate::model::attachments::AttachmentLink,
     d::EmployeePage,
     d::DepartmentPage,
@@ -234,6 +240,12 @@ impl Tagged for r::Rating {
 impl Tagged for r::Switches {
     fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
+    }
+}
+
+impl Tagged for crate::model::video::SessionFile {
+    fn id(&self) -> Option<&str> {
+        self.attachment_id.as_deref()
     }
 }
 

@@ -28,7 +28,7 @@ use crate::language::negotiate;
 use crate::limits::Key;
 use crate::problem::Problem;
 use crate::state::Gateway;
-use crate::{grpc, openapi, pages, routes, start, verbs};
+use crate::{call_page, grpc, openapi, pages, routes, start, verbs};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,6 +38,7 @@ pub fn router(gateway: &Arc<Gateway>) -> Router {
         .route_layer(from_fn(remember_route))
         .merge(pages::router())
         .merge(start::router().route_layer(from_fn(remember_route)))
+        .merge(call_page::router().route_layer(from_fn(remember_route)))
         .fallback(async || not_found())
         .layer(DefaultBodyLimit::max(gateway.settings.max_body_bytes))
         .with_state(gateway.clone());
@@ -230,6 +231,7 @@ fn cors(settings: &CorsSettings) -> CorsLayer {
             header("idempotency-key"),
             header("last-event-id"),
             header("traceparent"),
+            header("x-call-token"),
             REQUEST_ID,
         ])
         .expose_headers([

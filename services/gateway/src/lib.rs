@@ -6,6 +6,7 @@
 mod answer;
 pub mod app;
 mod call;
+mod call_page;
 pub mod config;
 mod docs_page;
 mod extract;

@@ -1,21 +1,6 @@
 //! Names of fields: snake_case in the protos, lowerCamelCase in JSON.
 
-/// `create_time` to `createTime`.
-pub fn lower_camel(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut upper = false;
-    for character in name.chars() {
-        match character {
-            '_' => upper = true,
-            _ if upper => {
-                out.extend(character.to_uppercase());
-                upper = false;
-            }
-            _ => out.push(character),
-        }
-    }
-    out
-}
+pub use callboard_service::facts::lower_camel;
 
 /// `createTime` to `create_time`.
 pub fn snake(name: &str) -> String {
@@ -32,7 +17,7 @@ pub fn snake(name: &str) -> String {
 }
 
 /// Resources that gRPC wraps into a field of the request and REST sends as the body itself.
-const WRAPPERS: [&str; 22] = [
+const WRAPPERS: [&str; 23] = [
     "ticket",
     "answer",
     "update",
@@ -54,6 +39,7 @@ const WRAPPERS: [&str; 22] = [
     "filter",
     "preferences",
     "push_subscription",
+    "webhook",
     "session_flow",
 ];
 

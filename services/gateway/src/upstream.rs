@@ -103,10 +103,14 @@ upstreams! {
         notification_groups: group_service_client::GroupServiceClient of GroupService,
         /// Addresses, and links in e-mails.
         addresses: address_service_client::AddressServiceClient of AddressService,
+        /// Webhooks.
+        webhooks: webhook_service_client::WebhookServiceClient of WebhookService,
     }
     video {
         /// Video sessions, their calls, session flows.
         video: video_service_client::VideoServiceClient of VideoService,
+        /// Recordings and screenshots.
+        session_files: attachment_service_client::AttachmentServiceClient of AttachmentService,
     }
 }
 

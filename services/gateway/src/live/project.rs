@@ -1,21 +1,16 @@
-//! From an encoded event to JSON, by the descriptors, and to the circle of those it may concern.
-
-use std::sync::OnceLock;
+//! From an encoded event to JSON, and to the circle of those it may concern.
 
 use callboard_bus::Event;
 use callboard_kernel::Actor;
 use callboard_proto::tickets::v1 as tickets;
+use callboard_service::facts::facts;
 use prost::Message as _;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Reflected,
-};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::facts::TicketFacts;
 use super::model::LiveEvent;
 use crate::model::{self, ActorKind, Time};
-use crate::naming::lower_camel;
 
 /// Whom an event may concern; who of them may see it is judged when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,16 +75,9 @@ const EMPLOYEES_ONLY: [&str; 9] = [
     "notificationGroupId",
 ];
 
-fn pool() -> &'static DescriptorPool {
-    static POOL: OnceLock<DescriptorPool> = OnceLock::new();
-    POOL.get_or_init(|| DescriptorPool::decode(callboard_proto::FILE_DESCRIPTOR_SET).unwrap_or_default())
-}
-
 /// Projects an event; `None` for one of an unknown type, or one that cannot be decoded.
 pub fn project(event: &Event) -> Option<Projected> {
-    let descriptor = pool().get_message_by_name(&event.kind)?;
-    let message = DynamicMessage::decode(descriptor, event.payload.clone()).ok()?;
-    let data = Value::Object(object(&message));
+    let data = facts(&event.kind, event.payload.clone())?;
     let circle = circle(event, &data);
     let ticket_id = match &circle {
         Circle::Ticket(id) | Circle::TicketEmployees(id) | Circle::Hidden(id, _) => Some(id.to_string()),
@@ -298,64 +286,4 @@ fn conceal(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(conceal),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// The fields that are set, named and worded as REST does.
-fn object(message: &DynamicMessage) -> Map<String, Value> {
-    message.fields().map(|(field, value)| (lower_camel(field.name()), json(&field, value))).collect()
-}
-
-fn json(field: &FieldDescriptor, value: &Reflected) -> Value {
-    match value {
-        Reflected::Bool(value) => (*value).into(),
-        Reflected::I32(value) => (*value).into(),
-        Reflected::I64(value) => (*value).into(),
-        Reflected::U32(value) => (*value).into(),
-        Reflected::U64(value) => (*value).into(),
-        Reflected::F32(value) => f64::from(*value).into(),
-        Reflected::F64(value) => (*value).into(),
-        Reflected::String(value) => value.as_str().into(),
-        // No event has bytes; were there any, they would be no facts for a screen.
-        Reflected::Bytes(_) => Value::Null,
-        Reflected::EnumNumber(number) => word(field, *number),
-        Reflected::Message(message) => match message.descriptor().full_name() {
-            "google.protobuf.Timestamp" => time(message),
-            _ => Value::Object(object(message)),
-        },
-        Reflected::List(values) => values.iter().map(|value| json(field, value)).collect(),
-        Reflected::Map(entries) => {
-            let entries = entries.iter().map(|(key, value)| {
-                let key = match key {
-                    MapKey::String(key) => key.clone(),
-                    other => format!("{other:?}"),
-                };
-                (key, json(field, value))
-            });
-            // The order of a hash map is nobody's business.
-            Value::Object(entries.collect::<std::collections::BTreeMap<_, _>>().into_iter().collect())
-        }
-    }
-}
-
-/// `TICKET_STATUS_IN_PROGRESS` of `TicketStatus` is `IN_PROGRESS`, as in REST.
-fn word(field: &FieldDescriptor, number: i32) -> Value {
-    let Kind::Enum(descriptor) = field.kind() else { return number.into() };
-    let Some(value) = descriptor.get_value(number) else { return number.into() };
-    let mut prefix = String::new();
-    for character in descriptor.name().chars() {
-        if character.is_ascii_uppercase() && !prefix.is_empty() {
-            prefix.push('_');
-        }
-        prefix.push(character.to_ascii_uppercase());
-    }
-    prefix.push('_');
-    value.name().strip_prefix(&prefix).unwrap_or(value.name()).into()
-}
-
-fn time(message: &DynamicMessage) -> Value {
-    let timestamp: Result<prost_types::Timestamp, _> = message.transcode_to();
-    timestamp.map_or(Value::Null, |timestamp| {
-        use crate::model::mirror::Mirror;
-        serde_json::to_value(Time::out(timestamp)).unwrap_or_default()
-    })
 }

@@ -151,7 +151,7 @@ pub(crate) use several;
 
 /// What is shown of a field where it is written for people: not what lets somebody in.
 pub fn shown<'a>(field: &str, value: &'a dyn std::fmt::Debug) -> &'a dyn std::fmt::Debug {
-    let secret = ["pin", "token", "credential"].contains(&field)
+    let secret = ["pin", "token", "secret", "credential"].contains(&field)
         || (field.ends_with("_token") && !field.ends_with("page_token"));
     if secret { &"…" } else { value }
 }

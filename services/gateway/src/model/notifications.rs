@@ -12,7 +12,8 @@ words! {
     NotificationType of proto::EventType {
         TicketOpened, TicketStatus, TicketChanged, TicketUpdate, TicketRated, Message, Offer, OfferWithdrawn,
         Assigned, Unassigned, Unserved, Escalated, RatingRequested, TaskCreated, TaskDue, TaskStatus, TaskAssigned,
-        SupportOpened, SupportAssigned, SupportComment, SupportDecided
+        SupportOpened, SupportAssigned, SupportComment, SupportDecided, VideoRequested, VideoConfirmed,
+        VideoCancelled, VideoCall, VideoEnded, VideoRated, WebhookDisabled
     }
 
     /// Who caused it, seen from the person who is told.
@@ -25,7 +26,7 @@ words! {
     NotificationStrategy of proto::Strategy { All, FirstSuccessful }
 
     /// What a notification is about.
-    NotificationSubject of proto::SubjectKind { Ticket, Task, DeviceEvent, SupportTicket }
+    NotificationSubject of proto::SubjectKind { Ticket, Task, DeviceEvent, SupportTicket, VideoSession, Webhook }
 
     /// Where a delivery stands (N-5).
     DeliveryState of proto::DeliveryState { Waiting, Due, Delivered, Failed, Skipped, Withheld, Unknown }

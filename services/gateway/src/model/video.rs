@@ -4,6 +4,7 @@ use callboard_proto::video::v1 as proto;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::attachments::Attachment;
 use super::mirror::{mirror, words};
 use super::{Actor, Localized, Time};
 
@@ -42,6 +43,14 @@ words! {
 
     /// How a field of the session flow is asked; not set: not at all.
     SessionFlowField of proto::FlowField { Optional, Required }
+
+    /// What a file of a session is.
+    SessionFileKind of proto::SessionFileKind {
+        /// Video, made while both sides consented (V-8).
+        Recording,
+        /// A picture that either side took, for both (V-8).
+        Screenshot,
+    }
 
     /// How audio and video get from one browser to the other (V-10).
     CallProvider of proto::CallProvider {
@@ -101,6 +110,20 @@ mirror! {
         moves: Option<VideoSessionMoves>,
         /// Strong entity tag, also in the header `ETag`.
         etag: Option<String>,
+        /// Recordings and screenshots, oldest first (V-8).
+        files: Vec<SessionFile>,
+    }
+
+    /// A recording, or a part of one; or a screenshot.
+    SessionFile of proto::SessionFile {
+        /// What it is.
+        kind: Option<SessionFileKind>,
+        /// UUID; its content is at `/v1/attachments/video/{id}/content`.
+        attachment_id: Option<String>,
+        /// In which call of the session it was made: 1, 2, 3 …
+        call_number: i32,
+        /// What is known of the file; not set where it is gone.
+        attachment: Option<Attachment>,
     }
 
     /// A running call.
@@ -239,6 +262,24 @@ pub struct NewSessionVisibility {
 pub struct LinkedTicket {
     /// UUID; of the session's device.
     pub ticket_id: String,
+}
+
+/// A recording or a screenshot that was uploaded for the session.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewSessionFile {
+    /// A recording is a WebM, Matroska, MP4 or QuickTime video, a screenshot a PNG or JPEG picture.
+    pub kind: SessionFileKind,
+    /// UUID; uploaded by the caller for this session.
+    pub attachment_id: String,
+}
+
+/// A file of a session.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamedSessionFile {
+    /// UUID.
+    pub attachment_id: String,
 }
 
 /// Consent to recordings.

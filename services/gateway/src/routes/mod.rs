@@ -1,6 +1,7 @@
 //! The routes, a file for each resource.
 
 mod attachments;
+pub use attachments::pass_ticket_file;
 mod calendar;
 mod codes;
 mod conversations;
@@ -18,6 +19,7 @@ mod sessions;
 mod support;
 mod tasks;
 mod tickets;
+mod webhooks;
 mod video_sessions;
 
 use crate::openapi::Resource;
@@ -37,6 +39,7 @@ pub fn all() -> Vec<Resource> {
         calendar::resource(),
         support::resource(),
         notifications::resource(),
+        webhooks::resource(),
         live::resource(),
         flows::resource(),
         groups::resource(),

@@ -1,5 +1,6 @@
 //! Files in and out: streamed, never whole in memory. Each context that owns files has a line in [`files!`].
 
+mod call_files;
 mod download;
 mod upload;
 
@@ -32,13 +33,28 @@ fn told(mut problem: Problem) -> Problem {
 /// The routes of one context's files: its name, its client, where files for a subject go, what a subject is.
 macro_rules! files {
     ($context:ident, $client:ident, $subject:literal, $named:literal) => {
-        pub(super) mod $context {
+        pub(in crate::routes) mod $context {
             use callboard_proto::$context::v1 as proto;
 
             use super::*;
 
-            async fn take(call: Call, subject: String, asked: AskedUpload, upload: Upload) -> Answer<Attachment> {
+            /// Passes a file on as it comes.
+            pub async fn pass<E: Send + 'static>(
+                guest: &Guest,
+                start: common::AttachmentUpload,
+                bytes: impl futures::Stream<Item = Result<bytes::Bytes, E>> + Send + Unpin + 'static,
+            ) -> Result<Option<common::Attachment>, Problem> {
                 use proto::upload_attachment_request::Part;
+                let (parts, broken) = upload::parts(bytes, Part::Upload(start), Part::Chunk);
+                let messages = parts.map(|part| proto::UploadAttachmentRequest { part: Some(part) });
+                let messages = Messages(messages.boxed());
+                let mut client = guest.gateway.upstreams.$client();
+                let taken = client.upload_attachment(guest.request_within(messages, upload::LIMIT));
+                let answer = upload::unless(broken, taken).await?;
+                Ok(answer.map_err(|status| told(guest.problem(status)))?.into_inner().attachment)
+            }
+
+            async fn take(call: Call, subject: String, asked: AskedUpload, upload: Upload) -> Answer<Attachment> {
                 let start = common::AttachmentUpload {
                     request_id: call.request_uuid(),
                     subject_id: subject,
@@ -46,13 +62,7 @@ macro_rules! files {
                     size: upload.size(),
                     sha256: asked.sha256,
                 };
-                let (parts, broken) = upload.parts(Part::Upload(start), Part::Chunk);
-                let messages = parts.map(|part| proto::UploadAttachmentRequest { part: Some(part) });
-                let messages = Messages(messages.boxed());
-                let mut client = call.gateway.upstreams.$client();
-                let taken = client.upload_attachment(call.request_within(messages, upload::LIMIT));
-                let answer = upload::unless(broken, taken).await?;
-                let attachment = answer.map_err(|status| told(call.problem(status)))?.into_inner().attachment;
+                let attachment = pass(&call, start, upload.bytes()).await?;
                 show_created(attachment, concat!("/v1/attachments/", stringify!($context)))
             }
 
@@ -207,13 +217,22 @@ macro_rules! files {
 files!(tickets, ticket_files, "/v1/tickets/{id}/attachments", "Ticket");
 files!(messenger, message_files, "/v1/conversations/{id}/attachments", "Message");
 files!(tasks, task_files, "/v1/taskDefinitions/{id}/attachments", "Task");
+files!(video, session_files, "/v1/videoSessions/{id}/attachments", "Session");
+
+/// Takes a file that hangs on tickets, from wherever its bytes come.
+pub use tickets::pass as pass_ticket_file;
 
 /// The routes of all contexts' files.
 pub fn resource() -> Resource {
-    let routes = [tickets::routes(), messenger::routes(), tasks::routes()].into_iter().flatten().collect();
+    let mut of_sessions = video::routes();
+    // A recording is never made before its session.
+    of_sessions.retain(|route| route.method != http::Method::POST || route.path != "/v1/attachments/video");
+    let routes =
+        [tickets::routes(), messenger::routes(), tasks::routes(), of_sessions, call_files::routes()];
     Resource {
         tag: "attachments",
-        about: "Files: of updates, answers, messages and steps. Uploaded first, then named by what they become part of.",
-        routes,
+        about: "Files: of updates, answers, messages, steps and calls. Uploaded first, then named by what they become part \
+                of.",
+        routes: routes.into_iter().flatten().collect(),
     }
 }
