@@ -42,7 +42,7 @@ proto-check: needs ## buf lint, and nothing breaks the released contracts
 
 .PHONY: unit
 unit: needs ## Tests of every crate, on real servers
-	$(BACKING) with-servers -- $(CARGO) test --workspace --locked --exclude callboard-arch-tests --exclude callboard-e2e-tests
+	$(BACKING) with-servers -- $(CARGO) test --workspace --locked --exclude callboard-arch-tests --exclude callboard-e2e-tests --exclude callboard-browser-tests
 
 # The crash tests run among the others, two at once on two cores: what they need to wait for is their own, and the load is
 # what brings faults to light.
@@ -50,6 +50,11 @@ unit: needs ## Tests of every crate, on real servers
 e2e: needs ## The life of a ticket and the crash test, over separate processes
 	$(CARGO) build --workspace --bins --locked
 	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests
+
+.PHONY: browser
+browser: needs ## Calls between two real browsers; installs a Chromium where there is none
+	@chromium=$$(scripts/browser) && $(CARGO) build --workspace --bins --locked && \
+	CALLBOARD_CHROMIUM=$$chromium $(BACKING) with-servers -- $(CARGO) test --locked --package callboard-browser-tests
 
 .PHONY: bench
 bench: needs ## How fast it is, as ratios, to target/bench/latest.json. ROWS=create,view chooses; docs/benchmarks.md
