@@ -15,7 +15,7 @@ pub mod ratings;
 pub mod support;
 pub mod tasks;
 pub mod tickets;
-pub mod webhooks;
 pub mod video;
+pub mod webhooks;
 
 pub use common::{Actor, ActorKind, Localized, Role, Time};

@@ -19,8 +19,8 @@ mod sessions;
 mod support;
 mod tasks;
 mod tickets;
-mod webhooks;
 mod video_sessions;
+mod webhooks;
 
 use crate::openapi::Resource;
 

@@ -120,7 +120,11 @@ async fn attempts(
     show(ask!(call, webhooks.list_webhook_attempts(message)))
 }
 
-async fn redeliver(call: Call, Id(webhook_id): Id, Json(what): Json<Redelivery>) -> Answer<RedeliveredEvents> {
+async fn redeliver(
+    call: Call,
+    Id(webhook_id): Id,
+    Json(what): Json<Redelivery>,
+) -> Answer<RedeliveredEvents> {
     let message = proto::RedeliverWebhookEventsRequest {
         request_id: call.request_uuid(),
         webhook_id,
