@@ -33,7 +33,8 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; conn
                    media-src 'self' blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
                    require-trusted-types-for 'script'; trusted-types 'none'";
 /// Camera and microphone for this page and for no frame in it.
-const PERMISSIONS: &str = "camera=(self), microphone=(self), autoplay=(self), geolocation=(), display-capture=()";
+const PERMISSIONS: &str =
+    "camera=(self), microphone=(self), autoplay=(self), geolocation=(), display-capture=()";
 
 /// Files of the page: name, media type, content.
 const ASSETS: [(&str, &str, &str); 7] = [
@@ -93,11 +94,8 @@ async fn join(guest: Guest, Id(session_id): Id, headers: HeaderMap) -> Result<Re
 
 fn html(language: Language) -> String {
     let words = words::words(language);
-    let said: String = words
-        .said
-        .iter()
-        .map(|(name, text)| format!("<p data-word=\"{name}\">{}</p>", Text(text)))
-        .collect();
+    let said: String =
+        words.said.iter().map(|(name, text)| format!("<p data-word=\"{name}\">{}</p>", Text(text))).collect();
     format!(
         r#"<!doctype html>
 <html lang="{lang}">

@@ -65,8 +65,11 @@ static ENGLISH: Words = Words {
         ("waiting", "Waiting for the other side …"),
         ("connecting", "Connecting …"),
         ("reconnecting", "The connection was lost and is being built up again …"),
-        ("denied", "This page may not use your camera or your microphone. Allow it in the settings of your browser for this \
-                    address, then join again."),
+        (
+            "denied",
+            "This page may not use your camera or your microphone. Allow it in the settings of your browser for this \
+                    address, then join again.",
+        ),
         ("noCamera", "No camera was found."),
         ("cameraBusy", "The camera or the microphone is used by another program."),
         ("noMedia", "Neither camera nor microphone can be used."),
@@ -122,8 +125,11 @@ static GERMAN: Words = Words {
         ("waiting", "Wir warten auf die andere Seite …"),
         ("connecting", "Verbindung wird aufgebaut …"),
         ("reconnecting", "Die Verbindung ist abgerissen und wird wieder aufgebaut …"),
-        ("denied", "Diese Seite darf Kamera oder Mikrofon nicht benutzen. Erlauben Sie es in den Einstellungen Ihres Browsers \
-                    für diese Adresse, und treten Sie dann wieder bei."),
+        (
+            "denied",
+            "Diese Seite darf Kamera oder Mikrofon nicht benutzen. Erlauben Sie es in den Einstellungen Ihres Browsers \
+                    für diese Adresse, und treten Sie dann wieder bei.",
+        ),
         ("noCamera", "Es wurde keine Kamera gefunden."),
         ("cameraBusy", "Kamera oder Mikrofon wird von einem anderen Programm benutzt."),
         ("noMedia", "Weder Kamera noch Mikrofon lassen sich benutzen."),

@@ -17,9 +17,7 @@ use crate::answer::{Answer, show_created, show_inner};
 use crate::call::{Call, Guest, Id};
 use crate::extract::{Json, Query};
 use crate::model::mirror::Mirror as _;
-use crate::model::video::{
-    NamedSessionFile, NewSessionFile, SessionFile, SessionFileKind, VideoSession,
-};
+use crate::model::video::{NamedSessionFile, NewSessionFile, SessionFile, SessionFileKind, VideoSession};
 use crate::openapi::Route;
 use crate::problem::Problem;
 use crate::routes::{ask, rpc};

@@ -227,8 +227,7 @@ pub fn resource() -> Resource {
     let mut of_sessions = video::routes();
     // A recording is never made before its session.
     of_sessions.retain(|route| route.method != http::Method::POST || route.path != "/v1/attachments/video");
-    let routes =
-        [tickets::routes(), messenger::routes(), tasks::routes(), of_sessions, call_files::routes()];
+    let routes = [tickets::routes(), messenger::routes(), tasks::routes(), of_sessions, call_files::routes()];
     Resource {
         tag: "attachments",
         about: "Files: of updates, answers, messages, steps and calls. Uploaded first, then named by what they become part \
