@@ -1,6 +1,7 @@
 //! The gateway, between real HTTP and gRPC on loopback and services that answer what a test tells them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside of test functions")]
 
+mod call_page;
 mod chassis;
 mod document;
 mod fake;
