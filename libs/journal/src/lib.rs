@@ -8,6 +8,7 @@ mod cells;
 mod committer;
 mod dead_letter;
 mod event_row;
+mod gather;
 mod healing;
 mod leases;
 mod mapping;
@@ -26,6 +27,7 @@ mod timers;
 
 pub use cells::{Cells, selected};
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, Replay};
+pub use gather::Gather;
 pub use leases::PgLeases;
 pub use mapping::{Mapping, Record, TimerChange};
 pub use memory::{Fault, MemJournal, MemStore, MemTimer};

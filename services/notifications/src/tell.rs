@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::store::telling::Told;
-use crate::store::{Around, Circles, KnownSubject, Telling};
+use crate::store::{Around, Circles, Judged, KnownSubject, Telling};
 use crate::window::Windows;
 use crate::{Tables, not_now};
 
@@ -106,22 +106,22 @@ pub struct Teller {
 }
 
 impl Teller {
-    async fn subject(&self, event: Occasion, happening: &Happening) -> Result<KnownSubject, HandleError> {
+    async fn subject(&self, event: Occasion, happening: &Happening) -> Result<Judged, HandleError> {
         let copies = &self.tables.copies;
-        let known = copies.subject(event.organisation, happening.subject).await.map_err(not_now)?;
-        let known = match known {
-            Some(known) => known,
+        let known = copies.judged(event.organisation, happening.subject).await.map_err(not_now)?;
+        let judged = match known {
+            Some(judged) => judged,
             None => {
                 let unheard = KnownSubject::unheard(happening.kind, happening.subject);
                 copies.keep_subject(event.organisation, &unheard).await.map_err(not_now)?;
-                unheard
+                Judged { subject: unheard.as_told(), known: unheard }
             }
         };
         // Streams are read side by side: what was caused by the ticket may be heard before the ticket.
-        if known.version < 0 && self.clock.now() - event.time < WAIT_FOR_SUBJECT {
+        if judged.known.version < 0 && self.clock.now() - event.time < WAIT_FOR_SUBJECT {
             return Err(HandleError::Retry("its ticket was not heard of yet".to_owned()));
         }
-        Ok(known)
+        Ok(judged)
     }
 
     /// Tells everybody who is to be told. The same event again tells nobody twice.
@@ -134,14 +134,13 @@ impl Teller {
         happening: Happening,
     ) -> Result<Handled, HandleError> {
         let event: Occasion = event.into();
-        let subject = self.subject(event, &happening).await?;
+        let Judged { known: subject, subject: judged } = self.subject(event, &happening).await?;
         if subject.deleted {
             return Ok(Handled::Done);
         }
         let organisation = event.organisation;
         let copies = &self.tables.copies;
         let isolation = copies.isolation(organisation).await.map_err(not_now)?;
-        let judged = copies.judged(organisation, &subject).await.map_err(not_now)?;
         let around = Around {
             named: &happening.named,
             field: happening.field,
@@ -157,6 +156,9 @@ impl Teller {
         let listeners =
             audience(happening.event_type, happening.actor, happening.public, isolation, &judged, &circle);
         let people: Vec<Person> = listeners.iter().map(|listener| listener.person).collect();
+        if people.is_empty() {
+            return Ok(Handled::Done);
+        }
         let chosen = self.tables.chosen.of(organisation, &people).await.map_err(not_now)?;
         let nothing = PreferencesState::default();
         let now = self.clock.now();

@@ -1,7 +1,7 @@
 //! What is said to whom, found out when it is sent (N-3).
 
 use callboard_kernel::{Language, Timestamp};
-use callboard_notifications_domain::audience::{employee_hears, outsider_hears};
+use callboard_notifications_domain::audience::{Subject, employee_hears, outsider_hears};
 use callboard_notifications_domain::delivery::Outcome;
 use callboard_notifications_domain::{Because, Person, SubjectKind};
 use uuid::Uuid;
@@ -58,10 +58,10 @@ impl Courier {
         &self,
         claimed: &Claimed,
         subject: &KnownSubject,
+        judged: &Subject,
     ) -> Result<Option<Language>, sqlx::Error> {
         let copies = &self.tables.copies;
         let organisation = claimed.organisation;
-        let judged = copies.judged(organisation, subject).await?;
         match claimed.person {
             Person::Employee(id) => {
                 let Some((colleague, language, is_agent)) = copies.colleague(organisation, id).await? else {
@@ -73,7 +73,7 @@ impl Courier {
                 let isolation = copies.isolation(organisation).await?;
                 // The desk is not divided by departments, and neither are webhooks: they have none.
                 let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
-                let hears = undivided || employee_hears(&colleague, claimed.because, isolation, &judged);
+                let hears = undivided || employee_hears(&colleague, claimed.because, isolation, judged);
                 Ok(hears.then_some(language))
             }
             Person::CustomerUser(id) => {
@@ -81,12 +81,12 @@ impl Courier {
                     return Ok(None);
                 };
                 let own = claimed.because != Because::Company || judged.company == Some(customer);
-                Ok((own && outsider_hears(claimed.because, &judged)).then_some(language))
+                Ok((own && outsider_hears(claimed.because, judged)).then_some(language))
             }
             Person::Code(id) => {
                 let device = copies.open_code(organisation, id).await?;
                 let own = device.is_some() && device == subject.device;
-                let hears = own && outsider_hears(claimed.because, &judged);
+                let hears = own && outsider_hears(claimed.because, judged);
                 if hears { Ok(Some(copies.language(organisation).await?)) } else { Ok(None) }
             }
         }
@@ -96,16 +96,19 @@ impl Courier {
     pub(super) async fn prepare(&self, claimed: &Claimed) -> Result<Result<Prepared, Report>, sqlx::Error> {
         let withheld = || Ok(Err(report(Outcome::Withheld, "NOT_VISIBLE")));
         let organisation = claimed.organisation;
-        let Some(subject) = self.tables.copies.subject(organisation, claimed.subject).await? else {
+        let Some(judged) = self.tables.copies.judged(organisation, claimed.subject).await? else {
             return withheld();
         };
+        let subject = judged.known;
         if subject.deleted {
             return withheld();
         }
         if subject.version < 0 {
             return Ok(Err(report(Outcome::NotNow, "SUBJECT_UNKNOWN")));
         }
-        let Some(language) = self.still_hears(claimed, &subject).await? else { return withheld() };
+        let Some(language) = self.still_hears(claimed, &subject, &judged.subject).await? else {
+            return withheld();
+        };
         // Names are of those who log in, for those who log in and are of the house.
         let name = if claimed.person.is_outsider() {
             None

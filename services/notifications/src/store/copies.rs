@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_journal::Gather;
 use callboard_kernel::{
     CodeId, CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, Language,
     OrganisationId, Timestamp,
 };
-use callboard_notifications_domain::audience::{Colleague, Subject};
+use callboard_notifications_domain::audience::Colleague;
 use callboard_notifications_domain::{Person, SubjectKind};
 use moka::future::Cache;
 use sqlx::PgPool;
 use sqlx::types::Json;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::known::{KnownEmployee, KnownSubject, SUBJECT, SubjectRow, subject};
+use super::known::KnownEmployee;
+use super::subjects::{Kept, TOGETHER, keep_all};
 use super::{Sql, decoded};
 
 /// How long a copy may be read from memory.
@@ -24,13 +27,19 @@ const TTL: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Copies {
     pub(super) pool: PgPool,
+    pub(super) subjects: Gather<Kept>,
     isolations: Cache<OrganisationId, (Isolation, Language)>,
 }
 
 impl Copies {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
+    pub fn new(pool: PgPool, tracker: &TaskTracker) -> Self {
+        let writing = pool.clone();
+        Self {
+            pool,
+            subjects: Gather::new(tracker, TOGETHER, Kept::id, move |all| keep_all(writing.clone(), all)),
+            isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
+        }
     }
 
     async fn organisation(&self, organisation: OrganisationId) -> Sql<(Isolation, Language)> {
@@ -203,40 +212,6 @@ impl Copies {
         transaction.commit().await
     }
 
-    /// Keeps a subject. Its own context's word counts more than what others said of it.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn keep_subject(&self, organisation: OrganisationId, subject: &KnownSubject) -> Sql<()> {
-        sqlx::query(
-            "insert into known_subject (id, organisation_id, kind, version, deleted, number, device_id, customer_id,
-                 internal, department_ids, involved, group_id, device_version)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-             on conflict (id) do update set kind = excluded.kind, version = excluded.version,
-                 deleted = excluded.deleted, number = excluded.number, device_id = excluded.device_id,
-                 customer_id = excluded.customer_id, internal = excluded.internal,
-                 department_ids = excluded.department_ids, involved = excluded.involved,
-                 group_id = excluded.group_id, device_version = excluded.device_version
-             where excluded.version > known_subject.version and not known_subject.deleted",
-        )
-        .bind(subject.id)
-        .bind(organisation.uuid())
-        .bind(subject.kind.as_str())
-        .bind(subject.version)
-        .bind(subject.deleted)
-        .bind(subject.number)
-        .bind(subject.device.map(Uuid::from))
-        .bind(subject.customer.map(Uuid::from))
-        .bind(subject.internal)
-        .bind(Json(&subject.departments))
-        .bind(Json(&subject.involved))
-        .bind(subject.group.map(Uuid::from))
-        .bind(subject.device_version)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// Forgets all that was told of a subject, and remembers that it is gone (T-11).
     ///
     /// # Errors
@@ -300,44 +275,6 @@ impl Copies {
         .execute(&self.pool)
         .await?;
         Ok(())
-    }
-
-    /// A subject; `None`: never heard of.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn subject(&self, organisation: OrganisationId, id: Uuid) -> Sql<Option<KnownSubject>> {
-        let sql = format!("select {SUBJECT} from known_subject where organisation_id = $1 and id = $2");
-        let row: Option<SubjectRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(organisation.uuid())
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map(subject).transpose()
-    }
-
-    /// A subject as the domain judges by it: by its device as it is now.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn judged(&self, organisation: OrganisationId, known: &KnownSubject) -> Sql<Subject> {
-        let declined: Vec<Uuid> =
-            sqlx::query_scalar("select employee_id from known_decline where ticket_id = $1 and declined")
-                .bind(known.id)
-                .fetch_all(&self.pool)
-                .await?;
-        let device = match known.device {
-            Some(device) => self.device(organisation, device).await?,
-            None => None,
-        };
-        let subject = Subject {
-            internal: known.internal,
-            company: known.customer,
-            departments: known.departments.clone(),
-            involved: known.involved.iter().copied().collect(),
-            declined: declined.into_iter().map(Into::into).collect(),
-        };
-        Ok(subject.placed(known.device_version, device))
     }
 
     /// An employee who is there, with the language of the profile.

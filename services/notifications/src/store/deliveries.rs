@@ -266,44 +266,73 @@ impl Deliveries {
         result: &Report,
         now: Timestamp,
     ) -> Sql<()> {
-        let mut transaction = self.pool.begin().await?;
+        // Decided on what was read, written if that is still so: no lock is held across a round trip, and what follows for
+        // the other channels is written with it or not at all.
+        while !self.try_settle(event, person, channel, attempt, result, now).await? {}
+        Ok(())
+    }
+
+    async fn try_settle(
+        &self,
+        event: EventId,
+        person: Person,
+        channel: Channel,
+        attempt: u32,
+        result: &Report,
+        now: Timestamp,
+    ) -> Sql<bool> {
         let rows = sqlx::query(
             "select d.channel, d.place, d.state, d.attempts, d.due, t.strategy
              from delivery d join telling t using (event_id, person)
-             where d.event_id = $1 and d.person = $2 order by d.channel for update of d",
+             where d.event_id = $1 and d.person = $2 order by d.channel",
         )
         .bind(event.uuid())
         .bind(person.to_string())
-        .fetch_all(&mut *transaction)
+        .fetch_all(&self.pool)
         .await?;
-        let Some(first) = rows.first() else { return Ok(()) };
+        let Some(first) = rows.first() else { return Ok(true) };
         let strategy: Strategy = decoded(first.try_get::<String, _>("strategy")?.parse())?;
         let before: Vec<Delivery> = rows.iter().map(delivery_of).collect::<Sql<_>>()?;
         let mut after = before.clone();
         // Spread by what differs between deliveries.
         let spread = (event.uuid().as_u128() ^ person.id().as_u128()) as u32;
         delivery::settle(&mut after, channel, attempt, result.outcome, strategy, now, spread);
-        for (was, is) in before.iter().zip(&after).filter(|(was, is)| was != is) {
-            let own = was.channel == channel;
-            sqlx::query(
-                "update delivery set state = $4, due = $5, lease = null, updated_at = $6,
-                     reason = case when $7 then $8 else reason end,
-                     answer = case when $7 then $9 else answer end
-                 where event_id = $1 and person = $2 and channel = $3",
-            )
-            .bind(event.uuid())
-            .bind(person.to_string())
-            .bind(is.channel.as_str())
-            .bind(is.state.as_str())
-            .bind(is.due)
-            .bind(now)
-            .bind(own)
-            .bind(result.reason)
-            .bind(&result.answer)
-            .execute(&mut *transaction)
-            .await?;
+        if before == after {
+            return Ok(true);
         }
-        transaction.commit().await
+        let attempts = |delivery: &Delivery| i32::try_from(delivery.attempts).unwrap_or(i32::MAX);
+        let done = sqlx::query(
+            "with told as (
+                 select * from unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[])
+                     as told(channel, was_state, was_attempts, state, due)),
+             held as materialized (
+                 select channel, state, attempts from delivery where event_id = $1 and person = $2
+                 order by channel for update),
+             same as (
+                 select count(*) = cardinality($3::text[]) as is_so
+                 from held h join told t on t.channel = h.channel and t.was_state = h.state
+                     and t.was_attempts = h.attempts)
+             update delivery d set state = t.state, due = t.due, lease = null, updated_at = $8,
+                 reason = case when d.channel = $9 then $10 else d.reason end,
+                 answer = case when d.channel = $9 then $11 else d.answer end
+             from told t, same
+             where same.is_so and d.event_id = $1 and d.person = $2 and d.channel = t.channel
+               and (d.state, d.due) is distinct from (t.state, t.due)",
+        )
+        .bind(event.uuid())
+        .bind(person.to_string())
+        .bind(before.iter().map(|was| was.channel.as_str()).collect::<Vec<_>>())
+        .bind(before.iter().map(|was| was.state.as_str()).collect::<Vec<_>>())
+        .bind(before.iter().map(attempts).collect::<Vec<_>>())
+        .bind(after.iter().map(|is| is.state.as_str()).collect::<Vec<_>>())
+        .bind(after.iter().map(|is| is.due).collect::<Vec<_>>())
+        .bind(now)
+        .bind(channel.as_str())
+        .bind(result.reason)
+        .bind(&result.answer)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Deliveries whose worker was not heard of again: event, person, channel, attempt, state.

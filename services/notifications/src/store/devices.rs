@@ -1,6 +1,6 @@
 //! Read copies of what decides where things stand: devices, and who is responsible for video sessions.
 
-use callboard_kernel::{CustomerId, DepartmentId, DeviceId, EmployeeId, OrganisationId};
+use callboard_kernel::{DepartmentId, DeviceId, EmployeeId, OrganisationId};
 use callboard_notifications_domain::audience::Device;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -41,28 +41,6 @@ impl Copies {
         .execute(&self.pool)
         .await?;
         Ok(())
-    }
-
-    /// A device; `None`: the directory has not told of it.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn device(&self, organisation: OrganisationId, id: DeviceId) -> Sql<Option<Device>> {
-        type Row = (i64, Option<Uuid>, Json<Vec<DepartmentId>>, bool);
-        let row: Option<Row> = sqlx::query_as(
-            "select version, customer_id, department_ids, removed from known_device
-             where id = $1 and organisation_id = $2",
-        )
-        .bind(id.uuid())
-        .bind(organisation.uuid())
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|(version, customer, departments, removed)| Device {
-            version,
-            customer: customer.map(CustomerId::from),
-            departments: departments.0,
-            removed,
-        }))
     }
 
     /// Keeps who is responsible for a template's video sessions.

@@ -1,7 +1,12 @@
 //! What read copies hold.
 
+use std::collections::BTreeSet;
+
 use callboard_kernel::{CustomerId, DepartmentId, DeviceId, EmployeeId, Language, Role};
+use callboard_notifications_domain::audience::Subject;
 use callboard_notifications_domain::{GroupId, SubjectKind, TeamId};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -71,53 +76,36 @@ impl KnownSubject {
             group: None,
         }
     }
+
+    /// How the domain judges by it, as far as its own context told; nobody declined.
+    pub fn as_told(&self) -> Subject {
+        Subject {
+            internal: self.internal,
+            company: self.customer,
+            departments: self.departments.clone(),
+            involved: self.involved.iter().copied().collect(),
+            declined: BTreeSet::new(),
+        }
+    }
 }
 
-pub(super) type SubjectRow = (
-    Uuid,
-    String,
-    i64,
-    bool,
-    i64,
-    Option<Uuid>,
-    i64,
-    Option<Uuid>,
-    bool,
-    Json<Vec<DepartmentId>>,
-    Json<Vec<EmployeeId>>,
-    Option<Uuid>,
-);
+/// The columns of a subject, of a table `s`.
+pub(super) const SUBJECT: &str = "s.id, s.kind, s.version, s.deleted, s.number, s.device_id, s.device_version, s.customer_id, s.internal, s.department_ids, s.involved, s.group_id";
 
-/// The columns of a [`SubjectRow`].
-pub(super) const SUBJECT: &str = "id, kind, version, deleted, number, device_id, device_version, customer_id, internal, department_ids, involved, group_id";
-
-pub(super) fn subject(row: SubjectRow) -> Sql<KnownSubject> {
-    let (
-        id,
-        kind,
-        version,
-        deleted,
-        number,
-        device,
-        device_version,
-        customer,
-        internal,
-        departments,
-        involved,
-        group,
-    ) = row;
+pub(super) fn subject(row: &PgRow) -> Sql<KnownSubject> {
+    let id = |column: &str| row.try_get::<Option<Uuid>, _>(column);
     Ok(KnownSubject {
-        id,
-        kind: decoded(kind.parse())?,
-        version,
-        deleted,
-        number,
-        device: device.map(Into::into),
-        device_version,
-        customer: customer.map(Into::into),
-        internal,
-        departments: departments.0,
-        involved: involved.0,
-        group: group.map(Into::into),
+        id: row.try_get("id")?,
+        kind: decoded(row.try_get::<String, _>("kind")?.parse())?,
+        version: row.try_get("version")?,
+        deleted: row.try_get("deleted")?,
+        number: row.try_get("number")?,
+        device: id("device_id")?.map(Into::into),
+        device_version: row.try_get("device_version")?,
+        customer: id("customer_id")?.map(Into::into),
+        internal: row.try_get("internal")?,
+        departments: row.try_get::<Json<Vec<DepartmentId>>, _>("department_ids")?.0,
+        involved: row.try_get::<Json<Vec<EmployeeId>>, _>("involved")?.0,
+        group: id("group_id")?.map(Into::into),
     })
 }

@@ -1,17 +1,18 @@
-//! Read copies of the directory and of tickets: what they told last, newest version first.
+//! Read copies of the directory: what it told last, newest version first.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_kernel::{
-    CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId, TicketId,
-};
+use callboard_journal::Gather;
+use callboard_kernel::{DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId};
 use callboard_tasks_domain::Place;
 use moka::future::Cache;
 use sqlx::{PgPool, Row};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Sql;
+use super::tickets::{KeptTicket, TOGETHER, keep_all};
 
 /// How long a copy may be read from memory.
 const TTL: Duration = Duration::from_secs(2);
@@ -29,21 +30,11 @@ pub struct DeviceCopy {
     pub removed: bool,
 }
 
-/// A ticket as far as links need it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketCopy {
-    /// Its device.
-    pub device: DeviceId,
-    /// Its customer.
-    pub customer: Option<CustomerId>,
-    /// Whether it is seen from outside.
-    pub public: bool,
-}
-
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pool: PgPool,
+    pub(super) pool: PgPool,
+    pub(super) tickets: Gather<KeptTicket>,
     isolations: Cache<OrganisationId, Isolation>,
 }
 
@@ -56,9 +47,16 @@ fn typed<I: From<Uuid>>(ids: Vec<Uuid>) -> Vec<I> {
 }
 
 impl Copies {
-    /// The copies in this database.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
+    /// The copies in this database; what is written together is the tracker's.
+    pub fn new(pool: PgPool, tracker: &TaskTracker) -> Self {
+        let writing = pool.clone();
+        Self {
+            pool,
+            tickets: Gather::new(tracker, TOGETHER, KeptTicket::key, move |all| {
+                keep_all(writing.clone(), all)
+            }),
+            isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
+        }
     }
 
     /// The isolation of an organisation; off when the directory has not told yet.
@@ -232,50 +230,5 @@ impl Copies {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|(id, departments)| (id.into(), typed(departments))).collect())
-    }
-
-    /// Keeps a ticket; `None`: it was deleted (T-11), and nothing but that is kept, for good.
-    pub async fn keep_ticket(
-        &self,
-        organisation: OrganisationId,
-        version: i64,
-        id: TicketId,
-        ticket: Option<&TicketCopy>,
-    ) -> Sql<()> {
-        sqlx::query(
-            "insert into known_ticket (id, organisation_id, version, deleted, device_id, customer_id, public)
-             values ($1, $2, $3, $4, $5, $6, $7)
-             on conflict (id) do update set version = excluded.version, deleted = excluded.deleted,
-                 device_id = excluded.device_id, customer_id = excluded.customer_id, public = excluded.public
-             where not known_ticket.deleted
-               and (excluded.version > known_ticket.version or excluded.deleted)",
-        )
-        .bind(id.uuid())
-        .bind(organisation.uuid())
-        .bind(version)
-        .bind(ticket.is_none())
-        .bind(ticket.map(|ticket| ticket.device.uuid()))
-        .bind(ticket.and_then(|ticket| ticket.customer).map(Uuid::from))
-        .bind(ticket.is_some_and(|ticket| ticket.public))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// A ticket of the organisation that is there.
-    pub async fn ticket(&self, organisation: OrganisationId, id: TicketId) -> Sql<Option<TicketCopy>> {
-        let row: Option<(Uuid, Option<Uuid>, bool)> = sqlx::query_as(
-            "select device_id, customer_id, public from known_ticket
-             where id = $1 and organisation_id = $2 and not deleted and device_id is not null",
-        )
-        .bind(id.uuid())
-        .bind(organisation.uuid())
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|(device, customer, public)| TicketCopy {
-            device: device.into(),
-            customer: customer.map(Into::into),
-            public,
-        }))
     }
 }

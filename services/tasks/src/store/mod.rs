@@ -7,10 +7,11 @@ mod device_event;
 mod feed;
 mod queries;
 mod task;
+mod tickets;
 mod viewer;
 
 pub use calendar::CalendarSpan;
-pub use copies::{Copies, DeviceCopy, TicketCopy};
+pub use copies::{Copies, DeviceCopy};
 pub use definition::DefinitionMapping;
 pub use device_event::DeviceEventMapping;
 pub use feed::FeedMapping;
@@ -19,6 +20,7 @@ pub use queries::{
     TaskOrder,
 };
 pub use task::TaskMapping;
+pub use tickets::TicketCopy;
 pub use viewer::Viewer;
 
 use callboard_journal::{Corrupt, Row, Table, Value, selected};
