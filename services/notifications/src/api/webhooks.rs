@@ -136,6 +136,7 @@ impl WebhookApi {
             secret: String::new(),
         };
         let mut answer = mutation.about("webhook", id).carry_out(&self.webhooks, prepared, answer).await?;
+        self.tables.webhooks.changed();
         answer.secret = self.once(organisation, answer.webhook.as_ref(), &key).await?;
         Ok(answer)
     }
@@ -176,6 +177,7 @@ impl WebhookApi {
                 webhook: Some(shapes::webhook(id, state, version, None)),
             })
             .await?;
+        self.tables.webhooks.changed();
         // Whoever mends it does not wait, and is not judged by what was before.
         self.tables.destinations.answers(WEBHOOK, &id.to_string()).await.map_err(refusal)?;
         self.wake.notify_waiters();
@@ -195,6 +197,7 @@ impl WebhookApi {
             .expecting("etag", &message.etag)?
             .ask(&self.webhooks, id.uuid(), WebhookCommand::Delete, |_, _, _| proto::DeleteWebhookResponse {})
             .await?;
+        self.tables.webhooks.changed();
         // Nothing is sent to it any more whatever is left; the rest is tidied up now, or again by a repeat.
         let organisation = principal.organisation;
         self.tables.hooks.drop_of(organisation, id).await.map_err(refusal)?;

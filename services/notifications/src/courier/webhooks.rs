@@ -205,6 +205,7 @@ impl HookCourier {
         let command = WebhookCommand::SwitchOff { url: claimed.url.clone(), reason };
         let system = Principal::system(organisation);
         give(&self.actors, id.uuid(), command, command_id, system, Cause::default()).await?;
+        self.tables.webhooks.changed();
         let found = self.tables.webhooks.webhook(organisation, id).await.map_err(crate::not_now)?;
         let Some(found) = found else { return Ok(()) };
         let Some(disabled) =

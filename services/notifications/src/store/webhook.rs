@@ -1,5 +1,9 @@
 //! The table of webhooks.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use callboard_actor::Step;
@@ -9,12 +13,18 @@ use callboard_journal::{
 use callboard_kernel::{OrganisationId, Timestamp, Version};
 use callboard_notifications_domain::webhook::{Disabled, Endpoint, Secret, SecretKey, WebhookState};
 use callboard_notifications_domain::{Webhook, WebhookId};
+use chrono::TimeDelta;
+use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::{Sql, decoded, json};
+
+/// How long it may be known by memory who hears of what.
+const TTL: Duration = Duration::from_secs(1);
 
 static WEBHOOK: Table = Table {
     name: "webhook",
@@ -135,10 +145,21 @@ pub struct StoredWebhook {
     pub failing_since: Option<Timestamp>,
 }
 
+/// What decides whether a webhook hears of an event.
+#[derive(Debug)]
+struct Hearing {
+    id: WebhookId,
+    event_types: Vec<String>,
+    since: Timestamp,
+}
+
 /// Reads webhooks.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     pool: PgPool,
+    /// Rises with every change by this process: what was read before it is not looked at any more.
+    changes: Arc<AtomicU64>,
+    hearing: Cache<(OrganisationId, u64), Arc<Vec<Hearing>>>,
 }
 
 const SELECT: &str = "select w.*, d.failing_since from webhook w
@@ -154,8 +175,14 @@ fn read(row: &PgRow) -> Sql<StoredWebhook> {
 
 impl Webhooks {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        let hearing = Cache::builder().max_capacity(10_000).time_to_live(TTL).build();
+        Self { pool, changes: Arc::default(), hearing }
+    }
+
+    /// A webhook was made, changed, switched off or removed. Other processes notice it within a second.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
     /// A webhook; `None`: not there.
@@ -200,18 +227,32 @@ impl Webhooks {
         kind: &str,
         at: Timestamp,
     ) -> Sql<Vec<WebhookId>> {
-        let all_of_it = kind.rsplit_once('.').map(|(package, _)| format!("{package}.*"));
-        let ids: Vec<Uuid> = sqlx::query_scalar(
-            "select id from webhook
-             where organisation_id = $1 and url is not null and enabled and created_at <= $4 + interval '1 minute'
-               and (event_types = '[]' or event_types ? $2 or event_types ? $3)",
-        )
-        .bind(organisation.uuid())
-        .bind(kind)
-        .bind(all_of_it)
-        .bind(at)
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(ids.into_iter().map(Into::into).collect())
+        // Nearly every event is for no webhook at all, so asking the database each time would cost the most for nothing.
+        let load = async {
+            let rows: Vec<(Uuid, Json<Vec<String>>, Timestamp)> = sqlx::query_as(
+                "select id, event_types, created_at from webhook
+                 where organisation_id = $1 and url is not null and enabled",
+            )
+            .bind(organisation.uuid())
+            .fetch_all(&self.pool)
+            .await?;
+            let known = rows.into_iter().map(|(id, event_types, since)| Hearing {
+                id: id.into(),
+                event_types: event_types.0,
+                since,
+            });
+            Ok::<_, sqlx::Error>(Arc::new(known.collect()))
+        };
+        let key = (organisation, self.changes.load(Ordering::Acquire));
+        let known: Arc<Vec<Hearing>> = self.hearing.try_get_with(key, load).await.map_err(|error| {
+            Arc::try_unwrap(error).unwrap_or_else(|error| sqlx::Error::Protocol(error.to_string()))
+        })?;
+        let package = kind.rsplit_once('.').map_or("", |(package, _)| package);
+        let wants = |wanted: &String| wanted == kind || wanted.strip_suffix(".*") == Some(package);
+        let hears = |one: &&Hearing| {
+            one.since <= at + TimeDelta::minutes(1)
+                && (one.event_types.is_empty() || one.event_types.iter().any(wants))
+        };
+        Ok(known.iter().filter(hears).map(|one| one.id).collect())
     }
 }
