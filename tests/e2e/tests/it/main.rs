@@ -19,3 +19,4 @@ mod standalone;
 mod start;
 mod support;
 mod tasks;
+mod webhooks;

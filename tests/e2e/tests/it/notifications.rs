@@ -41,7 +41,7 @@ async fn n_1_everybody_who_is_to_hear_of_a_ticket_finds_it_in_the_drawer() {
     // Who chose e-mail alone has no e-mail here, and the log says so.
     let rule = json!({"eventType": "MESSAGE", "origin": "OTHERS", "channels": ["EMAIL"]});
     let chosen = nora.put("/v1/notifications/preferences", json!({"rules": [rule]})).await.ok();
-    assert_eq!(chosen["rules"].as_array().map(Vec::len), Some(42));
+    assert_eq!(chosen["rules"].as_array().map(Vec::len), Some(56));
     visitor.post(&format!("/v1/conversations/{ticket}:send"), json!({"text": "Hello?"})).await.ok();
     told(&nora, &ticket, "MESSAGE").await;
     let path = format!("/v1/notifications/deliveries?subjectId={ticket}&channel=EMAIL&state=FAILED");

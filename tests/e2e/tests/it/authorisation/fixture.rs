@@ -214,6 +214,7 @@ impl Fixture {
                 .await;
                 code
             }
+            "webhook" => self.create("/v1/webhooks", json!({"url": "https://hooks.example.com/x"})).await,
             "notification_group" => self.create("/v1/notificationGroups", json!({"name": unique})).await,
             "code" => self.create("/v1/codes", json!({"deviceId": demo.coffee_machine})).await,
             "session" => {
