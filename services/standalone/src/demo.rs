@@ -187,6 +187,8 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
     seen.wait("message.sent", before).await?;
     nora.call(Method::POST, &format!("{conversation}:markRead"), Some(json!({"sequence": 2}))).await?;
 
+    show_it(&visitor, &nora, demo, &ticket, seen).await?;
+
     say("\nShe works on it.");
     nora.call(Method::POST, &at(":setStatus"), Some(json!({"status": "IN_PROGRESS"}))).await?;
     let update = json!({"text": "Pump seal replaced, **pressure 9 bar**.", "visibility": "PUBLIC"});
@@ -223,6 +225,35 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
         closed["number"], closed["status"], closed["rating"]
     ));
     Ok(())
+}
+
+/// A video session: what two browsers would do, but for the pictures.
+async fn show_it(
+    visitor: &Player<'_>,
+    nora: &Player<'_>,
+    demo: &Demo,
+    ticket: &str,
+    seen: &Seen,
+) -> Result<(), BoxError> {
+    say("\nThe visitor would rather show it. Nora confirms, and both join the call.");
+    let wish = json!({
+        "deviceId": demo.coffee_machine, "requesterName": "Vera", "reason": "Something leaks", "consents": true,
+        "ticketId": ticket,
+    });
+    let session = visitor.call(Method::POST, "/v1/videoSessions:request", Some(wish)).await?;
+    let at = |rest: &str| format!("/v1/videoSessions/{}{rest}", session["id"].as_str().unwrap_or_default());
+    nora.call(Method::POST, &at(":confirm"), None).await?;
+    seen.wait("video.session_confirmed", 0).await?;
+    visitor.call(Method::POST, &at(":join"), None).await?;
+    seen.wait("video.call_started", 0).await?;
+    nora.call(Method::POST, &at(":join"), None).await?;
+    seen.wait("video.call_joined", 0).await?;
+    say("\nShe has seen enough and hangs up. The visitor is asked how it was; the session closes by itself.");
+    let before = seen.position();
+    nora.call(Method::POST, &at(":end"), None).await?;
+    seen.wait("rating.requested", before).await?;
+    visitor.call(Method::POST, &at("/rating:submit"), Some(json!({"score": 5}))).await?;
+    seen.wait("video.session_closed", before).await
 }
 
 fn own_offer(page: &Value, employee: &str) -> Option<String> {

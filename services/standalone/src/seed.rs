@@ -244,9 +244,11 @@ pub async fn seed(admin: &Client, namespace: Uuid, domain: &str) -> Result<Demo,
     seeder
         .put(
             &format!("/v1/templates/{coffee}/ratingSwitches"),
-            json!({"tickets": true, "videoSessions": false}),
+            json!({"tickets": true, "videoSessions": true}),
         )
         .await?;
+    let responsible = json!([find(&employees, "nora")]);
+    seeder.put(&format!("/v1/templates/{coffee}/sessionFlow"), session_flow_body(&responsible)).await?;
     let (maintenance, maintenance_event) = maintenance(&seeder, &coffee, &coffee_machine).await?;
     Ok(Demo {
         domain: domain.to_owned(),
@@ -319,6 +321,18 @@ fn repair_flow_body(group: &str) -> Value {
                 "label": {"en": "How do we reach you?", "de": "Wie erreichen wir Sie?"},
             },
         ],
+    })
+}
+
+/// What is asked of who wants to show something instead of describing it, and who is asked (V-1, V-2).
+fn session_flow_body(responsible: &Value) -> Value {
+    json!({
+        "requestsAllowed": true, "requesterName": "OPTIONAL", "reason": "OPTIONAL",
+        "reasons": [
+            {"en": "Something leaks", "de": "Etwas ist undicht"},
+            {"en": "Show me how", "de": "Zeigen Sie mir, wie es geht"},
+        ],
+        "asksConsent": true, "responsibleEmployeeIds": responsible,
     })
 }
 

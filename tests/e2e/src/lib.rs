@@ -3,6 +3,7 @@
 //! Everything here panics with a sentence that says what was wanted, since a test can do nothing else.
 #![expect(clippy::missing_panics_doc, reason = "tests only: see above")]
 
+pub mod call;
 pub mod client;
 pub mod grpc;
 pub mod live;

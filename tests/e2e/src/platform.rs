@@ -36,13 +36,15 @@ pub enum Service {
     Tasks,
     /// What people are told. There is no mail server here.
     Notifications,
+    /// Video sessions.
+    Video,
     /// The door.
     Gateway,
 }
 
 impl Service {
     /// All of them, the gateway last.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Directory,
         Self::Tickets,
         Self::Fleet,
@@ -51,6 +53,7 @@ impl Service {
         Self::Support,
         Self::Tasks,
         Self::Notifications,
+        Self::Video,
         Self::Gateway,
     ];
 
@@ -70,6 +73,7 @@ impl Service {
             Self::Messenger => "messenger",
             Self::Tasks => "tasks",
             Self::Notifications => "notifications",
+            Self::Video => "video",
             Self::Gateway => "gateway",
         }
     }
@@ -346,6 +350,7 @@ impl Platform {
                     Service::Messenger => "CALLBOARD__GATEWAY__UPSTREAMS__MESSENGER",
                     Service::Tasks => "CALLBOARD__GATEWAY__UPSTREAMS__TASKS",
                     Service::Notifications => "CALLBOARD__GATEWAY__UPSTREAMS__NOTIFICATIONS",
+                    Service::Video => "CALLBOARD__GATEWAY__UPSTREAMS__VIDEO",
                     Service::Ratings | Service::Gateway => "CALLBOARD__GATEWAY__UPSTREAMS__RATINGS",
                 };
                 all.push((key, self.grpc_url(upstream)));
@@ -360,9 +365,13 @@ impl Platform {
             Service::Tickets => Some("CALLBOARD__TICKETS__ATTACHMENTS__FOLDER"),
             Service::Messenger => Some("CALLBOARD__MESSENGER__ATTACHMENTS__FOLDER"),
             Service::Tasks => Some("CALLBOARD__TASKS__ATTACHMENTS__FOLDER"),
+            Service::Video => Some("CALLBOARD__VIDEO__ATTACHMENTS__FOLDER"),
             _ => None,
         };
         all.extend(folder.map(|key| (key, self.files().display().to_string())));
+        if service == Service::Video {
+            all.push(("CALLBOARD__VIDEO__CALL_PAGE", format!("{}/call", self.gateway_url())));
+        }
         if service == Service::Notifications {
             all.push(("CALLBOARD__NOTIFICATIONS__DIRECTORY__URL", self.grpc_url(Service::Directory)));
             all.push((

@@ -87,6 +87,14 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
     })
     .await);
+    let session = json!({"deviceId": world.demo.coffee_machine, "conversationTicketId": ticket});
+    let session = eventually("video to know the ticket and her", PATIENCE, || async {
+        let made = nora.post("/v1/videoSessions", session.clone()).await;
+        if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
+    })
+    .await;
+    assert_eq!(session["ticketIds"], json!([ticket]));
+    let session = format!("/v1/videoSessions/{}", id(&session));
     set_status(&nora, &ticket, "DONE").await;
     asked(&visitor, &ticket).await;
     visitor
@@ -112,13 +120,17 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     for part in ["", "/updates", "/timeline", "/serviceRecord", "/moves", "/view"] {
         max.get(&format!("/v1/tickets/{ticket}{part}")).await.problem(404);
     }
-    eventually("fleet, ratings, messenger, tasks and notifications to purge", PATIENCE, || async {
+    eventually("fleet, ratings, messenger, tasks, video and notifications to purge", PATIENCE, || async {
         let told = nora.get(&drawer).await.ok();
         if told["entries"] != json!([]) {
             return Err(told.to_string());
         }
         if nora.get(&format!("/v1/tasks/{task}")).await.ok().to_string().contains(&ticket) {
             return Err("the task is linked".to_owned());
+        }
+        // The session stays (V-9); nothing of it tells of the ticket.
+        if nora.get(&session).await.ok().to_string().contains(&ticket) {
+            return Err("the session is linked".to_owned());
         }
         for part in ["/dispatch", "/dispatch/rounds", "/rating", "/conversation"] {
             let answer = max.get(&format!("/v1/tickets/{ticket}{part}")).await;

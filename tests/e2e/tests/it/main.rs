@@ -19,4 +19,5 @@ mod standalone;
 mod start;
 mod support;
 mod tasks;
+mod video;
 mod webhooks;

@@ -87,7 +87,11 @@ async fn caught_up(platform: &Platform) {
             // The stream of notifications stays empty: they read what the others say.
             let nobody_need_read = matches!(
                 service,
-                Service::Messenger | Service::Support | Service::Tasks | Service::Notifications
+                Service::Messenger
+                    | Service::Support
+                    | Service::Tasks
+                    | Service::Notifications
+                    | Service::Video
             );
             if durables.is_empty() && !nobody_need_read {
                 return Err(format!("nobody reads {}", service.name()));
@@ -119,6 +123,9 @@ async fn effects(database: &PgPool) -> BTreeMap<String, i64> {
         "ratings.outbox",
         "ratings.rating_request",
         "ratings.command_receipt",
+        "video.outbox",
+        "video.session",
+        "video.command_receipt",
         "notifications.entry",
         "notifications.telling",
         "notifications.delivery",

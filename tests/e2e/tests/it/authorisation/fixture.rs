@@ -3,22 +3,33 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callboard_e2e_tests::call::CallSocket;
 use callboard_e2e_tests::{Client, Platform, World};
 use callboard_kernel::{Clock, IdGenerator, RandomIds, SystemClock};
 use callboard_testkit::{PATIENCE, eventually};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::play::{accept, asked, becomes, id, offer_of, open, set_status};
 
 /// The letters of the roles, in the order of the table's columns.
 pub const ROLES: &str = "AMINCOKST-";
 
+/// One pixel, as a PNG.
+const PICTURE: &[u8] = &[
+    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0,
+    1, 8, 6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 13, b'I', b'D', b'A', b'T', 0x78, 0xda, 0x63, 0x64,
+    0x60, 0xf8, 0x5f, 0x0f, 0, 2, 0x87, 1, 0x80, 0xeb, 0x47, 0xba, 0x92, 0, 0, 0, 0, b'I', b'E', b'N', b'D',
+    0xae, 0x42, 0x60, 0x82,
+];
+
 /// A made thing.
 #[derive(Debug, Clone, Default)]
 pub struct Thing {
     /// `$id`.
     pub id: String,
-    /// `$ticket`: of an offer. Of a task its first step; of a feed its token.
+    /// `$ticket`: of an offer, of a video session. Of a task its first step; of a feed its token; of a session's file the
+    /// session.
     pub ticket: String,
 }
 
@@ -29,6 +40,9 @@ pub struct Fixture {
     ordered: String,
     ordered_group: String,
     feeds: AtomicUsize,
+    gateway: String,
+    /// People in calls.
+    calls: TaskTracker,
 }
 
 impl Fixture {
@@ -54,6 +68,8 @@ impl Fixture {
             ordered: String::new(),
             ordered_group: RandomIds.next().to_string(),
             feeds: AtomicUsize::new(0),
+            gateway: platform.gateway_url(),
+            calls: TaskTracker::new(),
         };
         fixture.ordered = fixture.template().await;
         let path = format!("/v1/templates/{}/groups/{}", fixture.ordered, fixture.ordered_group);
@@ -99,7 +115,7 @@ impl Fixture {
     /// A template that every context knows.
     async fn template(&self) -> String {
         let template = self.create("/v1/templates", json!({"name": {"en": "Thing"}})).await;
-        for part in ["groups", "flows", "ratingSwitches", "taskDefinitions"] {
+        for part in ["groups", "flows", "ratingSwitches", "taskDefinitions", "sessionFlow"] {
             let path = format!("/v1/templates/{template}/{part}");
             eventually(&format!("{part} of a new template"), PATIENCE, || async {
                 let answer = self.by('A').get(&path).await;
@@ -214,6 +230,8 @@ impl Fixture {
                 .await;
                 code
             }
+            "video_file" | "pending_video_file" => return self.video_file(name).await,
+            name if name.starts_with("video_") => return self.video(name).await,
             "webhook" => self.create("/v1/webhooks", json!({"url": "https://hooks.example.com/x"})).await,
             "notification_group" => self.create("/v1/notificationGroups", json!({"name": unique})).await,
             "code" => self.create("/v1/codes", json!({"deviceId": demo.coffee_machine})).await,
@@ -339,6 +357,65 @@ impl Fixture {
         let made = self.by(owner).post("/v1/calendar/feeds", json!({"name": "Mine"})).await.ok();
         let token = made["token"].as_str().expect("a token").to_owned();
         Thing { id: id(&made["feed"]), ticket: token }
+    }
+
+    /// A public video session of the visitor's that has come as far as its name says.
+    async fn video(&self, name: &str) -> Thing {
+        let (nora, visitor) = (self.by('I'), self.by('C'));
+        let mut wish = json!({"deviceId": self.world.demo.coffee_machine, "requesterName": "Vera"});
+        let mut ticket = String::new();
+        if name == "video_linked" {
+            ticket = open(visitor, &self.world).await;
+            wish["ticketId"] = json!(ticket);
+        }
+        // Video may hear of the ticket a moment later.
+        let made = eventually("a video session", PATIENCE, || async {
+            let made = visitor.post("/v1/videoSessions:request", wish.clone()).await;
+            if made.status.is_success() { Ok(made.body) } else { Err(made.body.to_string()) }
+        })
+        .await;
+        let path = format!("/v1/videoSessions/{}", id(&made));
+        let verb = async |verb: &str| nora.post(&format!("{path}:{verb}"), json!({})).await;
+        if name != "video_requested" {
+            verb("confirm").await.ok();
+        }
+        match name {
+            "video_requested" | "video_confirmed" | "video_linked" => {}
+            "video_cancelled" => drop(verb("cancel").await.ok()),
+            "video_internal" => {
+                let internal = json!({"visibility": "INTERNAL"});
+                nora.post(&format!("{path}:setVisibility"), internal).await.ok();
+            }
+            "video_running" | "video_done" => {
+                let joined = verb("join").await.ok();
+                let token = joined["credentials"]["callToken"].as_str().expect("a token");
+                let socket = CallSocket::open(&self.gateway, &id(&made), token).await;
+                self.calls.spawn(socket.stay());
+            }
+            other => panic!("the table names an unknown session: {other}"),
+        }
+        if name == "video_done" {
+            verb("end").await.ok();
+            eventually("the visitor to be asked", PATIENCE, || async {
+                let rating = visitor.get(&format!("{path}/rating")).await;
+                if rating.body["state"] == "REQUESTED" { Ok(()) } else { Err(rating.body) }
+            })
+            .await;
+        }
+        Thing { id: id(&made), ticket }
+    }
+
+    /// A picture that nora took in a call; or one that is not the session's yet.
+    async fn video_file(&self, name: &str) -> Thing {
+        let nora = self.by('I');
+        let session = self.video("video_running").await.id;
+        let path = format!("/v1/videoSessions/{session}");
+        let file = id(&nora.upload(&format!("{path}/attachments?name=leak.png"), PICTURE).await.ok());
+        if name == "video_file" {
+            let kept = json!({"kind": "SCREENSHOT", "attachmentId": file});
+            nora.post(&format!("{path}:addFile"), kept).await.ok();
+        }
+        Thing { id: file, ticket: session }
     }
 
     /// A public ticket of the visitor's that has come as far as its name says, known to every context.

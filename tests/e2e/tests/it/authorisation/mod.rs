@@ -252,6 +252,7 @@ fn status_letter(status: u16) -> String {
         404 => "h".to_owned(),
         400 => "i".to_owned(),
         409 => "f".to_owned(),
+        426 => "w".to_owned(),
         other => other.to_string(),
     }
 }
