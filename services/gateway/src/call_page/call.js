@@ -131,7 +131,7 @@ function begin(credentials, stream) {
     byId(id).disabled = stream[`get${kind}Tracks`]().length === 0;
   }
   showState();
-  byId("hang-up").focus();
+  byId("microphone").focus();
 }
 
 function heard(said) {
@@ -200,6 +200,7 @@ function record() {
   const both = state.ownConsent && state.peerConsent;
   if (state.recording && call.wantsRecording && !call.recorder) {
     call.recorder = new Recorder({ own, other, done: (blob, suffix) => save("RECORDING", blob, suffix) });
+    say("");
   } else if (!state.recording && call.recorder) {
     stopRecording();
   } else if (!state.recording && call.wantsRecording && both) {
