@@ -30,6 +30,7 @@ fn contexts() -> Vec<Definition> {
         callboard_messenger::definition(),
         callboard_tasks::definition(),
         callboard_notifications::definition(),
+        callboard_video::definition(),
     ]
 }
 
@@ -42,6 +43,8 @@ impl Platform {
     pub async fn start(home: &Path, backing: &Backing, gateway: SocketAddr) -> Result<Self, BoxError> {
         let keys: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
         let issuer = format!("http://{keys}");
+        let public_url = std::env::var("CALLBOARD__GATEWAY__PUBLIC_URL");
+        let public_url = public_url.unwrap_or_else(|_| format!("http://{gateway}"));
         let own_keys: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
         let own_issuer = format!("http://{own_keys}");
         let mail = MailCatcher::start(([127, 0, 0, 1], 0).into()).await?;
@@ -89,6 +92,9 @@ impl Platform {
                     .with("notifications.webhooks.allow_private", true)
                     .with("notifications.webhooks.allow_http", true);
             }
+            if definition.name == "video" {
+                options = options.with("video.call_page", format!("{public_url}/call"));
+            }
             if definition.default_config.contains(".attachments]") {
                 let folder = home.join("attachments").display().to_string();
                 options = options.with(format!("{}.attachments.folder", definition.name), folder);
@@ -97,9 +103,7 @@ impl Platform {
         }
         let mut options =
             common().with("grpc.listen", gateway.to_string()).with("admin.listen", "127.0.0.1:0");
-        if std::env::var_os("CALLBOARD__GATEWAY__PUBLIC_URL").is_none() {
-            options = options.with("gateway.public_url", format!("http://{gateway}"));
-        }
+        options = options.with("gateway.public_url", public_url.clone());
         for (definition, service) in contexts().iter().zip(&running) {
             let key = format!("gateway.upstreams.{}", definition.name);
             options = options.with(key, format!("http://{}", service.grpc_addr));
