@@ -131,7 +131,9 @@ fn only_standalone_composes_services_and_only_tests_use_the_testkit() {
                 "{name} may not depend on {service}"
             );
         }
-        let is_tests = matches!(name.as_str(), "callboard-e2e-tests" | "callboard-load" | "callboard-stage");
+        let of_tests =
+            ["callboard-browser-tests", "callboard-e2e-tests", "callboard-load", "callboard-stage"];
+        let is_tests = of_tests.contains(&name.as_str());
         assert!(is_tests || !dependencies.contains("callboard-testkit"), "{name}: the testkit is for tests");
     }
 }
