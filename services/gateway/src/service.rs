@@ -17,13 +17,17 @@ use crate::upstream::{SERVICES, Upstreams};
 use crate::views::names::Names;
 
 /// What needs no token over gRPC either; the older reflection serves clients that do not know the newer one.
-const PUBLIC_RPCS: [&str; 10] = [
+const PUBLIC_RPCS: [&str; 14] = [
     "callboard.directory.v1.SessionService/LookUpCode",
     "callboard.directory.v1.SessionService/ScanCode",
     "callboard.directory.v1.SessionService/RefreshSession",
     "callboard.directory.v1.SessionService/EndSession",
     "callboard.directory.v1.SessionService/IssueDevelopmentToken",
     "callboard.tickets.v1.AttachmentService/DownloadAttachment",
+    "callboard.messenger.v1.AttachmentService/DownloadAttachment",
+    "callboard.tasks.v1.AttachmentService/DownloadAttachment",
+    "callboard.video.v1.AttachmentService/DownloadAttachment",
+    "callboard.video.v1.VideoService/UploadCallFile",
     "callboard.notifications.v1.AddressService/OpenLink",
     "callboard.notifications.v1.AddressService/Unsubscribe",
     "callboard.video.v1.VideoService/Signal",
@@ -31,8 +35,14 @@ const PUBLIC_RPCS: [&str; 10] = [
 ];
 
 /// RPCs that pass through for as long as what they are sent. Their services limit how much that is.
-pub const UNHURRIED_RPCS: [&str; 2] =
-    ["callboard.tickets.v1.AttachmentService/UploadAttachment", "callboard.video.v1.VideoService/Signal"];
+pub const UNHURRIED_RPCS: [&str; 6] = [
+    "callboard.tickets.v1.AttachmentService/UploadAttachment",
+    "callboard.messenger.v1.AttachmentService/UploadAttachment",
+    "callboard.tasks.v1.AttachmentService/UploadAttachment",
+    "callboard.video.v1.AttachmentService/UploadAttachment",
+    "callboard.video.v1.VideoService/UploadCallFile",
+    "callboard.video.v1.VideoService/Signal",
+];
 
 /// The gateway, for its binary and for all contexts in one process.
 pub fn definition() -> Definition {
