@@ -140,7 +140,13 @@ impl Platform {
     /// The platform that all tests of this process share. They may neither stop nor kill anything, and make
     /// organisations of their own.
     pub async fn shared() -> &'static Self {
-        SHARED.get_or_init(Self::start).await
+        // Tokens of people outlast the longest test, also on a busy machine.
+        let long = (
+            Service::Directory,
+            "CALLBOARD__DIRECTORY__ISSUER__ACCESS_TOKEN_LIFETIME".to_owned(),
+            "1h".to_owned(),
+        );
+        SHARED.get_or_init(async || Self::prepare(vec![long]).await.up().await).await
     }
 
     /// Starts everything and waits until it serves.
