@@ -71,7 +71,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// Fields that let somebody in: whoever reads them in a log could take another's place.
 fn is_secret(field: &str) -> bool {
-    matches!(field, "pin" | "token" | "secret") || (field.ends_with("_token") && !field.ends_with("page_token"))
+    matches!(field, "pin" | "token" | "secret")
+        || (field.ends_with("_token") && !field.ends_with("page_token"))
 }
 
 fn with_secrets(

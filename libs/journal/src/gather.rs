@@ -41,13 +41,14 @@ impl<I: Clone + Send + Sync + 'static> Gather<I> {
     /// Writes at most `most` at once with `write`, never two of the same key: of those the one that came first is
     /// written first. `write` must write all or nothing, and may be called again with the same.
     pub fn new(
-        tracker: &TaskTracker,
         most: usize,
         key: fn(&I) -> Uuid,
         write: impl Fn(Vec<I>) -> BoxFuture<'static, Result<(), sqlx::Error>> + Send + Sync + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tracker.spawn(work(receiver, most.max(1), key, Box::new(write)));
+        // On no tracker that is waited for: whoever asked waits for the answer, and who holds it may live as long as the
+        // process.
+        TaskTracker::new().spawn(work(receiver, most.max(1), key, Box::new(write)));
         Self { sender }
     }
 
@@ -142,7 +143,6 @@ mod tests {
         let (batches, open) = (Batches::default(), Arc::new(Semaphore::new(0)));
         let (written, gate) = (Arc::clone(&batches), Arc::clone(&open));
         let gather = Gather::new(
-            &TaskTracker::new(),
             most,
             |item: &Item| item.0,
             move |items| {

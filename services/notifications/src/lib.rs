@@ -39,7 +39,6 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 use api::{AddressApi, GroupApi, NotificationApi, WebhookApi};
@@ -114,10 +113,10 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// In this database; what is written together is the tracker's.
-    pub fn new(pool: &PgPool, tracker: &TaskTracker) -> Self {
+    /// In this database.
+    pub fn new(pool: &PgPool) -> Self {
         Self {
-            copies: Copies::new(pool.clone(), tracker),
+            copies: Copies::new(pool.clone()),
             drawers: Drawers::new(pool.clone()),
             deliveries: Deliveries::new(pool.clone()),
             tellings: Tellings::new(pool.clone()),
@@ -151,7 +150,7 @@ fn assemble(build: &BuildContext, settings: &NotificationsConfig) -> Result<Part
     let groups: GroupActors = context.registry(GroupMapping);
     let webhooks: WebhookActors = context.registry(WebhookMapping);
     let hooks_wake = Arc::<Notify>::default();
-    let tables = Tables::new(context.pool(), &build.tracker);
+    let tables = Tables::new(context.pool());
     let windows = Windows::new(build.bus()?, settings.max_streams_per_person);
     let teller = Teller {
         circles: Circles::new(context.pool().clone()),

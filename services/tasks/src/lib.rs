@@ -94,7 +94,7 @@ fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     };
     let reads = Reads {
         queries: Queries::new(context.pool().clone()),
-        copies: Copies::new(context.pool().clone(), &build.tracker),
+        copies: Copies::new(context.pool().clone()),
         clock: Arc::clone(&build.clock),
     };
     let own = OwnHandler { tasks: actors.tasks.clone(), reads: reads.clone() };

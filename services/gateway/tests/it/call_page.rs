@@ -28,7 +28,8 @@ async fn the_page_loads_from_here_alone_runs_nothing_inline_and_speaks_the_reade
         assert!(!html.contains("http:") && !html.contains("https:"), "nothing from elsewhere");
         assert_eq!(html.matches("<script").count(), 1, "none inline");
     }
-    for file in ["call.js", "credentials.js", "exchange.js", "files.js", "peer.js", "recorder.js", "page.css"] {
+    for file in ["call.js", "credentials.js", "exchange.js", "files.js", "peer.js", "recorder.js", "page.css"]
+    {
         let answer = world.anonymous(Method::GET, &format!("/call/assets/{file}")).send().await.unwrap();
         let kind = if file.ends_with(".js") { "text/javascript" } else { "text/css" };
         assert!(answer.headers()["content-type"].to_str().unwrap().starts_with(kind), "{file}");

@@ -13,7 +13,6 @@ use callboard_notifications_domain::{Person, SubjectKind};
 use moka::future::Cache;
 use sqlx::PgPool;
 use sqlx::types::Json;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::known::KnownEmployee;
@@ -33,11 +32,11 @@ pub struct Copies {
 
 impl Copies {
     /// In this database.
-    pub fn new(pool: PgPool, tracker: &TaskTracker) -> Self {
+    pub fn new(pool: PgPool) -> Self {
         let writing = pool.clone();
         Self {
             pool,
-            subjects: Gather::new(tracker, TOGETHER, Kept::id, move |all| keep_all(writing.clone(), all)),
+            subjects: Gather::new(TOGETHER, Kept::id, move |all| keep_all(writing.clone(), all)),
             isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
         }
     }

@@ -8,7 +8,6 @@ use callboard_kernel::{DepartmentId, DeviceId, EmployeeId, Isolation, Organisati
 use callboard_tasks_domain::Place;
 use moka::future::Cache;
 use sqlx::{PgPool, Row};
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Sql;
@@ -47,14 +46,12 @@ fn typed<I: From<Uuid>>(ids: Vec<Uuid>) -> Vec<I> {
 }
 
 impl Copies {
-    /// The copies in this database; what is written together is the tracker's.
-    pub fn new(pool: PgPool, tracker: &TaskTracker) -> Self {
+    /// The copies in this database.
+    pub fn new(pool: PgPool) -> Self {
         let writing = pool.clone();
         Self {
             pool,
-            tickets: Gather::new(tracker, TOGETHER, KeptTicket::key, move |all| {
-                keep_all(writing.clone(), all)
-            }),
+            tickets: Gather::new(TOGETHER, KeptTicket::key, move |all| keep_all(writing.clone(), all)),
             isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
         }
     }

@@ -66,6 +66,8 @@ fn processes_of(home: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_fills_it_a_demo_plays_and_a_second_start_goes_on_with_the_same_data() {
+    // Both rustls providers may be in the build; clients of this process need one chosen.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let home = TempDir::new().expect("a temporary folder");
     // As root the database runs as another user, who must get there.
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
