@@ -114,7 +114,9 @@ impl Teller {
             None => {
                 let unheard = KnownSubject::unheard(happening.kind, happening.subject);
                 copies.keep_subject(event.organisation, &unheard).await.map_err(not_now)?;
-                Judged { subject: unheard.as_told(), known: unheard }
+                // Its own context may have told of it meanwhile.
+                let known = copies.judged(event.organisation, happening.subject).await.map_err(not_now)?;
+                known.unwrap_or_else(|| Judged { subject: unheard.as_told(), known: unheard })
             }
         };
         // Streams are read side by side: what was caused by the ticket may be heard before the ticket.

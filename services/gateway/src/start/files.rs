@@ -1,21 +1,26 @@
 //! What a form sent, files included (T-1). Files are passed on to the tickets service as they come; nothing is kept here.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, RawForm, Request};
 use callboard_proto::common::v1 as common;
 use callboard_proto::tickets::v1 as proto;
 use callboard_proto::tickets::v1::answer::Value;
+use futures::channel::mpsc;
+use futures::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use multer::{Constraints, Multipart, SizeLimit};
+use multer::{Constraints, Field, Multipart, SizeLimit};
 
 use super::form::Pairs;
+use super::visitor::Visitor;
 use crate::call::Guest;
 use crate::problem::Problem;
 use crate::routes::{ask, pass_ticket_file};
 
-/// The most bytes of a form with files: what 20 files may have, which is the most that an answer holds, and a little.
+/// The most bytes of a form with files: what 20 files may have, which is the most that an answer holds, and a little. How
+/// much a person may have pending at once is the tickets service's to say.
 const MAX_FORM: u64 = 20 * 50 * 1024 * 1024 + 64 * 1024;
 /// The most bytes of a field that is no file.
 const MAX_TEXT: u64 = 1024;
@@ -38,8 +43,14 @@ fn unreadable(why: &impl ToString) -> Problem {
 }
 
 impl Filled {
-    /// Reads a form that `own`'s person sent, for a draft or (empty) for one that is yet to be made.
-    pub async fn read(own: &Guest, draft: &str, request: Request) -> Result<Self, Problem> {
+    /// Reads a form that a visitor sent, for a draft or (empty) for one that is yet to be made. Their token is renewed as
+    /// often as a slow line needs it.
+    pub async fn read(
+        guest: &Guest,
+        visitor: &mut Visitor,
+        draft: &str,
+        request: Request,
+    ) -> Result<Self, Problem> {
         let kind =
             request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Ok(boundary) = multer::parse_boundary(kind) else {
@@ -75,18 +86,48 @@ impl Filled {
             let file = field.file_name().filter(|file| !file.is_empty()).map(str::to_owned);
             let (Some(file), None) = (file, &filled.refused) else { continue };
             let start = common::AttachmentUpload {
-                request_id: own.gateway.ids.next().to_string(),
+                request_id: guest.gateway.ids.next().to_string(),
                 subject_id: draft.to_owned(),
                 name: file,
                 ..Default::default()
             };
-            match pass_ticket_file(own, start, field).await {
+            let guest = guest.clone().afresh();
+            *visitor = visitor.clone().renewed(&guest).await.ok_or_else(out)?;
+            match pass(&visitor.asks(&guest), start, field).await {
                 Ok(taken) => filled.pairs.push(name, taken.unwrap_or_default().id),
+                Err(problem) if problem.status == StatusCode::UNAUTHORIZED => return Err(problem),
                 Err(problem) if problem.status.is_client_error() => filled.refused = Some(problem),
                 Err(problem) => return Err(problem),
             }
         }
         Err(unreadable(&format!("more than {MAX_PARTS} fields")))
+    }
+}
+
+fn out() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED", "the session is over")
+}
+
+/// Passes a file on. Where it is refused before its end, the rest of the field is this task's to leave, and at once: the
+/// form cannot be read on while anybody holds it.
+async fn pass(
+    own: &Guest,
+    start: common::AttachmentUpload,
+    mut field: Field<'static>,
+) -> Result<Option<common::Attachment>, Problem> {
+    let (mut sender, receiver) = mpsc::channel(1);
+    let feed = async {
+        while let Some(piece) = field.next().await {
+            if sender.send(piece).await.is_err() {
+                break;
+            }
+        }
+        sender.close_channel();
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        taken = pass_ticket_file(own, start, receiver) => taken,
+        never = feed => match never {},
     }
 }
 

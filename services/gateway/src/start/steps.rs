@@ -172,17 +172,18 @@ pub async fn begin(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let Some(visitor) = Visitor::of(&guest, &headers).await else {
+    let Some(mut visitor) = Visitor::of(&guest, &headers).await else {
         return ask_for_code(&guest, Some(&flow), None);
     };
-    let filled = match Filled::read(&visitor.asks(&guest), "", request).await {
+    let filled = match Filled::read(&guest, &mut visitor, "", request).await {
         Ok(filled) => filled,
         Err(problem) => return keep(out_or_sorry(&guest, &problem), &guest.gateway, &visitor),
     };
+    let guest = guest.afresh();
     let Some(visitor) = visitor.renewed(&guest).await else {
         return ask_for_code(&guest, Some(&flow), None);
     };
-    let outcome = begin_as(&visitor.asks(&guest).afresh(), &template, &flow, &filled).await;
+    let outcome = begin_as(&visitor.asks(&guest), &template, &flow, &filled).await;
     let response = outcome.unwrap_or_else(|problem| out_or_sorry(&guest, &problem));
     keep(response, &guest.gateway, &visitor)
 }
@@ -312,13 +313,16 @@ pub async fn answer(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let Some(visitor) = Visitor::of(&guest, &headers).await else { return ask_for_code(&guest, None, None) };
-    let filled = match Filled::read(&visitor.asks(&guest), &ticket, request).await {
+    let Some(mut visitor) = Visitor::of(&guest, &headers).await else {
+        return ask_for_code(&guest, None, None);
+    };
+    let filled = match Filled::read(&guest, &mut visitor, &ticket, request).await {
         Ok(filled) => filled,
         Err(problem) => return keep(out_or_sorry(&guest, &problem), &guest.gateway, &visitor),
     };
+    let guest = guest.afresh();
     let Some(visitor) = visitor.renewed(&guest).await else { return ask_for_code(&guest, None, None) };
-    let outcome = answer_as(&visitor.asks(&guest).afresh(), &ticket, &filled).await;
+    let outcome = answer_as(&visitor.asks(&guest), &ticket, &filled).await;
     keep(outcome.unwrap_or_else(|problem| out_or_sorry(&guest, &problem)), &guest.gateway, &visitor)
 }
 

@@ -27,6 +27,7 @@ use uuid::Uuid;
 use super::WebhookApi;
 use crate::convert::{self, webhooks as shapes};
 use crate::courier::{WEBHOOK, admitted};
+use crate::events::FOR_WEBHOOKS;
 use crate::store::{AttemptCursor, HookCursor, HookEvent, StoredWebhook};
 
 /// The type of test events. Nothing publishes it.
@@ -43,13 +44,15 @@ fn fresh() -> SecretKey {
     SecretKey(rand::random::<[u8; SECRET_BYTES]>().to_vec())
 }
 
-/// Whether a filter names an event that is published, or a whole context.
+/// Whether a filter names an event that webhooks are told of, or a whole context.
 fn is_known(event_type: &str) -> bool {
     let published = |kind: &str| match event_type.strip_suffix(".*") {
         Some(package) => kind.rsplit_once('.').is_some_and(|(of, _)| of == package),
         None => kind == event_type,
     };
-    callboard_proto::EVENTS.iter().any(|event| published(event.kind))
+    // What partners tell Callboard is theirs, and names people.
+    let ours = |context: &str| FOR_WEBHOOKS.iter().any(|(_, producer)| *producer == context);
+    callboard_proto::EVENTS.iter().any(|event| ours(event.context) && published(event.kind))
 }
 
 impl WebhookApi {

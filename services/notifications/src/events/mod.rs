@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::tell::Teller;
 
 /// The consumers that feed webhooks, and the contexts they read: all that publish.
-const FOR_WEBHOOKS: [(&str, &str); 8] = [
+pub(crate) const FOR_WEBHOOKS: [(&str, &str); 8] = [
     ("notifications-webhooks-directory", "directory"),
     ("notifications-webhooks-tickets", "tickets"),
     ("notifications-webhooks-fleet", "fleet"),

@@ -223,7 +223,9 @@ impl Copies {
                  department_ids, involved)
              values ($1, $2, $3, 0, true, 0, true, '[]', '[]')
              on conflict (id) do update set deleted = true, number = 0, device_id = null, customer_id = null,
-                 internal = true, department_ids = '[]', involved = '[]', group_id = null",
+                 internal = true, department_ids = '[]', involved = '[]', group_id = null
+             -- Some ids are their makers' to choose: they name nothing of others.
+             where known_subject.organisation_id = excluded.organisation_id and known_subject.kind = excluded.kind",
         )
         .bind(id)
         .bind(organisation.uuid())
@@ -238,11 +240,14 @@ impl Copies {
                 .execute(&mut *transaction)
                 .await?;
         }
-        sqlx::query("delete from known_decline where organisation_id = $1 and ticket_id = $2")
-            .bind(organisation.uuid())
-            .bind(id)
-            .execute(&mut *transaction)
-            .await?;
+        for table in ["known_decline", "webhook_event"] {
+            let sql = format!("delete from {table} where organisation_id = $1 and ticket_id = $2");
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(organisation.uuid())
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
         transaction.commit().await
     }
 

@@ -177,7 +177,11 @@ impl Deliveries {
         let left = limit - i64::try_from(claimed.len()).unwrap_or(limit);
         // The queue may begin with many of a few destinations.
         if left > 0 && few < LOOKED_AT {
-            claimed.extend(self.claim_among(LOOKED_AT, channel, now, left).await?);
+            match self.claim_among(LOOKED_AT, channel, now, left).await {
+                Ok(more) => claimed.extend(more),
+                // What was taken is worked on all the same.
+                Err(error) => tracing::warn!(%error, "no more can be claimed"),
+            }
         }
         Ok(claimed)
     }
@@ -211,6 +215,7 @@ impl Deliveries {
                  from (select * from ranked where turn <= $4 order by turn, due) r, lateral (
                      select event_id, person from delivery
                      where event_id = r.event_id and person = r.person and channel = $1 and state || '' = 'DUE'
+                       and due <= $2
                      for update skip locked) d
                  limit $5),
              taken as (

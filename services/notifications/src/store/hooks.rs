@@ -301,13 +301,13 @@ impl Hooks {
         Ok(())
     }
 
-    /// Forgets what was queued and tried before this time, and what is for nobody any more. Answers how many events
-    /// went.
+    /// Forgets what was queued and tried before this time, and what is for nobody any more. Answers how many events went,
+    /// or how many attempts where those are more: less than `limit` when nothing is left.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn forget(&self, before: Timestamp, limit: i64) -> Sql<u64> {
-        sqlx::query(
+        let attempts = sqlx::query(
             "delete from webhook_attempt where (webhook_id, event_id, number) in
                  (select webhook_id, event_id, number from webhook_attempt where at < $1 limit $2)",
         )
@@ -327,7 +327,7 @@ impl Hooks {
         .bind(limit)
         .execute(&self.pool)
         .await?;
-        Ok(done.rows_affected())
+        Ok(done.rows_affected().max(attempts.rows_affected()))
     }
 
     /// Delivers these again at once, each once per request; answers those that are there.

@@ -51,7 +51,9 @@ pub(super) fn keep_all(pool: PgPool, mut all: Vec<Kept>) -> BoxFuture<'static, S
                  customer_id = excluded.customer_id, internal = excluded.internal,
                  department_ids = excluded.department_ids, involved = excluded.involved,
                  group_id = excluded.group_id, device_version = excluded.device_version
-             where excluded.version > known_subject.version and not known_subject.deleted",
+             where excluded.version > known_subject.version and not known_subject.deleted
+               -- Some ids are their makers' to choose: they name nothing of others.
+               and known_subject.organisation_id = excluded.organisation_id and known_subject.kind = excluded.kind",
         )
         .bind(all.iter().map(Kept::id).collect::<Vec<_>>())
         .bind(all.iter().map(|kept| kept.organisation.uuid()).collect::<Vec<_>>())

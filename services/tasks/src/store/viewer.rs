@@ -45,8 +45,8 @@ impl Viewer {
     }
 
     /// Adds the conditions on `t`, a task or device event, beside its device `d`, which decides as it is now: its
-    /// departments, its owner. From outside only what is external, and from a former owner's time nothing: a device may be
-    /// sold, its former owner's tasks are not. Tickets and conversations are judged the same way.
+    /// departments, its owner. From outside only what is external, and for customers' users nothing from a former owner's
+    /// time: a device may be sold, its former owner's tasks are not. Tickets and conversations are judged the same way.
     pub(super) fn restrict(&self, query: &mut QueryBuilder<Postgres>) {
         query.push(" where t.organisation_id = ").push_bind(self.organisation.uuid());
         match &self.sight {

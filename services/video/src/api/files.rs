@@ -197,8 +197,16 @@ impl VideoApi {
                 kept.ok_or_else(|| Refusal::missing("attachment", file))
             }
             Err(refusal) => {
-                // What fails now is collected after a day.
-                if let Err(error) = self.attachments.delete(&principal, &taken.id).await {
+                // What is refused for good is of no use. Otherwise the same request finds the file there when it comes
+                // again; what nobody asks for any more is collected after a day.
+                let for_good = matches!(
+                    refusal.kind,
+                    ErrorKind::InvalidArgument
+                        | ErrorKind::PermissionDenied
+                        | ErrorKind::NotFound
+                        | ErrorKind::FailedPrecondition
+                );
+                if for_good && let Err(error) = self.attachments.delete(&principal, &taken.id).await {
                     tracing::debug!(%error, "a file that is nobody's stays for a while");
                 }
                 Err(refusal)

@@ -45,8 +45,8 @@ impl Viewer {
     }
 
     /// Adds the conditions on a session `s` beside its device `d`, which decides as it is now: its departments, its owner.
-    /// From outside only what is public, and from a former owner's time nothing: a device may be sold, its former owner's
-    /// sessions are not. Tickets and conversations are judged the same way.
+    /// From outside only what is public, and for customers' users nothing from a former owner's time: a device may be
+    /// sold, its former owner's sessions are not. Tickets and conversations are judged the same way.
     pub(super) fn restrict(&self, query: &mut QueryBuilder<Postgres>) {
         query.push(" where s.organisation_id = ").push_bind(self.organisation.uuid());
         match &self.sight {

@@ -60,6 +60,29 @@ async fn webhooks_are_of_their_organisation_and_for_its_administrators() {
 
     done(house.webhooks().delete_webhook(signed(&boss, delete)).await).expect("removed");
     assert_eq!(refused(done(house.webhooks().get_webhook(signed(&boss, get())).await)), "NOT_FOUND");
+    // The id of a webhook is its maker's to choose: chosen like a ticket of another organisation, or of the own one, it
+    // takes nothing of that along when it goes.
+    for who in [&stranger, &boss] {
+        let named = proto::Webhook { id: ticket.id().into(), ..webhook(&url, &[]) };
+        let request = proto::CreateWebhookRequest { request_id: request_id(), webhook: Some(named) };
+        let made = done(house.webhooks().create_webhook(signed(who, request)).await);
+        if made.is_ok() {
+            let delete = proto::DeleteWebhookRequest {
+                request_id: request_id(),
+                webhook_id: ticket.id().into(),
+                etag: String::new(),
+            };
+            done(house.webhooks().delete_webhook(signed(who, delete)).await).expect("removed");
+        }
+    }
+    let (kind, deleted): (String, bool) =
+        sqlx::query_as("select kind, deleted from known_subject where id = $1")
+            .bind(ticket.key())
+            .fetch_one(house.stage.pool())
+            .await
+            .expect("the ticket");
+    assert_eq!((kind.as_str(), deleted), ("TICKET", false));
+
     let left: i64 = sqlx::query_scalar(
         "select (select count(*) from webhook_delivery) + (select count(*) from webhook where secrets <> '[]')",
     )
