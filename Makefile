@@ -51,10 +51,11 @@ e2e: needs ## The life of a ticket and the crash test, over separate processes
 	$(CARGO) build --workspace --bins --locked
 	$(BACKING) with-servers -- $(CARGO) test --locked --package callboard-e2e-tests
 
+# One after the other: each has two browsers that encode and decode video without hardware.
 .PHONY: browser
 browser: needs ## Calls between two real browsers; installs a Chromium where there is none
 	@chromium=$$(scripts/browser) && $(CARGO) build --workspace --bins --locked && \
-	CALLBOARD_CHROMIUM=$$chromium $(BACKING) with-servers -- $(CARGO) test --locked --package callboard-browser-tests
+	CALLBOARD_CHROMIUM=$$chromium $(BACKING) with-servers -- $(CARGO) test --locked --package callboard-browser-tests -- --test-threads=1
 
 .PHONY: bench
 bench: needs ## How fast it is, as ratios, to target/bench/latest.json. ROWS=create,view chooses; docs/benchmarks.md
