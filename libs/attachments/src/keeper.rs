@@ -71,13 +71,14 @@ impl Attachments {
     pub(crate) async fn round(&self) -> Result<(), Refusal> {
         let now = self.clock.now();
         self.expire(now).await?;
-        while self.remove(now).await? {}
-        while let Some(waiting) = self.claim(now).await? {
+        loop {
+            // Each time, since what was deleted while it was looked after waits for that to end.
+            while self.remove(now).await? {}
+            let Some(waiting) = self.claim(now).await? else { return Ok(()) };
             if let Err(error) = self.care(&waiting).await {
                 tracing::debug!(id = %waiting.id, %error, "tried again later");
             }
         }
-        Ok(())
     }
 
     /// Files that stayed pending too long, and uploads that broke off with their process, are to be removed.
@@ -178,7 +179,7 @@ impl Attachments {
         sqlx::query(
             "update attachment set scan = case when $2 = '' then scan else $2 end, \
              thumbnail = case when thumbnail = 'WAITING' then $3 else thumbnail end, claimed_until = null \
-             where id = $1 and state in ('PENDING', 'LINKED')",
+             where id = $1",
         )
         .bind(waiting.id)
         .bind(scan)
@@ -189,8 +190,12 @@ impl Attachments {
         Ok(())
     }
 
+    /// The claim goes on, so that it is not tried again at once; but what was deleted meanwhile waits for nothing.
     async fn failed(&self, waiting: &Waiting) -> Result<(), Refusal> {
-        sqlx::query("update attachment set attempts = attempts + 1 where id = $1")
+        sqlx::query(
+            "update attachment set attempts = attempts + 1, \
+             claimed_until = case when state = 'PURGED' then null else claimed_until end where id = $1",
+        )
             .bind(waiting.id)
             .execute(&self.rows.pool)
             .await

@@ -7,6 +7,9 @@ use callboard_proto::video::v1::attachment_service_client::AttachmentServiceClie
 use callboard_stage::{done, fields, id, refused, request_id, signed};
 use callboard_testkit::{PATIENCE, eventually};
 use futures::TryStreamExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 use video::SessionFileKind::{Recording, Screenshot};
 use video::signal_request::Signal as Said;
@@ -249,5 +252,69 @@ async fn files_are_brought_by_an_app_too_and_removed_for_good() {
     assert_eq!(left.len(), 1);
     assert_eq!(refused(house.download(&host.who, &picture).await), "NOT_FOUND");
     house.until_states(&["LINKED"]).await;
+    house.stage.stop().await;
+}
+
+/// A scanner that answers what it is given to answer, when it is.
+struct Scanner {
+    address: String,
+    asked: mpsc::UnboundedReceiver<()>,
+    answers: mpsc::UnboundedSender<&'static str>,
+}
+
+impl Scanner {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address").to_string();
+        let (asks, asked) = mpsc::unbounded_channel();
+        let (answers, mut given) = mpsc::unbounded_channel::<&str>();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.read_exact(&mut [0; 10]).await.expect("the command");
+                loop {
+                    let length = stream.read_u32().await.expect("a length");
+                    if length == 0 {
+                        break;
+                    }
+                    stream.read_exact(&mut vec![0; length as usize]).await.expect("a part");
+                }
+                asks.send(()).expect("somebody waits");
+                let Some(answer) = given.recv().await else { return };
+                stream.write_all(answer.as_bytes()).await.expect("it is heard");
+            }
+        });
+        Self { address, asked, answers }
+    }
+
+    async fn asked(&mut self) {
+        tokio::time::timeout(PATIENCE, self.asked.recv()).await.expect("in time").expect("it runs");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_while_it_is_looked_after_is_gone_as_soon_as_that_ends() {
+    let mut scanner = Scanner::new().await;
+    let house = House::with(|stage| stage.with("video.attachments.clamd", &*scanner.address)).await;
+    let (session, _host, guest) = called(&house).await;
+    let file = house.upload(&guest.who, &session, PNG).await.expect("taken").id;
+    // Nobody has what is not scanned yet, nor what is found harmful.
+    scanner.asked().await;
+    assert_eq!(refused(house.download(&guest.who, &file).await), "ATTACHMENT_NOT_SCANNED");
+    scanner.answers.send("stream: Eicar-Signature FOUND\0").expect("it runs");
+    eventually("a verdict", PATIENCE, || async {
+        let told = refused(house.download(&guest.who, &file).await);
+        if told == "ATTACHMENT_INFECTED" { Ok(()) } else { Err(told) }
+    })
+    .await;
+
+    for answer in ["stream: OK\0", "it has no memory left ERROR\0"] {
+        let file = house.upload(&guest.who, &session, PNG).await.expect("taken").id;
+        scanner.asked().await;
+        let delete = video::DeleteAttachmentRequest { request_id: request_id(), attachment_id: file.clone() };
+        done(house.files().delete_attachment(signed(&guest.who, delete)).await).expect("deleted");
+        assert_eq!(house.states().await.len(), 2, "it is being looked after");
+        scanner.answers.send(answer).expect("it runs");
+        house.until_states(&["PENDING"]).await;
+    }
     house.stage.stop().await;
 }
