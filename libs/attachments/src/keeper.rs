@@ -196,10 +196,10 @@ impl Attachments {
             "update attachment set attempts = attempts + 1, \
              claimed_until = case when state = 'PURGED' then null else claimed_until end where id = $1",
         )
-            .bind(waiting.id)
-            .execute(&self.rows.pool)
-            .await
-            .map_err(refusal)?;
+        .bind(waiting.id)
+        .execute(&self.rows.pool)
+        .await
+        .map_err(refusal)?;
         Ok(())
     }
 

@@ -1,9 +1,11 @@
-//! Small writes that are asked for one by one and written together: read copies, which many reactions keep at once. One
-//! statement, and so one commit, for all that came while the one before was on its way.
+//! Small writes that are asked for one by one and written together, and questions that are answered together: read copies,
+//! which many reactions keep and ask at once. One statement, and so one commit, for all that came while the one before was
+//! on its way.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use futures::TryFutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -12,26 +14,26 @@ use uuid::Uuid;
 /// How many may wait; who comes then waits for a place.
 const WAITING: usize = 1024;
 
-type Outcome = Result<(), Arc<sqlx::Error>>;
-type Write<I> = dyn Fn(Vec<I>) -> BoxFuture<'static, Result<(), sqlx::Error>> + Send + Sync;
+type Outcome<O> = Result<O, Arc<sqlx::Error>>;
+type Work<I, O> = dyn Fn(Vec<I>) -> BoxFuture<'static, Result<Vec<O>, sqlx::Error>> + Send + Sync;
 
-struct Asked<I> {
+struct Asked<I, O> {
     item: I,
-    answer: oneshot::Sender<Outcome>,
+    answer: oneshot::Sender<Outcome<O>>,
 }
 
-/// Gathers writes. Cheap to clone; its task ends with the last clone.
-pub struct Gather<I> {
-    sender: mpsc::Sender<Asked<I>>,
+/// Gathers writes, or questions. Cheap to clone; its task ends with the last clone.
+pub struct Gather<I, O = ()> {
+    sender: mpsc::Sender<Asked<I, O>>,
 }
 
-impl<I> Clone for Gather<I> {
+impl<I, O> Clone for Gather<I, O> {
     fn clone(&self) -> Self {
         Self { sender: self.sender.clone() }
     }
 }
 
-impl<I> std::fmt::Debug for Gather<I> {
+impl<I, O> std::fmt::Debug for Gather<I, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gather").finish_non_exhaustive()
     }
@@ -45,18 +47,49 @@ impl<I: Clone + Send + Sync + 'static> Gather<I> {
         key: fn(&I) -> Uuid,
         write: impl Fn(Vec<I>) -> BoxFuture<'static, Result<(), sqlx::Error>> + Send + Sync + 'static,
     ) -> Self {
+        Self::keyed(most, key, move |items| {
+            let done = vec![(); items.len()];
+            Box::pin(write(items).map_ok(|()| done))
+        })
+    }
+}
+
+impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Gather<I, O> {
+    /// Asks at most `most` questions at once with `ask`, which answers each in its place, and may be called again with the
+    /// same.
+    pub fn asking(
+        most: usize,
+        ask: impl Fn(Vec<I>) -> BoxFuture<'static, Result<Vec<O>, sqlx::Error>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(most, None, ask)
+    }
+
+    /// As [`Gather::asking`], never two of the same key at once.
+    pub fn keyed(
+        most: usize,
+        key: fn(&I) -> Uuid,
+        ask: impl Fn(Vec<I>) -> BoxFuture<'static, Result<Vec<O>, sqlx::Error>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(most, Some(key), ask)
+    }
+
+    fn start(
+        most: usize,
+        key: Option<fn(&I) -> Uuid>,
+        work: impl Fn(Vec<I>) -> BoxFuture<'static, Result<Vec<O>, sqlx::Error>> + Send + Sync + 'static,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         // On no tracker that is waited for: whoever asked waits for the answer, and who holds it may live as long as the
         // process.
-        TaskTracker::new().spawn(work(receiver, most.max(1), key, Box::new(write)));
+        TaskTracker::new().spawn(run(receiver, most.max(1), key, Box::new(work)));
         Self { sender }
     }
 
-    /// Returns when it is written.
+    /// Returns when it is written, or answered.
     ///
     /// # Errors
     /// What Postgres says of this one; of all, when it cannot be reached.
-    pub async fn put(&self, item: I) -> Result<(), sqlx::Error> {
+    pub async fn put(&self, item: I) -> Result<O, sqlx::Error> {
         let (answer, answered) = oneshot::channel();
         self.sender.send(Asked { item, answer }).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
         answered.await.unwrap_or_else(|_| Err(Arc::new(sqlx::Error::WorkerCrashed))).map_err(|error| {
@@ -65,13 +98,13 @@ impl<I: Clone + Send + Sync + 'static> Gather<I> {
     }
 }
 
-async fn work<I: Clone + Send + Sync + 'static>(
-    mut receiver: mpsc::Receiver<Asked<I>>,
+async fn run<I: Clone + Send + Sync + 'static, O: Send>(
+    mut receiver: mpsc::Receiver<Asked<I, O>>,
     most: usize,
-    key: fn(&I) -> Uuid,
-    write: Box<Write<I>>,
+    key: Option<fn(&I) -> Uuid>,
+    work: Box<Work<I, O>>,
 ) {
-    let mut waiting: VecDeque<Asked<I>> = VecDeque::new();
+    let mut waiting: VecDeque<Asked<I, O>> = VecDeque::new();
     loop {
         if waiting.is_empty() {
             let Some(first) = receiver.recv().await else { return };
@@ -87,7 +120,7 @@ async fn work<I: Clone + Send + Sync + 'static>(
             let mut batch = Vec::new();
             let mut rest = VecDeque::new();
             for asked in waiting {
-                if batch.len() < most && keys.insert(key(&asked.item)) {
+                if batch.len() < most && key.is_none_or(|key| keys.insert(key(&asked.item))) {
                     batch.push(asked);
                 } else {
                     rest.push_back(asked);
@@ -96,18 +129,24 @@ async fn work<I: Clone + Send + Sync + 'static>(
             (batch, rest)
         };
         waiting = rest;
-        write_batch(batch, write.as_ref()).await;
+        work_off(batch, work.as_ref()).await;
     }
 }
 
-async fn write_batch<I: Clone>(batch: Vec<Asked<I>>, write: &Write<I>) {
-    let items = batch.iter().map(|asked| asked.item.clone()).collect();
-    match write(items).await {
-        Ok(()) => batch.into_iter().for_each(|asked| tell(asked.answer, Ok(()))),
+async fn work_off<I: Clone, O>(batch: Vec<Asked<I, O>>, work: &Work<I, O>) {
+    let items: Vec<I> = batch.iter().map(|asked| asked.item.clone()).collect();
+    match work(items).await {
+        Ok(answers) => {
+            batch.into_iter().zip(answers).for_each(|(asked, answer)| tell(asked.answer, Ok(answer)));
+        }
         // One of them is at fault, and not the others.
         Err(sqlx::Error::Database(_) | sqlx::Error::Encode(_)) if batch.len() > 1 => {
             for Asked { item, answer } in batch {
-                tell(answer, write(vec![item]).await.map_err(Arc::new));
+                let alone = work(vec![item]).await.map_err(Arc::new);
+                // Where it answers nothing, whoever asked hears that from the channel.
+                if let Some(alone) = alone.map(|answers| answers.into_iter().next()).transpose() {
+                    tell(answer, alone);
+                }
             }
         }
         Err(error) => {
@@ -117,7 +156,7 @@ async fn write_batch<I: Clone>(batch: Vec<Asked<I>>, write: &Write<I>) {
     }
 }
 
-fn tell(answer: oneshot::Sender<Outcome>, outcome: Outcome) {
+fn tell<O>(answer: oneshot::Sender<Outcome<O>>, outcome: Outcome<O>) {
     // Who asked may have gone; it is written all the same.
     let _ = answer.send(outcome);
 }

@@ -7,6 +7,7 @@ mod convert;
 pub mod courier;
 pub mod events;
 pub mod links;
+pub mod presence;
 pub mod render;
 pub mod store;
 pub mod tell;
@@ -151,7 +152,7 @@ fn assemble(build: &BuildContext, settings: &NotificationsConfig) -> Result<Part
     let webhooks: WebhookActors = context.registry(WebhookMapping);
     let hooks_wake = Arc::<Notify>::default();
     let tables = Tables::new(context.pool());
-    let windows = Windows::new(build.bus()?, settings.max_streams_per_person);
+    let windows = Windows::new(build.bus()?, build.ids.next(), settings.max_streams_per_person);
     let teller = Teller {
         circles: Circles::new(context.pool().clone()),
         tables: tables.clone(),

@@ -189,10 +189,11 @@ impl Teller {
             at: event.time,
             details: happening.details,
         };
-        let fresh = self.tables.tellings.tell(&telling, &told, now).await.map_err(not_now)?;
+        let people: Vec<Person> = told.iter().map(|told| told.listener.person).collect();
+        let fresh = self.tables.tellings.tell(telling, told, now).await.map_err(not_now)?;
         if fresh.is_some_and(|fresh| fresh > 0) {
             self.wake.notify_waiters();
-            self.windows.changed(organisation, told.iter().map(|told| told.listener.person)).await;
+            self.windows.changed(organisation, people).await;
         }
         Ok(Handled::Done)
     }

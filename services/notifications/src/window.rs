@@ -14,7 +14,10 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
+
+use crate::presence::{BEAT, Part, Presence};
 
 /// The topic of all of them.
 const TOPIC: &str = "notifications.windows";
@@ -34,6 +37,20 @@ enum Whisper {
     Taken { id: Uuid },
     /// The drawers of these people changed.
     Changed { organisation: OrganisationId, people: Vec<String> },
+    /// This process is there, after so many changes of who has a window in it.
+    Here { process: Uuid, version: u64 },
+    /// Somebody's first window opened, or the last one closed.
+    Moved { process: Uuid, version: u64, organisation: OrganisationId, person: String, is_open: bool },
+    /// Who has a window in this process?
+    Who { process: Uuid },
+    /// These have.
+    These {
+        process: Uuid,
+        version: u64,
+        is_first: bool,
+        is_last: bool,
+        people: Vec<(OrganisationId, String)>,
+    },
 }
 
 /// What a window is told.
@@ -59,10 +76,39 @@ pub struct Windows(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     bus: Bus,
-    open: Mutex<HashMap<Key, HashMap<u64, mpsc::Sender<Signal>>>>,
+    /// Names this process among those that whisper.
+    process: Uuid,
+    open: Mutex<Open>,
+    elsewhere: Mutex<Presence<Key>>,
+    moved: Mutex<mpsc::UnboundedReceiver<Moved>>,
     next: std::sync::atomic::AtomicU64,
     asked: Mutex<HashMap<Uuid, oneshot::Sender<()>>>,
     most: usize,
+}
+
+/// The windows of this process.
+#[derive(Debug)]
+struct Open {
+    windows: HashMap<Key, HashMap<u64, mpsc::Sender<Signal>>>,
+    /// How often somebody's first window opened or the last one closed.
+    version: u64,
+    moves: mpsc::UnboundedSender<Moved>,
+}
+
+/// A change to be told to the others.
+#[derive(Debug)]
+struct Moved {
+    version: u64,
+    key: Key,
+    is_open: bool,
+}
+
+impl Open {
+    fn moved(&mut self, key: Key, is_open: bool) {
+        self.version += 1;
+        // Who tells it ends with the process.
+        let _ = self.moves.send(Moved { version: self.version, key, is_open });
+    }
 }
 
 /// An open window; closed when dropped.
@@ -84,10 +130,11 @@ impl Window {
 impl Drop for Window {
     fn drop(&mut self) {
         let mut open = self.windows.0.open.lock();
-        if let Some(windows) = open.get_mut(&self.key) {
+        if let Some(windows) = open.windows.get_mut(&self.key) {
             windows.remove(&self.number);
             if windows.is_empty() {
-                open.remove(&self.key);
+                open.windows.remove(&self.key);
+                open.moved(self.key, false);
             }
         }
         metrics::gauge!("callboard_notifications_windows").decrement(1.0);
@@ -95,11 +142,15 @@ impl Drop for Window {
 }
 
 impl Windows {
-    /// None is open yet. `most`: of one person in this process.
-    pub fn new(bus: Bus, most: usize) -> Self {
+    /// None is open yet. `process` names this one among all; `most`: of one person in it.
+    pub fn new(bus: Bus, process: Uuid, most: usize) -> Self {
+        let (moves, moved) = mpsc::unbounded_channel();
         Self(Arc::new(Inner {
             bus,
-            open: Mutex::default(),
+            process,
+            open: Mutex::new(Open { windows: HashMap::new(), version: 0, moves }),
+            elsewhere: Mutex::default(),
+            moved: Mutex::new(moved),
             next: std::sync::atomic::AtomicU64::new(0),
             asked: Mutex::default(),
             most,
@@ -113,11 +164,14 @@ impl Windows {
         let (sender, signals) = mpsc::channel(WAITING);
         {
             let mut open = self.0.open.lock();
-            let windows = open.entry(key).or_default();
+            let windows = open.windows.entry(key).or_default();
             if windows.len() >= self.0.most {
                 return None;
             }
             windows.insert(number, sender);
+            if windows.len() == 1 {
+                open.moved(key, true);
+            }
         }
         metrics::gauge!("callboard_notifications_windows").increment(1.0);
         Some(Window { windows: self.clone(), key, number, signals })
@@ -126,6 +180,13 @@ impl Windows {
     async fn whisper(&self, whisper: &Whisper) {
         let payload = serde_json::to_vec(whisper).unwrap_or_default();
         self.0.bus.whisper(TOPIC, payload.into()).await;
+    }
+
+    /// Whether the person may have a window open, in any process; false only when it is known that there is none.
+    pub fn may_be_open(&self, organisation: OrganisationId, person: Person) -> bool {
+        let key = (organisation, person);
+        self.0.open.lock().windows.contains_key(&key)
+            || self.0.elsewhere.lock().may_be_open(&key, Instant::now())
     }
 
     /// Tells a person's windows, in any process; true when one of them has taken it in time.
@@ -162,7 +223,7 @@ impl Windows {
     fn signal(&self, organisation: OrganisationId, person: &str, signal: Signal) {
         let Ok(person) = person.parse::<Person>() else { return };
         let open = self.0.open.lock();
-        for window in open.get(&(organisation, person)).into_iter().flat_map(HashMap::values) {
+        for window in open.windows.get(&(organisation, person)).into_iter().flat_map(HashMap::values) {
             // A window that does not keep up takes nothing.
             let _ = window.try_send(signal);
         }
@@ -170,12 +231,14 @@ impl Windows {
 
     /// Whoever may have missed a whisper looks for itself.
     fn wake_all(&self) {
-        for window in self.0.open.lock().values().flat_map(HashMap::values) {
+        for window in self.0.open.lock().windows.values().flat_map(HashMap::values) {
             let _ = window.try_send(Signal::Changed);
         }
     }
 
-    fn hear(&self, payload: &[u8]) {
+    /// Takes a whisper; answers what is to be whispered in turn.
+    fn hear(&self, payload: &[u8]) -> Vec<Whisper> {
+        let now = Instant::now();
         match serde_json::from_slice(payload) {
             Ok(Whisper::Tell { id, organisation, person, entry }) => {
                 self.signal(organisation, &person, Signal::Told { id, entry });
@@ -191,23 +254,103 @@ impl Windows {
                     self.signal(organisation, &person, Signal::Changed);
                 }
             }
+            Ok(Whisper::Who { process }) if process == self.0.process || process.is_nil() => {
+                return self.list();
+            }
+            Ok(Whisper::Who { .. }) => {}
+            Ok(
+                Whisper::Here { process, .. }
+                | Whisper::Moved { process, .. }
+                | Whisper::These { process, .. },
+            ) if process == self.0.process => {}
+            Ok(Whisper::Here { process, version }) => {
+                if self.0.elsewhere.lock().beats(process, version, now) {
+                    return vec![Whisper::Who { process }];
+                }
+            }
+            Ok(Whisper::Moved { process, version, organisation, person, is_open }) => {
+                if let Ok(person) = person.parse() {
+                    let key = (organisation, person);
+                    self.0.elsewhere.lock().changed(process, version, key, is_open, now);
+                }
+            }
+            Ok(Whisper::These { process, version, is_first, is_last, people }) => {
+                let key = |(organisation, person): (OrganisationId, String)| {
+                    Some((organisation, person.parse().ok()?))
+                };
+                let people = people.into_iter().filter_map(key).collect();
+                self.0.elsewhere.lock().listed(process, version, Part { is_first, is_last, people }, now);
+            }
             Err(error) => tracing::debug!(%error, "a whisper of another kind"),
         }
+        Vec::new()
     }
 
-    /// Listens to what processes whisper, this one included. Ends never; drop it.
+    /// Who has a window in this process.
+    fn list(&self) -> Vec<Whisper> {
+        let open = self.0.open.lock();
+        let people: Vec<(OrganisationId, String)> =
+            open.windows.keys().map(|(organisation, person)| (*organisation, person.to_string())).collect();
+        let (process, version) = (self.0.process, open.version);
+        drop(open);
+        let crowds: Vec<Vec<_>> = if people.is_empty() {
+            vec![Vec::new()]
+        } else {
+            people.chunks(CROWD).map(<[_]>::to_vec).collect()
+        };
+        let last = crowds.len() - 1;
+        let these = |(at, people)| Whisper::These {
+            process,
+            version,
+            is_first: at == 0,
+            is_last: at == last,
+            people,
+        };
+        crowds.into_iter().enumerate().map(these).collect()
+    }
+
+    fn here(&self) -> Whisper {
+        Whisper::Here { process: self.0.process, version: self.0.open.lock().version }
+    }
+
+    /// Listens to what processes whisper, this one included, and tells who has a window here. Ends never; drop it.
     pub async fn listen(&self) {
         loop {
             match self.0.bus.listen(TOPIC).await {
                 Ok(mut whispers) => {
                     self.wake_all();
-                    while let Some(payload) = whispers.next().await {
-                        self.hear(&payload);
+                    self.0.elsewhere.lock().listens(Instant::now());
+                    self.whisper(&Whisper::Who { process: Uuid::nil() }).await;
+                    let mut beat = interval(BEAT);
+                    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                    loop {
+                        tokio::select! {
+                            heard = whispers.next() => {
+                                let Some(payload) = heard else { break };
+                                for answer in self.hear(&payload) {
+                                    self.whisper(&answer).await;
+                                }
+                            }
+                            Moved { version, key: (organisation, person), is_open } = self.next_move() => {
+                                let (process, person) = (self.0.process, person.to_string());
+                                self.whisper(&Whisper::Moved { process, version, organisation, person, is_open }).await;
+                            }
+                            _ = beat.tick() => self.whisper(&self.here()).await,
+                        }
                     }
                 }
                 Err(error) => tracing::debug!(%error, "whispers cannot be heard now"),
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn next_move(&self) -> Moved {
+        let next = std::future::poll_fn(|context| self.0.moved.lock().poll_recv(context)).await;
+        match next {
+            Some(moved) => moved,
+            // Who sends is held by the same.
+            None => std::future::pending().await,
         }
     }
 }

@@ -161,10 +161,13 @@ impl Courier {
     }
 
     async fn to_window(&self, claimed: &Claimed, prepared: &Prepared) -> Result<Option<Report>, sqlx::Error> {
+        let (organisation, person) = (claimed.organisation, claimed.person);
+        if !self.windows.may_be_open(organisation, person) {
+            return Ok(Some(report(Outcome::Refused, "NO_WINDOW")));
+        }
         if !self.tables.deliveries.hand_over(claimed, "window", self.clock.now()).await? {
             return Ok(None);
         }
-        let (organisation, person) = (claimed.organisation, claimed.person);
         let event = claimed.event.uuid();
         let taken = self.windows.tell(organisation, person, event, prepared.entry, self.patience).await;
         Ok(Some(if taken { report(Outcome::Delivered, "") } else { report(Outcome::Refused, "NO_WINDOW") }))

@@ -64,17 +64,16 @@ impl Courier {
         let organisation = claimed.organisation;
         match claimed.person {
             Person::Employee(id) => {
-                let Some((colleague, language, is_agent)) = copies.colleague(organisation, id).await? else {
-                    return Ok(None);
-                };
-                if claimed.because == Because::Agent && !is_agent {
+                let Some(hearer) = copies.colleague(organisation, id).await? else { return Ok(None) };
+                if claimed.because == Because::Agent && !hearer.is_agent {
                     return Ok(None);
                 }
                 let isolation = copies.isolation(organisation).await?;
                 // The desk is not divided by departments, and neither are webhooks: they have none.
                 let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
-                let hears = undivided || employee_hears(&colleague, claimed.because, isolation, judged);
-                Ok(hears.then_some(language))
+                let hears =
+                    undivided || employee_hears(&hearer.colleague, claimed.because, isolation, judged);
+                Ok(hears.then_some(hearer.language))
             }
             Person::CustomerUser(id) => {
                 let Some((customer, language)) = copies.customer_user(organisation, id).await? else {

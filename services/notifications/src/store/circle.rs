@@ -1,13 +1,16 @@
 //! Those who might be told, looked up (N-4).
 
+use callboard_journal::Gather;
 use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId};
 use callboard_notifications_domain::audience::{Circle, Colleague, Subject};
 use callboard_notifications_domain::{EventType, GroupId};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{KnownSubject, Sql, uuids};
+use super::{KnownSubject, Sql, shared_out};
 
 /// What of an event says who is looked up.
 #[derive(Debug, Clone, Default)]
@@ -22,10 +25,19 @@ pub struct Around<'a> {
     pub template: Option<Uuid>,
 }
 
+/// Questions that are answered at once.
+const TOGETHER: usize = 64;
+
+/// What outsiders are found by: an organisation, and one of its companies or devices.
+type Whose = (OrganisationId, Uuid);
+
 /// Looks people up.
 #[derive(Debug, Clone)]
 pub struct Circles {
     pool: PgPool,
+    companies: Gather<Whose, Vec<Uuid>>,
+    codes: Gather<Whose, Vec<Uuid>>,
+    employees: Gather<(OrganisationId, Vec<EmployeeId>), Vec<Colleague>>,
 }
 
 type Row = (Uuid, Json<Vec<DepartmentId>>);
@@ -38,23 +50,21 @@ fn colleagues(rows: Vec<Row>) -> Vec<Colleague> {
 
 impl Circles {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        let (visiting, scanning, meeting) = (pool.clone(), pool.clone(), pool.clone());
+        Self {
+            pool,
+            companies: Gather::asking(TOGETHER, move |all| outsiders(visiting.clone(), COMPANIES, all)),
+            codes: Gather::asking(TOGETHER, move |all| outsiders(scanning.clone(), CODES, all)),
+            employees: Gather::asking(TOGETHER, move |all| employees(meeting.clone(), all)),
+        }
     }
 
     async fn employees(&self, organisation: OrganisationId, ids: &[EmployeeId]) -> Sql<Vec<Colleague>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<Row> = sqlx::query_as(
-            "select id, department_ids from known_employee
-             where organisation_id = $1 and id = any($2) and not removed",
-        )
-        .bind(organisation.uuid())
-        .bind(uuids(ids))
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(colleagues(rows))
+        self.employees.put((organisation, ids.to_vec())).await
     }
 
     /// The members of a group, departments and teams expanded; nobody where it is no more.
@@ -150,27 +160,70 @@ impl Circles {
             circle.administrators = self.of_roles(organisation, &["administrator"]).await?;
         }
         if wanted.outsiders && !subject.internal {
-            let company: Vec<Uuid> = sqlx::query_scalar(
-                "select u.id from known_customer_user u
-                 where u.organisation_id = $1 and u.customer_id = $2 and not u.removed
-                   and not exists (select from preferences p where p.organisation_id = $1
-                     and p.person = 'customer_user:' || u.id and p.switched_off)",
-            )
-            .bind(organisation.uuid())
-            .bind(judged.company.map(Uuid::from))
-            .fetch_all(&self.pool)
-            .await?;
-            circle.company = company.into_iter().map(Into::into).collect();
-            let codes: Vec<Uuid> = sqlx::query_scalar(
-                "select id from known_code
-                 where organisation_id = $1 and device_id = $2 and active and not removed",
-            )
-            .bind(organisation.uuid())
-            .bind(subject.device.map(Uuid::from))
-            .fetch_all(&self.pool)
-            .await?;
-            circle.codes = codes.into_iter().map(Into::into).collect();
+            if let Some(company) = judged.company {
+                let users = self.companies.put((organisation, company.uuid())).await?;
+                circle.company = users.into_iter().map(Into::into).collect();
+            }
+            if let Some(device) = subject.device {
+                let codes = self.codes.put((organisation, device.uuid())).await?;
+                circle.codes = codes.into_iter().map(Into::into).collect();
+            }
         }
         Ok(circle)
     }
+}
+
+/// Users of a company that did not switch notifications off.
+const COMPANIES: &str = "select a.place, u.id
+    from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
+    join known_customer_user u on u.organisation_id = a.organisation_id and u.customer_id = a.id and not u.removed
+    where not exists (select from preferences p where p.organisation_id = a.organisation_id
+        and p.person = 'customer_user:' || u.id and p.switched_off)";
+
+/// Codes on a device that let visitors in.
+const CODES: &str = "select a.place, c.id
+    from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
+    join known_code c on c.organisation_id = a.organisation_id and c.device_id = a.id and c.active and not c.removed";
+
+/// Answers each question with the ids that `sql` finds for it.
+fn outsiders(pool: PgPool, sql: &'static str, all: Vec<Whose>) -> BoxFuture<'static, Sql<Vec<Vec<Uuid>>>> {
+    async move {
+        let rows: Vec<(i64, Uuid)> = sqlx::query_as(sql)
+            .bind(all.iter().map(|(organisation, _)| organisation.uuid()).collect::<Vec<_>>())
+            .bind(all.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+            .fetch_all(&pool)
+            .await?;
+        Ok(shared_out(all.len(), rows))
+    }
+    .boxed()
+}
+
+/// The employees of each list who are there.
+fn employees(
+    pool: PgPool,
+    all: Vec<(OrganisationId, Vec<EmployeeId>)>,
+) -> BoxFuture<'static, Sql<Vec<Vec<Colleague>>>> {
+    async move {
+        let asked = || {
+            (1_i64..).zip(&all).flat_map(|(place, (organisation, ids))| {
+                ids.iter().map(move |id| (place, organisation.uuid(), id.uuid()))
+            })
+        };
+        let rows: Vec<(i64, Uuid, Json<Vec<DepartmentId>>)> = sqlx::query_as(
+            "select a.place, e.id, e.department_ids
+             from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a(place, organisation_id, id)
+             join known_employee e on e.organisation_id = a.organisation_id and e.id = a.id and not e.removed",
+        )
+        .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
+        .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())
+        .bind(asked().map(|(.., id)| id).collect::<Vec<_>>())
+        .fetch_all(&pool)
+        .await?;
+        let found = rows
+            .into_iter()
+            .map(|(place, id, departments)| (place, Colleague { id: id.into(), departments: departments.0 }))
+            .collect();
+        Ok(shared_out(all.len(), found))
+    }
+    .boxed()
 }

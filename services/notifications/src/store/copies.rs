@@ -10,33 +10,50 @@ use callboard_kernel::{
 };
 use callboard_notifications_domain::audience::Colleague;
 use callboard_notifications_domain::{Person, SubjectKind};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use moka::future::Cache;
-use sqlx::PgPool;
 use sqlx::types::Json;
+use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::known::KnownEmployee;
-use super::subjects::{Kept, TOGETHER, keep_all};
-use super::{Sql, decoded};
+use super::subjects::{Judged, Kept, TOGETHER, judge_all, keep_all};
+use super::{Sql, decoded, placed};
 
 /// How long a copy may be read from memory.
 const TTL: Duration = Duration::from_secs(2);
+
+/// An employee, as far as hearing of something goes.
+#[derive(Debug, Clone)]
+pub struct Hearer {
+    /// Who, for isolation.
+    pub colleague: Colleague,
+    /// Of the profile.
+    pub language: Language,
+    /// Works at the support desk.
+    pub is_agent: bool,
+}
 
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
     pub(super) pool: PgPool,
     pub(super) subjects: Gather<Kept>,
+    pub(super) judged: Gather<(OrganisationId, Uuid), Option<Judged>>,
+    colleagues: Gather<(OrganisationId, EmployeeId), Option<Hearer>>,
     isolations: Cache<OrganisationId, (Isolation, Language)>,
 }
 
 impl Copies {
     /// In this database.
     pub fn new(pool: PgPool) -> Self {
-        let writing = pool.clone();
+        let (writing, judging, meeting) = (pool.clone(), pool.clone(), pool.clone());
         Self {
             pool,
             subjects: Gather::new(TOGETHER, Kept::id, move |all| keep_all(writing.clone(), all)),
+            judged: Gather::asking(TOGETHER, move |all| judge_all(judging.clone(), all)),
+            colleagues: Gather::asking(TOGETHER, move |all| meet_all(meeting.clone(), all)),
             isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
         }
     }
@@ -281,26 +298,13 @@ impl Copies {
         Ok(())
     }
 
-    /// An employee who is there, with the language of the profile.
+    /// An employee who is there, with the language of the profile. Those that are asked for at the same time are read
+    /// together.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn colleague(
-        &self,
-        organisation: OrganisationId,
-        id: EmployeeId,
-    ) -> Sql<Option<(Colleague, Language, bool)>> {
-        let row: Option<(Json<Vec<DepartmentId>>, String, bool)> = sqlx::query_as(
-            "select department_ids, language, support_roles <> '[]' from known_employee
-             where organisation_id = $1 and id = $2 and not removed",
-        )
-        .bind(organisation.uuid())
-        .bind(id.uuid())
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|(departments, language, is_agent)| {
-            (Colleague { id, departments: departments.0 }, language.parse().unwrap_or_default(), is_agent)
-        }))
+    pub async fn colleague(&self, organisation: OrganisationId, id: EmployeeId) -> Sql<Option<Hearer>> {
+        self.colleagues.put((organisation, id)).await
     }
 
     /// The company and language of a customer user who is there.
@@ -352,4 +356,34 @@ impl Copies {
         .fetch_one(&self.pool)
         .await
     }
+}
+
+/// Reads employees in one statement, each by its key.
+fn meet_all(
+    pool: PgPool,
+    all: Vec<(OrganisationId, EmployeeId)>,
+) -> BoxFuture<'static, Sql<Vec<Option<Hearer>>>> {
+    async move {
+        let rows = sqlx::query(
+            "select a.place, e.id, e.department_ids, e.language, e.support_roles <> '[]' as is_agent
+             from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
+             join known_employee e on e.organisation_id = a.organisation_id and e.id = a.id and not e.removed",
+        )
+        .bind(all.iter().map(|(organisation, _)| organisation.uuid()).collect::<Vec<_>>())
+        .bind(all.iter().map(|(_, id)| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(&pool)
+        .await?;
+        placed(all.len(), &rows, |row| {
+            let language: String = row.try_get("language")?;
+            Ok(Hearer {
+                colleague: Colleague {
+                    id: row.try_get::<Uuid, _>("id")?.into(),
+                    departments: row.try_get::<Json<Vec<DepartmentId>>, _>("department_ids")?.0,
+                },
+                language: language.parse().unwrap_or_default(),
+                is_agent: row.try_get("is_agent")?,
+            })
+        })
+    }
+    .boxed()
 }

@@ -1,7 +1,8 @@
 //! The queue of deliveries, and the log of what became of them (N-5).
 
+use callboard_journal::Gather;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp};
-use callboard_notifications_domain::delivery::{self, Delivery, Outcome, State};
+use callboard_notifications_domain::delivery::{Delivery, Outcome, State};
 use callboard_notifications_domain::{Because, Channel, EventType, Origin, Person, Strategy, SubjectKind};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -11,12 +12,15 @@ use sqlx::types::Json;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
+use super::settle::{self, Leaving, Settling};
 use super::{Sql, decoded};
 
 /// How long a worker has for one attempt before it is taken for dead.
 pub const LEASE: TimeDelta = TimeDelta::seconds(90);
 /// Attempts at one destination that are taken at once, so that the others have their turn.
 const PER_DESTINATION: i64 = 8;
+/// Marks and reports that are written at once.
+const TOGETHER: usize = 64;
 /// Most due deliveries that are looked at to choose from.
 const LOOKED_AT: i64 = 2_000;
 
@@ -121,7 +125,7 @@ fn count(value: i32) -> u32 {
     u32::try_from(value).unwrap_or_default()
 }
 
-fn delivery_of(row: &PgRow) -> Sql<Delivery> {
+pub(super) fn delivery_of(row: &PgRow) -> Sql<Delivery> {
     let text = |column: &str| row.try_get::<String, _>(column);
     Ok(Delivery {
         channel: decoded(text("channel")?.parse())?,
@@ -157,12 +161,21 @@ fn claimed(row: &PgRow) -> Sql<Claimed> {
 #[derive(Debug, Clone)]
 pub struct Deliveries {
     pool: PgPool,
+    leaving: Gather<Leaving, bool>,
+    settling: Gather<Settling, bool>,
 }
 
 impl Deliveries {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        let (leaving, settling) = (pool.clone(), pool.clone());
+        Self {
+            pool,
+            leaving: Gather::asking(TOGETHER, move |all| settle::hand_over(leaving.clone(), all)),
+            settling: Gather::keyed(TOGETHER, Settling::key, move |all| {
+                settle::settle(settling.clone(), all)
+            }),
+        }
     }
 
     /// Takes due deliveries of a channel into a worker's hands, the oldest of each destination first. A destination that
@@ -237,28 +250,26 @@ impl Deliveries {
         rows.iter().map(claimed).collect()
     }
 
-    /// The mark before something leaves the house; false: it is not this worker's any more, so nothing may leave.
+    /// The mark before something leaves the house; false: it is not this worker's any more, so nothing may leave. Marks
+    /// that are made at the same time are written together.
     ///
     /// # Errors
     /// Those of the database; then nothing may leave either.
     pub async fn hand_over(&self, claimed: &Claimed, destination: &str, now: Timestamp) -> Sql<bool> {
-        let done = sqlx::query(
-            "update delivery set state = 'HANDED_OVER', destination = $5, lease = $6, updated_at = $7
-             where event_id = $1 and person = $2 and channel = $3 and state = 'CLAIMED' and attempts = $4",
-        )
-        .bind(claimed.event.uuid())
-        .bind(claimed.person.to_string())
-        .bind(claimed.channel.as_str())
-        .bind(i32::try_from(claimed.attempt).unwrap_or(i32::MAX))
-        .bind(destination)
-        .bind(now + LEASE)
-        .bind(now)
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() == 1)
+        self.leaving
+            .put(Leaving {
+                event: claimed.event,
+                person: claimed.person,
+                channel: claimed.channel,
+                attempt: claimed.attempt,
+                destination: destination.to_owned(),
+                now,
+            })
+            .await
     }
 
-    /// Writes what became of an attempt, and what follows for the other channels.
+    /// Writes what became of an attempt, and what follows for the other channels. What became of several at the same time
+    /// is written together.
     ///
     /// # Errors
     /// Those of the database.
@@ -271,73 +282,11 @@ impl Deliveries {
         result: &Report,
         now: Timestamp,
     ) -> Sql<()> {
+        let settling = Settling { event, person, channel, attempt, report: result.clone(), now };
         // Decided on what was read, written if that is still so: no lock is held across a round trip, and what follows for
         // the other channels is written with it or not at all.
-        while !self.try_settle(event, person, channel, attempt, result, now).await? {}
+        while !self.settling.put(settling.clone()).await? {}
         Ok(())
-    }
-
-    async fn try_settle(
-        &self,
-        event: EventId,
-        person: Person,
-        channel: Channel,
-        attempt: u32,
-        result: &Report,
-        now: Timestamp,
-    ) -> Sql<bool> {
-        let rows = sqlx::query(
-            "select d.channel, d.place, d.state, d.attempts, d.due, t.strategy
-             from delivery d join telling t using (event_id, person)
-             where d.event_id = $1 and d.person = $2 order by d.channel",
-        )
-        .bind(event.uuid())
-        .bind(person.to_string())
-        .fetch_all(&self.pool)
-        .await?;
-        let Some(first) = rows.first() else { return Ok(true) };
-        let strategy: Strategy = decoded(first.try_get::<String, _>("strategy")?.parse())?;
-        let before: Vec<Delivery> = rows.iter().map(delivery_of).collect::<Sql<_>>()?;
-        let mut after = before.clone();
-        // Spread by what differs between deliveries.
-        let spread = (event.uuid().as_u128() ^ person.id().as_u128()) as u32;
-        delivery::settle(&mut after, channel, attempt, result.outcome, strategy, now, spread);
-        if before == after {
-            return Ok(true);
-        }
-        let attempts = |delivery: &Delivery| i32::try_from(delivery.attempts).unwrap_or(i32::MAX);
-        let done = sqlx::query(
-            "with told as (
-                 select * from unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[])
-                     as told(channel, was_state, was_attempts, state, due)),
-             held as materialized (
-                 select channel, state, attempts from delivery where event_id = $1 and person = $2
-                 order by channel for update),
-             same as (
-                 select count(*) = cardinality($3::text[]) as is_so
-                 from held h join told t on t.channel = h.channel and t.was_state = h.state
-                     and t.was_attempts = h.attempts)
-             update delivery d set state = t.state, due = t.due, lease = null, updated_at = $8,
-                 reason = case when d.channel = $9 then $10 else d.reason end,
-                 answer = case when d.channel = $9 then $11 else d.answer end
-             from told t, same
-             where same.is_so and d.event_id = $1 and d.person = $2 and d.channel = t.channel
-               and (d.state, d.due) is distinct from (t.state, t.due)",
-        )
-        .bind(event.uuid())
-        .bind(person.to_string())
-        .bind(before.iter().map(|was| was.channel.as_str()).collect::<Vec<_>>())
-        .bind(before.iter().map(|was| was.state.as_str()).collect::<Vec<_>>())
-        .bind(before.iter().map(attempts).collect::<Vec<_>>())
-        .bind(after.iter().map(|is| is.state.as_str()).collect::<Vec<_>>())
-        .bind(after.iter().map(|is| is.due).collect::<Vec<_>>())
-        .bind(now)
-        .bind(channel.as_str())
-        .bind(result.reason)
-        .bind(&result.answer)
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() > 0)
     }
 
     /// Deliveries whose worker was not heard of again: event, person, channel, attempt, state.

@@ -13,6 +13,7 @@ mod hooks;
 mod keys;
 mod known;
 mod preferences;
+mod settle;
 mod subjects;
 mod subscriptions;
 pub mod telling;
@@ -38,6 +39,8 @@ pub use webhook::{StoredWebhook, WebhookMapping, Webhooks};
 
 use callboard_journal::Value;
 use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 /// What a query answers.
@@ -54,4 +57,29 @@ fn uuids<I: Copy + Into<Uuid>>(ids: &[I]) -> Vec<Uuid> {
 /// A stored word that is none of ours.
 fn decoded<T, E: std::error::Error + Send + Sync + 'static>(result: Result<T, E>) -> Sql<T> {
     result.map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// What was asked for together, each answer in the place of its question, which the column `place` says, from 1; `None`:
+/// there is no row.
+fn placed<T>(asked: usize, rows: &[PgRow], read: impl Fn(&PgRow) -> Sql<T>) -> Sql<Vec<Option<T>>> {
+    let mut answers: Vec<Option<T>> = std::iter::repeat_with(|| None).take(asked).collect();
+    for row in rows {
+        let place = usize::try_from(row.try_get::<i64, _>("place")?).unwrap_or_default();
+        if let Some(answer) = place.checked_sub(1).and_then(|place| answers.get_mut(place)) {
+            *answer = Some(read(row)?);
+        }
+    }
+    Ok(answers)
+}
+
+/// What was asked for together, all answers to a question in its place, from 1.
+fn shared_out<T>(asked: usize, found: Vec<(i64, T)>) -> Vec<Vec<T>> {
+    let mut answers: Vec<Vec<T>> = std::iter::repeat_with(Vec::new).take(asked).collect();
+    for (place, answer) in found {
+        let place = usize::try_from(place).unwrap_or_default();
+        if let Some(answers) = place.checked_sub(1).and_then(|place| answers.get_mut(place)) {
+            answers.push(answer);
+        }
+    }
+    answers
 }

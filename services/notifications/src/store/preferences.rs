@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use callboard_actor::Step;
 use callboard_journal::{
-    Cells, Column, ColumnType, Corrupt, Mapping, Record, RowChange, Rows, Schema, Table,
+    Cells, Column, ColumnType, Corrupt, Gather, Mapping, Record, RowChange, Rows, Schema, Table,
 };
 use callboard_kernel::{OrganisationId, Version};
 use callboard_notifications_domain::preferences::{PreferencesState, Rule, Rules};
 use callboard_notifications_domain::{Person, Preferences};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
-use super::{Sql, decoded, json};
+use super::{Sql, decoded, json, shared_out};
 
 static PREFERENCES: Table = Table {
     name: "preferences",
@@ -93,43 +95,62 @@ impl Mapping for PreferencesMapping {
     }
 }
 
+/// Questions that are answered at once.
+const TOGETHER: usize = 64;
+
+/// By person.
+pub type Choices = HashMap<Person, (PreferencesState, Version)>;
+
 /// What people chose.
 #[derive(Debug, Clone)]
 pub struct Chosen {
-    pool: PgPool,
+    asked: Gather<(OrganisationId, Vec<Person>), Choices>,
 }
 
 impl Chosen {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        Self { asked: Gather::asking(TOGETHER, move |all| chosen(pool.clone(), all)) }
     }
 
-    /// The preferences of those among these people who ever chose.
+    /// The preferences of those among these people who ever chose. Those that are asked for at the same time are read
+    /// together.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn of(
-        &self,
-        organisation: OrganisationId,
-        people: &[Person],
-    ) -> Sql<HashMap<Person, (PreferencesState, Version)>> {
-        let people: Vec<String> = people.iter().map(ToString::to_string).collect();
-        let rows: Vec<(String, Json<Vec<StoredRule>>, bool, i64)> = sqlx::query_as(
-            "select person, rules, switched_off, version from preferences
-             where organisation_id = $1 and person = any($2)",
+    pub async fn of(&self, organisation: OrganisationId, people: &[Person]) -> Sql<Choices> {
+        self.asked.put((organisation, people.to_vec())).await
+    }
+}
+
+/// Reads the preferences of all these people in one statement.
+fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'static, Sql<Vec<Choices>>> {
+    async move {
+        let asked = || {
+            (1_i64..).zip(&all).flat_map(|(place, (organisation, people))| {
+                people.iter().map(move |person| (place, organisation.uuid(), person.to_string()))
+            })
+        };
+        let rows: Vec<(i64, String, Json<Vec<StoredRule>>, bool, i64)> = sqlx::query_as(
+            "select a.place, p.person, p.rules, p.switched_off, p.version
+             from unnest($1::bigint[], $2::uuid[], $3::text[]) as a(place, organisation_id, person)
+             join preferences p on p.organisation_id = a.organisation_id and p.person = a.person",
         )
-        .bind(organisation.uuid())
-        .bind(people)
-        .fetch_all(&self.pool)
+        .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
+        .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())
+        .bind(asked().map(|(.., person)| person).collect::<Vec<_>>())
+        .fetch_all(&pool)
         .await?;
-        rows.into_iter()
-            .map(|(person, kept, switched_off, version)| {
+        let found: Vec<_> = rows
+            .into_iter()
+            .map(|(place, person, kept, switched_off, version)| {
                 let person: Person = decoded(person.parse())?;
                 let rules = decoded(rules(kept.0))?;
                 let state = PreferencesState { person: Some(person), rules, switched_off };
-                Ok((person, (state, Version(version))))
+                Ok((place, (person, (state, Version(version)))))
             })
-            .collect()
+            .collect::<Sql<_>>()?;
+        Ok(shared_out(all.len(), found).into_iter().map(|each| each.into_iter().collect()).collect())
     }
+    .boxed()
 }

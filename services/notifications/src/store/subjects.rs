@@ -4,12 +4,13 @@ use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId};
 use callboard_notifications_domain::audience::{Device, Subject};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::known::{SUBJECT, subject};
-use super::{Copies, KnownSubject, Sql};
+use super::{Copies, KnownSubject, Sql, placed};
 
 /// Subjects that are written at once.
 pub(super) const TOGETHER: usize = 64;
@@ -85,40 +86,54 @@ impl Copies {
         self.subjects.put(Kept { organisation, subject: subject.clone() }).await
     }
 
-    /// A subject; `None`: never heard of.
+    /// A subject; `None`: never heard of. Those that are asked for at the same time are read together.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn judged(&self, organisation: OrganisationId, id: Uuid) -> Sql<Option<Judged>> {
+        self.judged.put((organisation, id)).await
+    }
+}
+
+/// Reads subjects in one statement, each by its key.
+pub(super) fn judge_all(
+    pool: PgPool,
+    all: Vec<(OrganisationId, Uuid)>,
+) -> BoxFuture<'static, Sql<Vec<Option<Judged>>>> {
+    async move {
         let sql = format!(
-            "select {SUBJECT}, d.version as placed_version, d.customer_id as owner_id,
+            "select a.place, {SUBJECT}, d.version as placed_version, d.customer_id as owner_id,
                  d.department_ids as placed_department_ids, d.removed as device_removed,
                  array(select employee_id from known_decline k
                        where k.organisation_id = s.organisation_id and k.ticket_id = s.id and k.declined) as declined
-             from known_subject s
-             left join known_device d on d.id = s.device_id and d.organisation_id = s.organisation_id
-             where s.organisation_id = $1 and s.id = $2"
+             from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
+             join known_subject s on s.organisation_id = a.organisation_id and s.id = a.id
+             left join known_device d on d.id = s.device_id and d.organisation_id = s.organisation_id"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(organisation.uuid())
-            .bind(id)
-            .fetch_optional(&self.pool)
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(all.iter().map(|(organisation, _)| organisation.uuid()).collect::<Vec<_>>())
+            .bind(all.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+            .fetch_all(&pool)
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let known = subject(&row)?;
-        let device = match row.try_get::<Option<i64>, _>("placed_version")? {
-            None => None,
-            Some(version) => Some(Device {
-                version,
-                customer: row.try_get::<Option<Uuid>, _>("owner_id")?.map(Into::into),
-                departments: row.try_get::<Json<Vec<DepartmentId>>, _>("placed_department_ids")?.0,
-                removed: row.try_get("device_removed")?,
-            }),
-        };
-        let declined: Vec<Uuid> = row.try_get("declined")?;
-        let judged =
-            Subject { declined: declined.into_iter().map(EmployeeId::from).collect(), ..known.as_told() };
-        let subject = judged.placed(known.device_version, device);
-        Ok(Some(Judged { known, subject }))
+        placed(all.len(), &rows, judged)
     }
+    .boxed()
+}
+
+fn judged(row: &PgRow) -> Sql<Judged> {
+    let known = subject(row)?;
+    let device = match row.try_get::<Option<i64>, _>("placed_version")? {
+        None => None,
+        Some(version) => Some(Device {
+            version,
+            customer: row.try_get::<Option<Uuid>, _>("owner_id")?.map(Into::into),
+            departments: row.try_get::<Json<Vec<DepartmentId>>, _>("placed_department_ids")?.0,
+            removed: row.try_get("device_removed")?,
+        }),
+    };
+    let declined: Vec<Uuid> = row.try_get("declined")?;
+    let judged =
+        Subject { declined: declined.into_iter().map(EmployeeId::from).collect(), ..known.as_told() };
+    let subject = judged.placed(known.device_version, device);
+    Ok(Judged { known, subject })
 }

@@ -1,9 +1,14 @@
 //! Telling many people at once, each once (N-1, N-5).
 
+use std::collections::HashSet;
+
+use callboard_journal::Gather;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp, derive_uuid};
 use callboard_notifications_domain::audience::Listener;
 use callboard_notifications_domain::delivery::Delivery;
 use callboard_notifications_domain::{EventType, Origin, Person, Strategy};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, Transaction};
@@ -50,43 +55,46 @@ pub fn entry_id(organisation: OrganisationId, person: Person, event_type: EventT
     derive_uuid(organisation.uuid(), &parts)
 }
 
+/// Tellings that are written at once.
+const TOGETHER: usize = 64;
+
+/// A telling to be written.
+#[derive(Debug, Clone)]
+struct News {
+    telling: Telling,
+    told: Vec<Told>,
+    at: Timestamp,
+}
+
+impl News {
+    /// Of what may meet in one row: a stack is of one subject.
+    const fn subject(&self) -> Uuid {
+        self.telling.subject.id
+    }
+}
+
 /// Writes what is told.
 #[derive(Debug, Clone)]
 pub struct Tellings {
     pool: PgPool,
+    news: Gather<News, Option<usize>>,
 }
 
 impl Tellings {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        let writing = pool.clone();
+        Self { pool, news: Gather::keyed(TOGETHER, News::subject, move |all| write(writing.clone(), all)) }
     }
 
     /// Puts it into every drawer and into the queue, in one commit; whoever was told of this event before is left out, so
-    /// it may be called again after whatever went wrong. Answers how many were new; `None`: the subject is gone.
+    /// it may be called again after whatever went wrong. Answers how many were new; `None`: the subject is gone. What is
+    /// told at the same time of several subjects is written together.
     ///
     /// # Errors
     /// Those of the database; then nothing was written.
-    pub async fn tell(&self, telling: &Telling, told: &[Told], now: Timestamp) -> Sql<Option<usize>> {
-        let mut transaction = self.pool.begin().await?;
-        // Shared with others who tell of it; whoever deletes it waits for all of them (T-11).
-        let deleted: Option<bool> = sqlx::query_scalar(
-            "select deleted from known_subject where organisation_id = $1 and id = $2 for share",
-        )
-        .bind(telling.organisation.uuid())
-        .bind(telling.subject.id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if deleted != Some(false) {
-            return Ok(None);
-        }
-        let fresh = note(&mut transaction, telling, told).await?;
-        if !fresh.is_empty() {
-            stack(&mut transaction, telling, &fresh).await?;
-            queue(&mut transaction, telling, &fresh, now).await?;
-        }
-        transaction.commit().await?;
-        Ok(Some(fresh.len()))
+    pub async fn tell(&self, telling: Telling, told: Vec<Told>, now: Timestamp) -> Sql<Option<usize>> {
+        self.news.put(News { telling, told, at: now }).await
     }
 
     /// Takes a message that was withdrawn off every drawer, and what was not sent of it out of the queue. Answers whose
@@ -167,54 +175,100 @@ impl Tellings {
 
 type Writing<'a> = Transaction<'a, Postgres>;
 
-/// Those of whom this event is news.
-async fn note<'a>(transaction: &mut Writing<'_>, telling: &Telling, told: &'a [Told]) -> Sql<Vec<&'a Told>> {
-    let people: Vec<String> = told.iter().map(|told| told.listener.person.to_string()).collect();
-    let origins: Vec<&str> = told.iter().map(|told| told.listener.origin.as_str()).collect();
-    let because: Vec<&str> = told.iter().map(|told| told.listener.because.as_str()).collect();
-    let strategies: Vec<&str> = told.iter().map(|told| told.strategy.as_str()).collect();
-    let fresh: Vec<String> = sqlx::query_scalar(
-        "insert into telling (event_id, person, organisation_id, event_type, subject_kind, subject_id, part_id, origin,
-             because, actor, at, details, strategy)
-         select $1, t.person, $2, $3, $4, $5, $6, t.origin, t.because, $7, $8, $9, t.strategy
-         from unnest($10::text[], $11::text[], $12::text[], $13::text[]) as t(person, origin, because, strategy)
-         order by t.person
-         on conflict do nothing returning person",
+/// One person's part, and the telling it is of.
+type Part<'a> = (&'a News, &'a Told);
+
+fn person_of(part: &Part<'_>) -> String {
+    part.1.listener.person.to_string()
+}
+
+/// A column of what is written, a value for each part.
+fn column<'a, T>(parts: &[Part<'a>], value: impl Fn(&Part<'a>) -> T) -> Vec<T> {
+    parts.iter().map(value).collect()
+}
+
+/// Writes all of it in one commit. Answers for each how many were new.
+fn write(pool: PgPool, all: Vec<News>) -> BoxFuture<'static, Sql<Vec<Option<usize>>>> {
+    async move {
+        let mut transaction = pool.begin().await?;
+        let there = lock(&mut transaction, &all).await?;
+        let told: Vec<&News> =
+            all.iter().zip(&there).filter(|(_, there)| **there).map(|(news, _)| news).collect();
+        let parts: Vec<Part<'_>> =
+            told.iter().flat_map(|news| news.told.iter().map(|told| (*news, told))).collect();
+        let fresh = if parts.is_empty() { Vec::new() } else { note(&mut transaction, parts).await? };
+        if !fresh.is_empty() {
+            stack(&mut transaction, &fresh).await?;
+            queue(&mut transaction, &fresh).await?;
+        }
+        transaction.commit().await?;
+        let new = |news: &News| fresh.iter().filter(|(of, _)| of.telling.event == news.telling.event).count();
+        Ok(all.iter().zip(there).map(|(news, there)| there.then(|| new(news))).collect())
+    }
+    .boxed()
+}
+
+/// Which subjects are there. Shared with others who tell of them; whoever deletes one waits for all of them (T-11).
+async fn lock(transaction: &mut Writing<'_>, all: &[News]) -> Sql<Vec<bool>> {
+    let there: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "select s.organisation_id, s.id from unnest($1::uuid[], $2::uuid[]) as a(organisation_id, id)
+         join known_subject s on s.organisation_id = a.organisation_id and s.id = a.id
+         where not s.deleted order by s.id for share of s",
     )
-    .bind(telling.event.uuid())
-    .bind(telling.organisation.uuid())
-    .bind(telling.event_type.as_str())
-    .bind(telling.subject.kind.as_str())
-    .bind(telling.subject.id)
-    .bind(telling.part)
-    .bind(telling.actor.to_string())
-    .bind(telling.at)
-    .bind(Json(&telling.details))
-    .bind(&people)
-    .bind(origins)
-    .bind(because)
-    .bind(strategies)
+    .bind(all.iter().map(|news| news.telling.organisation.uuid()).collect::<Vec<_>>())
+    .bind(all.iter().map(News::subject).collect::<Vec<_>>())
     .fetch_all(&mut **transaction)
     .await?;
-    let fresh: std::collections::HashSet<String> = fresh.into_iter().collect();
-    Ok(told.iter().zip(people).filter(|(_, person)| fresh.contains(person)).map(|(told, _)| told).collect())
+    let there: HashSet<(Uuid, Uuid)> = there.into_iter().collect();
+    Ok(all.iter().map(|news| there.contains(&(news.telling.organisation.uuid(), news.subject()))).collect())
+}
+
+/// Those of whom this event is news.
+async fn note<'a>(transaction: &mut Writing<'_>, parts: Vec<Part<'a>>) -> Sql<Vec<Part<'a>>> {
+    let fresh: Vec<(Uuid, String)> = sqlx::query_as(
+        "insert into telling (event_id, person, organisation_id, event_type, subject_kind, subject_id, part_id, origin,
+             because, actor, at, details, strategy)
+         select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[],
+             $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::jsonb[], $13::text[])
+             as t(event_id, person, organisation_id, event_type, subject_kind, subject_id, part_id, origin, because,
+                 actor, at, details, strategy)
+         order by t.event_id, t.person
+         on conflict do nothing returning event_id, person",
+    )
+    .bind(column(&parts, |(news, _)| news.telling.event.uuid()))
+    .bind(column(&parts, person_of))
+    .bind(column(&parts, |(news, _)| news.telling.organisation.uuid()))
+    .bind(column(&parts, |(news, _)| news.telling.event_type.as_str()))
+    .bind(column(&parts, |(news, _)| news.telling.subject.kind.as_str()))
+    .bind(column(&parts, |(news, _)| news.subject()))
+    .bind(column(&parts, |(news, _)| news.telling.part))
+    .bind(column(&parts, |(_, told)| told.listener.origin.as_str()))
+    .bind(column(&parts, |(_, told)| told.listener.because.as_str()))
+    .bind(column(&parts, |(news, _)| news.telling.actor.to_string()))
+    .bind(column(&parts, |(news, _)| news.telling.at))
+    .bind(column(&parts, |(news, _)| Json(news.telling.details.clone())))
+    .bind(column(&parts, |(_, told)| told.strategy.as_str()))
+    .fetch_all(&mut **transaction)
+    .await?;
+    let fresh: HashSet<(Uuid, String)> = fresh.into_iter().collect();
+    let is_fresh = |part: &Part<'_>| fresh.contains(&(part.0.telling.event.uuid(), person_of(part)));
+    Ok(parts.into_iter().filter(is_fresh).collect())
 }
 
 /// Onto the stacks (N-1). What one did oneself is no news: it lands read, and leaves unread what is unread.
-async fn stack(transaction: &mut Writing<'_>, telling: &Telling, fresh: &[&Told]) -> Sql<()> {
-    let person = |told: &&Told| told.listener.person;
-    let ids: Vec<Uuid> = fresh
-        .iter()
-        .map(|told| entry_id(telling.organisation, person(told), telling.event_type, telling.subject.id))
-        .collect();
-    let people: Vec<String> = fresh.iter().map(|told| person(told).to_string()).collect();
-    let origins: Vec<&str> = fresh.iter().map(|told| told.listener.origin.as_str()).collect();
-    let unread: Vec<bool> = fresh.iter().map(|told| told.listener.origin == Origin::Others).collect();
+async fn stack(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
+    let id = |(news, told): &Part<'_>| {
+        let Telling { organisation, event_type, subject, .. } = &news.telling;
+        entry_id(*organisation, told.listener.person, *event_type, subject.id)
+    };
     sqlx::query(
         "insert into entry (id, organisation_id, person, event_type, subject_kind, subject_id, count, unread, origin,
              actor, at, details, position)
-         select t.id, $1, t.person, $2, $3, $4, 1, t.unread, t.origin, $5, $6, $7, nextval('drawer_position')
-         from unnest($8::uuid[], $9::text[], $10::text[], $11::bool[]) as t(id, person, origin, unread)
+         select t.id, t.organisation_id, t.person, t.event_type, t.subject_kind, t.subject_id, 1, t.unread, t.origin,
+             t.actor, t.at, t.details, nextval('drawer_position')
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::bool[], $8::text[],
+             $9::text[], $10::timestamptz[], $11::jsonb[])
+             as t(id, organisation_id, person, event_type, subject_kind, subject_id, unread, origin, actor, at, details)
          order by t.id
          on conflict (id) do update set
              count = case when entry.unread then entry.count + 1 else 1 end,
@@ -226,46 +280,46 @@ async fn stack(transaction: &mut Writing<'_>, telling: &Telling, fresh: &[&Told]
              at = greatest(excluded.at, entry.at),
              position = excluded.position",
     )
-    .bind(telling.organisation.uuid())
-    .bind(telling.event_type.as_str())
-    .bind(telling.subject.kind.as_str())
-    .bind(telling.subject.id)
-    .bind(telling.actor.to_string())
-    .bind(telling.at)
-    .bind(Json(&telling.details))
-    .bind(ids)
-    .bind(people)
-    .bind(origins)
-    .bind(unread)
+    .bind(column(fresh, id))
+    .bind(column(fresh, |(news, _)| news.telling.organisation.uuid()))
+    .bind(column(fresh, person_of))
+    .bind(column(fresh, |(news, _)| news.telling.event_type.as_str()))
+    .bind(column(fresh, |(news, _)| news.telling.subject.kind.as_str()))
+    .bind(column(fresh, |(news, _)| news.subject()))
+    .bind(column(fresh, |(_, told)| told.listener.origin == Origin::Others))
+    .bind(column(fresh, |(_, told)| told.listener.origin.as_str()))
+    .bind(column(fresh, |(news, _)| news.telling.actor.to_string()))
+    .bind(column(fresh, |(news, _)| news.telling.at))
+    .bind(column(fresh, |(news, _)| Json(news.telling.details.clone())))
     .execute(&mut **transaction)
     .await?;
     Ok(())
 }
 
-async fn queue(transaction: &mut Writing<'_>, telling: &Telling, fresh: &[&Told], now: Timestamp) -> Sql<()> {
-    let all = || fresh.iter().flat_map(|told| told.deliveries.iter().map(move |one| (told, one)));
-    let people: Vec<String> = all().map(|(told, _)| told.listener.person.to_string()).collect();
-    if people.is_empty() {
+async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
+    let all: Vec<(&Part<'_>, &Delivery)> =
+        fresh.iter().flat_map(|part| part.1.deliveries.iter().map(move |one| (part, one))).collect();
+    if all.is_empty() {
         return Ok(());
     }
-    let channels: Vec<&str> = all().map(|(_, one)| one.channel.as_str()).collect();
-    let places: Vec<i32> = all().map(|(_, one)| i32::try_from(one.place).unwrap_or(i32::MAX)).collect();
-    let states: Vec<&str> = all().map(|(_, one)| one.state.as_str()).collect();
     sqlx::query(
         "insert into delivery (event_id, person, channel, organisation_id, subject_id, place, state, attempts, due,
              reason, answer, created_at, updated_at)
-         select $1, t.person, t.channel, $2, $3, t.place, t.state, 0, $4, '', '', $4, $4
-         from unnest($5::text[], $6::text[], $7::int[], $8::text[]) as t(person, channel, place, state)
+         select t.event_id, t.person, t.channel, t.organisation_id, t.subject_id, t.place, t.state, 0, t.at, '', '',
+             t.at, t.at
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::int[], $7::text[],
+             $8::timestamptz[]) as t(event_id, person, channel, organisation_id, subject_id, place, state, at)
+         order by t.event_id, t.person, t.channel
          on conflict do nothing",
     )
-    .bind(telling.event.uuid())
-    .bind(telling.organisation.uuid())
-    .bind(telling.subject.id)
-    .bind(now)
-    .bind(people)
-    .bind(channels)
-    .bind(places)
-    .bind(states)
+    .bind(all.iter().map(|one| one.0.0.telling.event.uuid()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| person_of(one.0)).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.1.channel.as_str()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.0.0.telling.organisation.uuid()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.0.0.subject()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| i32::try_from(one.1.place).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.1.state.as_str()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.0.0.at).collect::<Vec<_>>())
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -211,7 +211,7 @@ async fn n_5_the_same_event_again_tells_nobody_again() {
     let tellings = Tellings::new(house.stage.pool().clone());
     let tell = async |people: &[uuid::Uuid]| {
         let told: Vec<Told> = people.iter().map(|person| told(*person)).collect();
-        tellings.tell(&telling, &told, now).await.expect("told")
+        tellings.tell(telling.clone(), told.clone(), now).await.expect("told")
     };
     assert_eq!(tell(&[first]).await, Some(1));
     assert_eq!(tell(&[first, second]).await, Some(1), "one of them was told before");

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_journal::Gather;
 use callboard_kernel::{CustomerId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId, TicketId};
 use callboard_video_domain::Place;
 use moka::future::Cache;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
+use super::tickets::{KeptTicket, TOGETHER, keep_all};
 use super::{Sql, typed, uuids};
 
 /// How long a copy may be read from memory.
@@ -40,13 +42,19 @@ pub struct TicketCopy {
 #[derive(Debug, Clone)]
 pub struct Copies {
     pool: PgPool,
+    tickets: Gather<KeptTicket>,
     isolations: Cache<OrganisationId, Isolation>,
 }
 
 impl Copies {
     /// The copies in this database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
+        let writing = pool.clone();
+        Self {
+            pool,
+            tickets: Gather::new(TOGETHER, KeptTicket::key, move |all| keep_all(writing.clone(), all)),
+            isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
+        }
     }
 
     /// The isolation of an organisation; off when the directory has not told yet.
@@ -186,7 +194,8 @@ impl Copies {
         .transpose()
     }
 
-    /// Keeps a ticket; `None`: it was deleted (T-11), and nothing but that is kept, for good.
+    /// Keeps a ticket; `None`: it was deleted (T-11), and nothing but that is kept, for good. Those that come at the same
+    /// time are written together.
     pub async fn keep_ticket(
         &self,
         organisation: OrganisationId,
@@ -194,25 +203,7 @@ impl Copies {
         id: TicketId,
         ticket: Option<&TicketCopy>,
     ) -> Sql<()> {
-        sqlx::query(
-            "with forgotten as (delete from known_offer where $4 and ticket_id = $1)
-             insert into known_ticket (id, organisation_id, version, deleted, device_id, customer_id, public)
-             values ($1, $2, $3, $4, $5, $6, $7)
-             on conflict (id) do update set version = excluded.version, deleted = excluded.deleted,
-                 device_id = excluded.device_id, customer_id = excluded.customer_id, public = excluded.public
-             where not known_ticket.deleted
-               and (excluded.version > known_ticket.version or excluded.deleted)",
-        )
-        .bind(id.uuid())
-        .bind(organisation.uuid())
-        .bind(version)
-        .bind(ticket.is_none())
-        .bind(ticket.map(|ticket| ticket.device.uuid()))
-        .bind(ticket.and_then(|ticket| ticket.customer).map(Uuid::from))
-        .bind(ticket.is_some_and(|ticket| ticket.public))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        self.tickets.put(KeptTicket { organisation, version, id, ticket: ticket.cloned() }).await
     }
 
     /// A ticket of the organisation that is there.

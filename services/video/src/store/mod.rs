@@ -5,6 +5,7 @@ mod flow;
 mod queries;
 mod session;
 mod streams;
+mod tickets;
 mod viewer;
 
 pub use copies::{Copies, DeviceCopy, TicketCopy};

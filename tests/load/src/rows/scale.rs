@@ -60,11 +60,13 @@ pub async fn fill(pool: &PgPool, like: &str, name: &str, count: u64) -> Result<(
     while from <= count {
         let to = (from + STEP - 1).min(count);
         let sql = format!(
-            "with made as (insert into tickets.ticket ({}) select {} from tickets.ticket t, generate_series({from}, {to}) i
+            // The table's triggers name other tables of its schema.
+            "begin; set local search_path = tickets;
+             with made as (insert into tickets.ticket ({}) select {} from tickets.ticket t, generate_series({from}, {to}) i
              where t.id = '{like}' returning id)
              insert into tickets.ticket_timeline (aggregate_id, sequence, time, actor, field, before, after, automatic)
              select made.id, l.sequence, l.time, l.actor, l.field, l.before, l.after, l.automatic
-             from made, tickets.ticket_timeline l where l.aggregate_id = '{like}'",
+             from made, tickets.ticket_timeline l where l.aggregate_id = '{like}'; commit",
             columns.join(", "),
             values.join(", "),
         );
