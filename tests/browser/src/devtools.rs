@@ -154,12 +154,18 @@ pub struct Browser {
 impl Browser {
     /// Starts one with a profile of its own.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with these flags beside the usual ones.
+    pub async fn start_with(flags: &[&str]) -> Self {
         let program = std::env::var(PROGRAM)
             .unwrap_or_else(|_| panic!("{PROGRAM} names no Chromium: `make browser` does"));
         let profile = TempDir::new().expect("a folder for the profile");
         let log = std::fs::File::create(profile.path().join("chromium.log")).expect("a log file");
         let process = Command::new(&program)
             .args(FLAGS)
+            .args(flags)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdin(Stdio::null())

@@ -1888,6 +1888,10 @@ pub struct SessionDescription {
     /// At most 64 KiB.
     #[prost(string, tag = "2")]
     pub sdp: ::prost::alloc::string::String,
+    /// In an answer: which offer it answers, by id and version of that one's `o=` line (RFC 8866, 5.2), with a space between.
+    /// Empty: not said. At most 256 bytes.
+    #[prost(string, tag = "3")]
+    pub answers: ::prost::alloc::string::String,
 }
 /// An address to be tried, for the other side (RFC 8838).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -3,13 +3,22 @@
 // A connection is begun anew whenever the two cannot be sure to speak of the same one: the other side joined anew or
 // reloaded its page, or signals were lost while the exchange was broken off. One that works is left alone.
 
-/// How long an offer may stay without an answer: then it was lost. The two do not wait equally long.
+/// How long an offer may stay without an answer: then it or its answer was lost or is late, and it is said again. The two do
+/// not wait equally long.
 const UNANSWERED = { polite: 8000, impolite: 5000 };
-const BROKEN = ["failed", "disconnected", "closed"];
+/// So often an offer is said; then another connection is tried.
+const ATTEMPTS = 5;
 
-/// Which RTCPeerConnection made a description: the session of its origin line.
-function origin(sdp) {
-  return /^o=\S+ (\S+)/m.exec(sdp)?.[1];
+/// Which RTCPeerConnection made a description, and which of its descriptions it is: session and version of its origin
+/// line (RFC 8866, 5.2).
+function origin(sdp = "") {
+  const [, session, version] = /^o=\S+ (\S+) (\S+)/m.exec(sdp) ?? [];
+  return { session, name: session && `${session} ${version}` };
+}
+
+/// What connectivity checks are signed with: a candidate belongs to the description that names its fragment.
+function fragments(sdp = "") {
+  return [...sdp.matchAll(/^a=ice-ufrag:(\S+)/gm)].map(([, fragment]) => fragment);
 }
 
 export class Peer {
@@ -45,17 +54,18 @@ export class Peer {
     this.early = false;
   }
 
+  /// One that is just being made does not work yet: addresses of it may be among what was lost.
   works() {
     const at = this.connection;
-    return at !== null && at.signalingState === "stable" && !BROKEN.includes(at.connectionState);
+    return at !== null && at.signalingState === "stable" && at.connectionState === "connected";
   }
 
-  restart() {
+  /// Another connection: one that offers, or one that is to answer.
+  restart({ offers = true } = {}) {
     this.close();
     const at = new RTCPeerConnection({ iceServers: this.iceServers });
     this.connection = at;
-    this.makingOffer = false;
-    this.ignoresOffer = false;
+    this.gone = new Promise((resolve) => (this.end = resolve));
     const isCurrent = () => this.connection === at;
     at.onnegotiationneeded = async () => {
       try {
@@ -72,12 +82,14 @@ export class Peer {
     };
     at.onicecandidate = ({ candidate }) => {
       if (!isCurrent()) return;
+      // That there are no more has a fragment as well: the other side may be at another connection by now.
+      const fragment = candidate?.usernameFragment ?? fragments(at.localDescription?.sdp)[0];
       this.say({
         candidate: {
           candidate: candidate?.candidate ?? "",
           sdpMid: candidate?.sdpMid ?? "",
           sdpMLineIndex: candidate?.sdpMLineIndex ?? 0,
-          usernameFragment: candidate?.usernameFragment ?? "",
+          usernameFragment: fragment ?? "",
         },
       });
     };
@@ -94,20 +106,36 @@ export class Peer {
     for (const kind of ["audio", "video"]) {
       const track = this.stream.getTracks().find((one) => one.kind === kind);
       if (track) at.addTrack(track, this.stream);
-      else at.addTransceiver(kind, { direction: "recvonly" });
+      // Of an offer's own there is one for each kind already, and a second would be offered back.
+      else if (offers) at.addTransceiver(kind, { direction: "recvonly" });
     }
   }
 
-  describe(at) {
+  describe(at, answers) {
     const { type, sdp } = at.localDescription;
-    this.say({ description: { type, sdp } });
+    this.say({ description: answers === undefined ? { type, sdp } : { type, sdp, answers } });
   }
 
-  expectAnswer(at) {
-    const patience = this.polite ? UNANSWERED.polite : UNANSWERED.impolite;
-    setTimeout(() => {
-      if (this.connection === at && this.present && at.signalingState === "have-local-offer") this.restart();
-    }, patience);
+  /// Says an offer again while no answer comes: the first one that comes fits, however late it is.
+  expectAnswer(at, attempts = 1) {
+    const { name } = origin(at.localDescription.sdp);
+    const again = () => {
+      if (this.connection !== at || !this.awaits(at, name)) return;
+      if (!this.present || attempts < ATTEMPTS) {
+        this.describe(at);
+        this.expectAnswer(at, this.present ? attempts + 1 : attempts);
+      } else {
+        this.restart();
+      }
+    };
+    setTimeout(again, this.polite ? UNANSWERED.polite : UNANSWERED.impolite);
+  }
+
+  /// Whether it is an answer to this offer that is waited for. An answer that does not say what it answers is taken for the
+  /// right one.
+  awaits(at, answers) {
+    if (at?.signalingState !== "have-local-offer") return false;
+    return !answers || answers === origin(at.localDescription?.sdp).name;
   }
 
   /// What the other side says, one after the other.
@@ -117,42 +145,66 @@ export class Peer {
       .catch((error) => console.warn("a signal did not fit", error));
   }
 
-  async described({ type, sdp = "" }) {
+  /// Whether a step of a connection was made, and the connection is still the one that counts. What is asked of one that is
+  /// closed meanwhile never comes to an end, and nobody may wait for it.
+  async done(at, step) {
+    await Promise.race([step, this.gone]);
+    return this.connection === at;
+  }
+
+  async described({ type, sdp = "", answers = "" }) {
     const theirs = origin(sdp);
-    if (type === "offer" && (this.connection === null || (this.theirs !== null && this.theirs !== theirs))) {
-      this.restart();
-      this.early = !this.present;
-    }
+    if (type === "offer") this.makeWay(theirs);
     const at = this.connection;
-    // An answer to an offer of a connection that is gone.
-    if (type === "answer" && at?.signalingState !== "have-local-offer") return;
-    const collides = type === "offer" && (this.makingOffer || at.signalingState !== "stable");
-    this.ignoresOffer = !this.polite && collides;
-    if (this.ignoresOffer) return;
-    await at.setRemoteDescription({ type, sdp });
-    if (this.connection !== at) return;
-    this.theirs = theirs;
-    if (type === "offer") {
-      await at.setLocalDescription();
-      if (this.connection === at) this.describe(at);
+    if (type === "answer" && !this.awaits(at, answers)) {
+      // Of a connection that is gone, or said again. But where it answers what was given up for an offer of theirs, that
+      // offer was old: the two do not speak of the same connection.
+      if (this.givenUp && answers.startsWith(`${this.givenUp} `)) this.restart();
+      return;
     }
+    if (type === "offer" && !this.polite && this.isBusy()) return;
+    if (!(await this.done(at, at.setRemoteDescription({ type, sdp })))) return;
+    this.theirs = theirs.session;
+    if (type === "offer" && (await this.done(at, at.setLocalDescription()))) this.describe(at, theirs.name);
+  }
+
+  /// A connection that was not begun with theirs cannot answer it, and gives way to one that can; unless it is the polite
+  /// side that is to give way.
+  makeWay({ session }) {
+    if (this.theirs === session || (this.theirs === null && !this.polite && this.isBusy())) return;
+    const { session: own } = origin(this.connection?.localDescription?.sdp);
+    const givesUp = this.theirs === null && own !== undefined;
+    this.restart({ offers: false });
+    this.givenUp = givesUp ? own : null;
+    this.early = !this.present;
+  }
+
+  /// Whether an offer of its own is on its way.
+  isBusy() {
+    return this.makingOffer || (this.connection !== null && this.connection.signalingState !== "stable");
   }
 
   async found({ candidate = "", sdpMid = "", sdpMLineIndex = 0, usernameFragment = "" }) {
     const at = this.connection;
     if (at === null || at.remoteDescription === null) return;
+    // Of an offer that was ignored, or of a connection that is gone: one that names no fragment says so nowhere, and that
+    // there are no more would hold for a connection that it was not said of.
+    const isOurs = usernameFragment ? fragments(at.remoteDescription.sdp).includes(usernameFragment) : candidate !== "";
+    if (!isOurs) return;
     try {
-      const found = candidate ? { candidate, sdpMid, sdpMLineIndex, usernameFragment } : undefined;
-      await at.addIceCandidate(found);
+      const found = { candidate, sdpMid, sdpMLineIndex, usernameFragment: usernameFragment || undefined };
+      await this.done(at, at.addIceCandidate(candidate ? found : undefined));
     } catch (error) {
-      // Of an offer that was ignored, or of a connection that is gone.
-      if (!this.ignoresOffer) console.debug("a candidate did not fit", error);
+      console.debug("a candidate did not fit", error);
     }
   }
 
   close() {
     this.connection?.close();
+    this.end?.();
     this.connection = null;
     this.theirs = null;
+    this.givenUp = null;
+    this.makingOffer = false;
   }
 }

@@ -69,14 +69,18 @@ pub struct CallDescription {
     pub r#type: String,
     /// At most 64 KiB.
     pub sdp: String,
+    /// In an answer: id and version of the `o=` line of the offer that it answers, with a space between. Left out or null:
+    /// not said. At most 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<String>,
 }
 
 impl Mirror<proto::SessionDescription> for CallDescription {
     fn out(proto: proto::SessionDescription) -> Self {
-        Self { r#type: proto.r#type, sdp: proto.sdp }
+        Self { r#type: proto.r#type, sdp: proto.sdp, answers: Mirror::out(proto.answers) }
     }
     fn back(self) -> proto::SessionDescription {
-        proto::SessionDescription { r#type: self.r#type, sdp: self.sdp }
+        proto::SessionDescription { r#type: self.r#type, sdp: self.sdp, answers: self.answers.back() }
     }
 }
 
@@ -216,11 +220,18 @@ mod tests {
             "candidate": "candidate:1 1 udp 1 10.0.0.7 9 typ host", "sdpMid": "0", "sdpMLineIndex": 1
         }});
         assert_eq!(serde_json::to_value(heard.unwrap()).unwrap(), expected);
-        let offer = proto::SessionDescription { r#type: "offer".into(), sdp: "v=0\r\n".into() };
+        let sdp = "v=0\r\n".to_owned();
+        let offer =
+            proto::SessionDescription { r#type: "offer".into(), sdp: sdp.clone(), ..Default::default() };
         assert_eq!(
             said(json!({"description": {"type": "offer", "sdp": "v=0\r\n"}})),
             Ok(Said::Description(offer))
         );
+        let of_page = json!({"description": {"type": "answer", "sdp": "v=0\r\n", "answers": "46117 2"}});
+        let answer = proto::SessionDescription { r#type: "answer".into(), sdp, answers: "46117 2".into() };
+        assert_eq!(said(of_page.clone()), Ok(Said::Description(answer.clone())));
+        let heard = HeardInCall::out(proto::SignalResponse { signal: Some(Told::Description(answer)) });
+        assert_eq!(serde_json::to_value(heard.unwrap()).unwrap(), of_page);
         assert_eq!(
             said(json!({"consent": {"given": true}})),
             Ok(Said::Consent(proto::SignalConsent { given: true }))

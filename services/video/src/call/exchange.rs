@@ -223,8 +223,9 @@ impl Exchange {
         match said.signal {
             Some(Said::Description(description)) => {
                 let is_known = ["offer", "answer", "pranswer", "rollback"].contains(&&*description.r#type);
-                if !is_known || description.sdp.len() > MAX_SDP {
-                    let rule = "an offer or an answer of at most 64 KiB";
+                let is_too_long = description.sdp.len() > MAX_SDP || description.answers.len() > MAX_WORD;
+                if !is_known || is_too_long {
+                    let rule = "an offer or an answer of at most 64 KiB, and at most 256 bytes of what it answers";
                     return self.refuse(Refusal::field("description", rule)).await;
                 }
                 self.pass_on(Told::Description(description));

@@ -45,7 +45,7 @@ impl Browser {
     }
 
     pub async fn offer(&self, sdp: &str) {
-        let description = video::SessionDescription { r#type: "offer".into(), sdp: sdp.into() };
+        let description = video::SessionDescription { r#type: "offer".into(), sdp: sdp.into(), ..Default::default() };
         self.say(Said::Description(description)).await;
     }
 
@@ -273,17 +273,21 @@ async fn who_has_no_token_of_this_call_hears_nothing() {
         assert_eq!(report(&refused).reason, "CALL_TOKEN_INVALID");
     }
     // What is too large ends the exchange.
-    let mut browser = Browser::open(house.service(), &session, &token).await.expect("an exchange");
-    browser.until_peer(false).await;
-    browser.offer(&"x".repeat(65_537)).await;
-    let refused_with = loop {
-        match browser.next().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("no reason given"),
-            Err(status) => break report(&status).violations,
-        }
-    };
-    assert_eq!(refused_with[0].field, "description");
+    let too_large = [("x".repeat(65_537), String::new()), ("v=0".into(), "1".repeat(257))];
+    for (sdp, answers) in too_large {
+        let mut browser = Browser::open(house.service(), &session, &token).await.expect("an exchange");
+        browser.until_peer(false).await;
+        let description = video::SessionDescription { r#type: "answer".into(), sdp, answers };
+        browser.say(Said::Description(description)).await;
+        let refused_with = loop {
+            match browser.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("no reason given"),
+                Err(status) => break report(&status).violations,
+            }
+        };
+        assert_eq!(refused_with[0].field, "description");
+    }
     // Over: the token is worthless.
     house.end(&boss, &session).await.expect("over");
     let late = Browser::open(house.service(), &session, &token).await.err().expect("refused");

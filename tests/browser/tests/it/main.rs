@@ -3,4 +3,5 @@
 mod call;
 mod door;
 mod files;
+mod peer;
 mod scene;
