@@ -28,6 +28,12 @@ const ENDED = {
   CALL_TOKEN_INVALID: ["linkOver", true],
 };
 
+/// Pictures follow each other no faster, in milliseconds; so many are shown, the latest.
+const PICTURE_EVERY = 1000;
+const MOST_PICTURES = 50;
+/// How long after a refusal hanging up is tried again.
+const HANG_UP_AGAIN = 1000;
+
 let call = null;
 
 function say(word) {
@@ -55,11 +61,16 @@ function atTheDoor(wrong, { scans = false } = {}) {
   error.textContent = words[wrong] ?? wrong;
   error.hidden = false;
   byId("scan").hidden = !scans;
-  byId("join").disabled = false;
+  mayEnter(true);
+}
+
+/// Whoever presses twice, or both, enters once.
+function mayEnter(may) {
+  for (const id of ["join", "without"]) byId(id).disabled = !may;
 }
 
 async function enter({ without = false } = {}) {
-  byId("join").disabled = true;
+  mayEnter(false);
   byId("door-error").hidden = true;
   let stream = new MediaStream();
   if (!without) {
@@ -98,6 +109,8 @@ function begin(credentials, stream) {
     hasDeclined: false,
     recorder: null,
     saving: 0,
+    pictures: [],
+    isLeaving: false,
     isOver: false,
   };
   byId("record").hidden = !(call.isEmployee && canRecord);
@@ -105,9 +118,14 @@ function begin(credentials, stream) {
     sessionId,
     callToken: credentials.callToken,
     heard,
-    open: () => say(""),
+    open: () => {
+      say("");
+      if (call.isLeaving) call.exchange.say({ hangUp: {} });
+    },
     broken: () => {
       call.peer.lost();
+      // Whether the other side still consents is not heard now (V-8).
+      call.recorder?.pause();
       say("reconnecting");
     },
     over,
@@ -135,6 +153,10 @@ function begin(credentials, stream) {
 }
 
 function heard(said) {
+  if (call.isLeaving) {
+    if (said.refused) setTimeout(() => call.exchange.say({ hangUp: {} }), HANG_UP_AGAIN);
+    return;
+  }
   if (said.state) {
     call.state = said.state;
     call.peer.stands(said.state);
@@ -171,14 +193,27 @@ function toggle(button, tracks) {
   button.setAttribute("aria-pressed", String(isOff));
 }
 
+/// Whoever hangs up is neither seen nor heard from then on, whether the server can be told now or not.
+function hangUp() {
+  call.isLeaving = true;
+  leave("hangingUp", false);
+  call.exchange.say({ hangUp: {} });
+}
+
 function over(reason) {
   if (call.isOver) return;
   call.isOver = true;
+  forget();
+  // Over before it could be told.
+  const isDone = call.isLeaving && reason === "NO_CALL";
+  const [word, mayComeBack] = ENDED[isDone ? "CALL_ENDED" : reason] ?? ["broken", true];
+  leave(word, mayComeBack);
+}
+
+function leave(word, mayComeBack) {
   stopRecording();
   call.peer.close();
   for (const track of call.stream.getTracks()) track.stop();
-  forget();
-  const [word, mayComeBack] = ENDED[reason] ?? ["broken", true];
   byId("call").hidden = true;
   byId("end").hidden = false;
   byId("end-text").textContent = words[word];
@@ -201,6 +236,8 @@ function record() {
   if (state.recording && call.wantsRecording && !call.recorder) {
     call.recorder = new Recorder({ own, other, done: (blob, suffix) => save("RECORDING", blob, suffix) });
     say("");
+  } else if (state.recording && call.recorder) {
+    call.recorder.resume();
   } else if (!state.recording && call.recorder) {
     stopRecording();
   } else if (!state.recording && call.wantsRecording && both) {
@@ -239,14 +276,26 @@ async function shoot() {
     say("nothingToSee");
     return;
   }
-  call.exchange.say({ screenshot: {} });
+  // Nobody has a picture of the other that the other does not hear of.
+  if (!call.exchange.say({ screenshot: {} })) {
+    say("notNow");
+    return;
+  }
+  byId("screenshot").disabled = true;
+  setTimeout(() => (byId("screenshot").disabled = false), PICTURE_EVERY);
   show(blob);
   save("SCREENSHOT", blob, "png");
 }
 
-/// The other side took a picture of what is seen here.
+/// The other side took a picture of what is seen here. More than one a second are one; the session has them all.
 async function taken() {
   say("otherTook");
+  if (call.takes) return;
+  const rest = (call.tookAt ?? -Infinity) + PICTURE_EVERY - performance.now();
+  call.takes = true;
+  if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+  call.takes = false;
+  call.tookAt = performance.now();
   const blob = await picture(own);
   if (blob !== null) show(blob);
 }
@@ -259,6 +308,12 @@ function show(blob) {
   link.append(image);
   item.append(link);
   byId("pictures").append(item);
+  call.pictures.push({ address, item });
+  if (call.pictures.length > MOST_PICTURES) {
+    const oldest = call.pictures.shift();
+    oldest.item.remove();
+    URL.revokeObjectURL(oldest.address);
+  }
 }
 
 async function save(kind, blob, suffix) {
@@ -282,7 +337,7 @@ function showSaving() {
   byId("end-more").textContent = text;
 }
 
-addEventListener("online", () => call?.exchange?.renew());
+for (const kind of ["online", "offline"]) addEventListener(kind, () => call?.exchange?.renew());
 addEventListener("beforeunload", (event) => {
   if (call?.saving > 0) event.preventDefault();
 });
@@ -300,11 +355,11 @@ byId("disagree").addEventListener("click", () => {
   call.hasDeclined = true;
   showState();
 });
-byId("hang-up").addEventListener("click", () => {
-  if (!call.exchange.say({ hangUp: {} })) say("notNow");
-});
+byId("hang-up").addEventListener("click", hangUp);
 
 given();
-if (sessionId) byId("join").disabled = false;
-else atTheDoor("noSession");
-if (!sessionId) byId("join").disabled = true;
+mayEnter(true);
+if (!sessionId) {
+  atTheDoor("noSession");
+  mayEnter(false);
+}

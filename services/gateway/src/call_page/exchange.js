@@ -12,11 +12,13 @@ export class Exchange {
     Object.assign(this, { sessionId, callToken, heard, open, broken, over });
     this.pause = FIRST_PAUSE;
     this.socket = null;
+    this.waiting = null;
     this.isOver = false;
     this.connect();
   }
 
   connect() {
+    this.waiting = null;
     const address = new URL(`/v1/videoSessions/${this.sessionId}/call`, location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
@@ -26,6 +28,7 @@ export class Exchange {
       socket.send(JSON.stringify({ sessionId: this.sessionId, callToken: this.callToken }));
     };
     socket.onmessage = ({ data }) => {
+      if (this.socket !== socket) return;
       const said = JSON.parse(data);
       if (said.ended) {
         ending = said.ended.ending;
@@ -47,15 +50,30 @@ export class Exchange {
         this.over(final ?? ending);
         return;
       }
-      this.broken();
-      this.pause = Math.min(Math.max(this.pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
-      setTimeout(() => this.connect(), this.pause * (0.75 + Math.random() / 2));
+      this.again();
     };
   }
 
-  /// The line may be another now: what stands is left behind, and opened again.
+  /// It does not stand any more, and is opened again.
+  again() {
+    this.broken();
+    this.pause = Math.min(Math.max(this.pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
+    this.waiting = setTimeout(() => this.connect(), this.pause * (0.75 + Math.random() / 2));
+  }
+
+  /// The line may be another now, or none: what stands is left behind, since a dead line does not even say goodbye, and
+  /// what waits need not wait.
   renew() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.close();
+    if (this.isOver) return;
+    if (this.waiting !== null) {
+      clearTimeout(this.waiting);
+      this.connect();
+    } else if (this.socket?.readyState === WebSocket.OPEN) {
+      const socket = this.socket;
+      this.socket = null;
+      socket.close();
+      this.again();
+    }
   }
 
   /// Says something, if anybody hears it. What is said while the exchange is broken off is lost, and made good when it

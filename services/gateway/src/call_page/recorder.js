@@ -74,6 +74,16 @@ export class Recorder {
     this.recorder = recorder;
   }
 
+  /// Nothing is recorded for a while.
+  pause() {
+    if (this.recorder.state === "recording") this.recorder.pause();
+  }
+
+  /// It goes on.
+  resume() {
+    if (this.recorder.state === "paused") this.recorder.resume();
+  }
+
   /// The recording ends; its last part is told.
   stop() {
     clearInterval(this.drawing);

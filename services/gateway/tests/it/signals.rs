@@ -200,9 +200,11 @@ async fn v_10_signals_go_both_ways_as_json_until_the_call_is_over() {
     }});
     assert_eq!(browser.heard().await, expected);
     browser.say(json!({"description": {"type": "offer", "sdp": "v=0\r\n"}})).await;
-    let offer = proto::SessionDescription { r#type: "offer".into(), sdp: "v=0\r\n".into(), ..Default::default() };
+    let offer =
+        proto::SessionDescription { r#type: "offer".into(), sdp: "v=0\r\n".into(), ..Default::default() };
     assert_eq!(line.said().await, Some(Said::Description(offer)));
-    let answer = proto::SessionDescription { r#type: "answer".into(), sdp: "v=1\r\n".into(), ..Default::default() };
+    let answer =
+        proto::SessionDescription { r#type: "answer".into(), sdp: "v=1\r\n".into(), ..Default::default() };
     line.tell(Told::Description(answer)).await;
     assert_eq!(browser.heard().await, json!({"description": {"type": "answer", "sdp": "v=1\r\n"}}));
     browser.say(json!({"candidate": {"candidate": "a", "sdpMid": null, "sdpMLineIndex": 2}})).await;

@@ -56,6 +56,8 @@ pub struct Exchange {
     tells: mpsc::Sender<Result<proto::SignalResponse, Refusal>>,
     told: Option<proto::SignalState>,
     window: (Instant, u32),
+    /// Something could not be kept: with the next beat that can it is looked whether this was missed.
+    is_behind: bool,
 }
 
 /// Whether it goes on.
@@ -71,7 +73,7 @@ impl Exchange {
         tells: mpsc::Sender<Result<proto::SignalResponse, Refusal>>,
     ) -> Self {
         let window = (Instant::now(), 0);
-        Self { calls, speaker, side, stream, heard, tells, told: None, window }
+        Self { calls, speaker, side, stream, heard, tells, told: None, window, is_behind: false }
     }
 
     /// Says that somebody is there.
@@ -79,11 +81,15 @@ impl Exchange {
     /// # Errors
     /// When it cannot be kept now: to be tried again.
     pub async fn appear(&self) -> Result<(), Refusal> {
+        self.appear_as("appear").await
+    }
+
+    async fn appear_as(&self, what: &str) -> Result<(), Refusal> {
         let calls = &self.calls;
         calls.streams.seen(self.speaker.session, self.stream).await.map_err(refusal)?;
         let (connection, stream) = (self.speaker.connection, self.stream);
         let command = SessionCommand::Appear { connection, stream, timing: calls.reads.timing };
-        self.give(command, "appear").await
+        self.give(command, what).await
     }
 
     async fn give(&self, command: SessionCommand, what: &str) -> Result<(), Refusal> {
@@ -134,14 +140,22 @@ impl Exchange {
                     // Too slow.
                     None => self.end(proto::SignalEnding::GoingAway).await,
                 },
-                _ = beat.tick() => {
-                    if let Err(error) = self.calls.streams.seen(self.speaker.session, self.stream).await {
-                        tracing::debug!(%error, "an exchange could not be said to stand");
-                    }
-                    Ok(())
-                }
+                _ = beat.tick() => self.beat().await,
                 _ = check.tick() => self.check().await,
             };
+        }
+    }
+
+    /// Says that it stands.
+    async fn beat(&mut self) -> Goes {
+        match self.calls.streams.seen(self.speaker.session, self.stream).await {
+            Ok(()) if std::mem::take(&mut self.is_behind) => self.look().await,
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "an exchange could not be said to stand");
+                self.is_behind = true;
+                Ok(())
+            }
         }
     }
 
@@ -193,6 +207,11 @@ impl Exchange {
         if !is_own {
             return self.end(proto::SignalEnding::Replaced).await;
         }
+        // Taken for gone while nobody could write down that it stands: of each time that this was found, once more.
+        if own.is_some_and(|own| own.stream.is_none()) {
+            let what = format!("appear {}", call.watch_at.timestamp_micros());
+            self.is_behind |= self.appear_as(&what).await.is_err();
+        }
         let peer = call.party(self.side.other());
         let state = proto::SignalState {
             peer_present: call.is_present(self.side.other()),
@@ -225,7 +244,8 @@ impl Exchange {
                 let is_known = ["offer", "answer", "pranswer", "rollback"].contains(&&*description.r#type);
                 let is_too_long = description.sdp.len() > MAX_SDP || description.answers.len() > MAX_WORD;
                 if !is_known || is_too_long {
-                    let rule = "an offer or an answer of at most 64 KiB, and at most 256 bytes of what it answers";
+                    let rule =
+                        "an offer or an answer of at most 64 KiB, and at most 256 bytes of what it answers";
                     return self.refuse(Refusal::field("description", rule)).await;
                 }
                 self.pass_on(Told::Description(description));

@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_whisper_is_what_was_said() {
-        let description = proto::SessionDescription { r#type: "offer".into(), sdp: "v=0".into(), ..Default::default() };
+        let description =
+            proto::SessionDescription { r#type: "offer".into(), sdp: "v=0".into(), ..Default::default() };
         let said = Whisper {
             organisation: Uuid::from_u128(1).into(),
             session: Uuid::from_u128(2).into(),

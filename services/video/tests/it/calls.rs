@@ -45,7 +45,8 @@ impl Browser {
     }
 
     pub async fn offer(&self, sdp: &str) {
-        let description = video::SessionDescription { r#type: "offer".into(), sdp: sdp.into(), ..Default::default() };
+        let description =
+            video::SessionDescription { r#type: "offer".into(), sdp: sdp.into(), ..Default::default() };
         self.say(Said::Description(description)).await;
     }
 

@@ -1,6 +1,6 @@
 //! Two browsers find each other, and find each other again (V-3, V-4, V-10).
 
-use crate::scene::{Scene, sees_and_hears};
+use crate::scene::{Scene, see_and_hear_each_other};
 
 /// How many connections to the other side a page has made.
 const CONNECTIONS: &str = "window.peers.length";
@@ -11,9 +11,7 @@ async fn v_10_two_browsers_exchange_audio_and_video_and_v_4_who_was_lost_comes_b
     let host = scene.host().await;
     host.until_shown("#waiting").await;
     let guest = scene.guest().await;
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
     scene
         .until("both to be there", |found| {
             found["call"]["guestPresent"] == true && found["call"]["employeePresent"] == true
@@ -24,9 +22,7 @@ async fn v_10_two_browsers_exchange_audio_and_video_and_v_4_who_was_lost_comes_b
     guest.close().await;
     scene.until("the guest to be missed", |found| found["call"]["guestPresent"] == false).await;
     let guest = scene.guest().await;
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
     let found = scene.until("the guest to be back", |found| found["call"]["guestPresent"] == true).await;
     assert_eq!(
         (&found["status"], &found["call"]["number"]),
@@ -37,9 +33,7 @@ async fn v_10_two_browsers_exchange_audio_and_video_and_v_4_who_was_lost_comes_b
     // The page is loaded anew: the same place, another connection of the two browsers.
     host.reload().await;
     host.press("#join").await;
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
 
     // The exchange of signals alone breaks off: it stands again, and the two browsers never part.
     let before = (host.evaluate(CONNECTIONS).await, guest.evaluate(CONNECTIONS).await);
@@ -47,9 +41,7 @@ async fn v_10_two_browsers_exchange_audio_and_video_and_v_4_who_was_lost_comes_b
     guest
         .until("another socket", "window.sockets.length >= 2 && window.sockets.at(-1).readyState === 1")
         .await;
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
     assert_eq!(before, (host.evaluate(CONNECTIONS).await, guest.evaluate(CONNECTIONS).await));
 
     // V-4: either hangs up.
@@ -73,9 +65,7 @@ async fn v_10_two_browsers_exchange_audio_and_video_and_v_4_who_was_lost_comes_b
 async fn muting_and_switching_the_camera_off_are_felt_on_the_other_side() {
     let scene = Scene::new("mute.test").await;
     let (host, guest) = (scene.host().await, scene.guest().await);
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
     // A camera that is off sends black.
     guest.press("#camera").await;
     let dark = "(() => { const video = document.querySelector('#other'); const canvas = document.createElement('canvas'); \
@@ -92,7 +82,7 @@ async fn muting_and_switching_the_camera_off_are_felt_on_the_other_side() {
     let quiet = "document.querySelector('#own').srcObject.getAudioTracks().every((track) => !track.enabled)";
     assert_eq!(guest.evaluate(quiet).await, true);
     guest.press("#microphone").await;
-    sees_and_hears(&host).await;
+    see_and_hear_each_other(&host, &guest).await;
     guest.press("#hang-up").await;
     host.until_shown("#end").await;
 }

@@ -6,7 +6,7 @@ use callboard_e2e_tests::Client;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::scene::{Scene, sees_and_hears};
+use crate::scene::{Scene, see_and_hear_each_other};
 
 /// The file of a kind.
 fn of_kind(session: &Value, kind: &str) -> Option<Value> {
@@ -30,9 +30,7 @@ async fn download(who: &Client, file: &Value) -> Vec<u8> {
 async fn v_8_recordings_and_screenshots_are_made_and_everybody_in_the_session_has_them() {
     let scene = Scene::new("recordings.test").await;
     let (host, guest) = (scene.host().await, scene.guest().await);
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
     // Who records is the employee; the guest is asked.
     assert_eq!(guest.evaluate("document.querySelector('#record').hidden").await, true);
     host.press("#record").await;
@@ -44,9 +42,7 @@ async fn v_8_recordings_and_screenshots_are_made_and_everybody_in_the_session_ha
     }
     scene.until("a recording", |found| found["recording"] == true).await;
     // Something to be recorded.
-    for page in [&host, &guest] {
-        sees_and_hears(page).await;
-    }
+    see_and_hear_each_other(&host, &guest).await;
     host.press("#screenshot").await;
     // Both keep one.
     for page in [&host, &guest] {

@@ -3,5 +3,6 @@
 mod call;
 mod door;
 mod files;
+mod mishaps;
 mod peer;
 mod scene;

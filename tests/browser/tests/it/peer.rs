@@ -18,7 +18,8 @@ const AT_ONCE: usize = 8;
 async fn v_10_however_slow_and_lossy_the_line_is_the_two_browsers_end_connected_to_each_other() {
     let browser = Browser::start_with(FLAGS).await;
     let visit = browser.visit().await;
-    let script = SCHEDULES.split_once("async (").map(|(_, rest)| format!("async ({rest}")).expect("a function");
+    let script =
+        SCHEDULES.split_once("async (").map(|(_, rest)| format!("async ({rest}")).expect("a function");
     let script = script.trim_end().trim_end_matches(';');
     let peer = format!("data:text/javascript;base64,{}", STANDARD.encode(PEER));
     let seeds: Vec<usize> = (1..=64).collect();

@@ -1,19 +1,33 @@
 //! An employee and a visitor in a call, each at a browser.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
 use callboard_browser_tests::{Browser, Page, Visit};
 use callboard_e2e_tests::{Client, Platform, World};
 use callboard_testkit::{PATIENCE, eventually};
+use futures::FutureExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Lets a test look at what pages keep to themselves: their connections and their sockets.
+/// Lets a test look at what pages keep to themselves: their connections, their sockets, their recorders.
 const WATCH: &str = r"
 window.peers = [];
 window.sockets = [];
-const [Peer, Socket] = [RTCPeerConnection, WebSocket];
+window.recorders = [];
+const [Peer, Socket, Recorder] = [RTCPeerConnection, WebSocket, MediaRecorder];
 window.RTCPeerConnection = class extends Peer { constructor(...all) { super(...all); window.peers.push(this); } };
 window.WebSocket = class extends Socket { constructor(...all) { super(...all); window.sockets.push(this); } };
+window.MediaRecorder = class extends Recorder { constructor(...all) { super(...all); window.recorders.push(this); } };
 ";
+
+/// How a page stands, for whoever must find out why a test failed.
+const STANDS: &str = r"({
+    says: document.body.innerText,
+    sockets: window.sockets?.map((one) => one.readyState),
+    peers: window.peers?.map((one) => [one.connectionState, one.iceConnectionState, one.signalingState]),
+    descriptions: window.peers?.slice(-2).map((one) => [one.localDescription, one.remoteDescription]
+        .map((of) => of && `${of.type} ${/^o=.*$/m.exec(of.sdp)?.[0]}`)),
+})";
 
 /// What the connection that works has received so far; null: none works.
 const RECEIVED: &str = r"(async () => {
@@ -128,8 +142,23 @@ async fn received(page: &Page) -> (f64, f64, f64) {
     .await
 }
 
+/// Shows that either sees and hears the other, now. If not, it is told how both pages stand: what is wrong with one is
+/// often seen on the other.
+pub async fn see_and_hear_each_other(host: &Page, guest: &Page) {
+    for page in [host, guest] {
+        let shown = AssertUnwindSafe(sees_and_hears(page)).catch_unwind().await;
+        if let Err(panic) = shown {
+            for (name, page) in [("host", host), ("guest", guest)] {
+                let stands = page.try_evaluate(STANDS).await;
+                eprintln!("the {name}'s page: {stands:#?}, complained of {:#?}", page.complaints());
+            }
+            resume_unwind(panic);
+        }
+    }
+}
+
 /// Shows that the other side's picture and sound arrive, now.
-pub async fn sees_and_hears(page: &Page) {
+async fn sees_and_hears(page: &Page) {
     let before = received(page).await;
     page.until_some("frames, bytes and energy of sound to grow", RECEIVED, |got| {
         let grows = |name: &str, before: f64| got[name].as_f64().is_some_and(|now| now > before);
