@@ -3,13 +3,16 @@
 //! on its way.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::TryFutureExt as _;
+use futures::{FutureExt as _, TryFutureExt as _};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+
+use crate::failure::{Failure, MOST_TRIES};
 
 /// How many may wait; who comes then waits for a place.
 const WAITING: usize = 1024;
@@ -88,7 +91,8 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Gather<I, O> {
     /// Returns when it is written, or answered.
     ///
     /// # Errors
-    /// What Postgres says of this one; of all, when it cannot be reached.
+    /// What Postgres says of this one; of all that were worked on together, when it cannot be reached, when somebody else
+    /// holds a lock for too long, or when `write` or `ask` panics.
     pub async fn put(&self, item: I) -> Result<O, sqlx::Error> {
         let (answer, answered) = oneshot::channel();
         self.sender.send(Asked { item, answer }).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
@@ -135,14 +139,14 @@ async fn run<I: Clone + Send + Sync + 'static, O: Send>(
 
 async fn work_off<I: Clone, O>(batch: Vec<Asked<I, O>>, work: &Work<I, O>) {
     let items: Vec<I> = batch.iter().map(|asked| asked.item.clone()).collect();
-    match work(items).await {
+    match attempt(&items, work).await {
         Ok(answers) => {
             batch.into_iter().zip(answers).for_each(|(asked, answer)| tell(asked.answer, Ok(answer)));
         }
         // One of them is at fault, and not the others.
-        Err(sqlx::Error::Database(_) | sqlx::Error::Encode(_)) if batch.len() > 1 => {
+        Err(error) if batch.len() > 1 && Failure::of(&error) == Failure::Unit => {
             for Asked { item, answer } in batch {
-                let alone = work(vec![item]).await.map_err(Arc::new);
+                let alone = attempt(&[item], work).await.map_err(Arc::new);
                 // Where it answers nothing, whoever asked hears that from the channel.
                 if let Some(alone) = alone.map(|answers| answers.into_iter().next()).transpose() {
                     tell(answer, alone);
@@ -156,6 +160,23 @@ async fn work_off<I: Clone, O>(batch: Vec<Asked<I, O>>, work: &Work<I, O>) {
     }
 }
 
+/// Works on these together, a few times when it fails by bad luck: of those that wait for a lock each would wait by itself.
+/// A panic costs these and no others.
+async fn attempt<I: Clone, O>(items: &[I], work: &Work<I, O>) -> Result<Vec<O>, sqlx::Error> {
+    let mut tries = 1;
+    loop {
+        let done = AssertUnwindSafe(async { work(items.to_vec()).await }).catch_unwind().await;
+        let outcome = done.unwrap_or_else(|_| {
+            tracing::error!(count = items.len(), "working on several together panicked");
+            Err(sqlx::Error::WorkerCrashed)
+        });
+        match outcome {
+            Err(error) if tries < MOST_TRIES && Failure::of(&error) == Failure::Again => tries += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
 fn tell<O>(answer: oneshot::Sender<Outcome<O>>, outcome: Outcome<O>) {
     // Who asked may have gone; it is written all the same.
     let _ = answer.send(outcome);
@@ -163,12 +184,55 @@ fn tell<O>(answer: oneshot::Sender<Outcome<O>>, outcome: Outcome<O>) {
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt as _;
+    use std::borrow::Cow;
+
     use futures::future::join_all;
     use parking_lot::Mutex;
+    use sqlx::error::{DatabaseError, ErrorKind};
     use tokio::sync::Semaphore;
 
     use super::*;
+
+    /// What Postgres says, by its code.
+    #[derive(Debug)]
+    struct Said(&'static str);
+
+    impl std::fmt::Display for Said {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Said {}
+
+    impl DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+    }
+
+    const LOCK_TIMEOUT: &str = "55P03";
+    const CHECK_VIOLATION: &str = "23514";
 
     type Item = (Uuid, &'static str);
     type Batches = Arc<Mutex<Vec<Vec<&'static str>>>>;
@@ -177,7 +241,8 @@ mod tests {
         (Uuid::from_u128(key), name)
     }
 
-    /// Writes into a list, each batch when `open` lets it. "bad" is refused with all that is written beside it.
+    /// Writes into a list, each batch when `open` lets it. "bad" is refused with all that is written beside it, "panic"
+    /// panics, "locked" waits in vain for a lock, and "locked once" does so the first time that anything is written.
     fn gather(most: usize) -> (Gather<Item>, Batches, Arc<Semaphore>) {
         let (batches, open) = (Batches::default(), Arc::new(Semaphore::new(0)));
         let (written, gate) = (Arc::clone(&batches), Arc::clone(&open));
@@ -189,9 +254,14 @@ mod tests {
                 async move {
                     gate.acquire().await.expect("open").forget();
                     let names: Vec<_> = items.iter().map(|item| item.1).collect();
-                    let bad = names.contains(&"bad");
-                    written.lock().push(names);
-                    if bad { Err(sqlx::Error::Encode("bad".into())) } else { Ok(()) }
+                    assert!(!names.contains(&"panic"), "as asked");
+                    let mut written = written.lock();
+                    let locked =
+                        names.contains(&"locked") || names.contains(&"locked once") && written.is_empty();
+                    let code = if locked { Some(LOCK_TIMEOUT) } else { None };
+                    let code = code.or_else(|| names.contains(&"bad").then_some(CHECK_VIOLATION));
+                    written.push(names);
+                    code.map_or(Ok(()), |code| Err(sqlx::Error::Database(Box::new(Said(code)))))
                 }
                 .boxed()
             },
@@ -227,5 +297,32 @@ mod tests {
         let outcomes = join_all(asked.map(|item| gather.put(item))).await;
         let refused: Vec<bool> = outcomes.iter().map(Result::is_err).collect();
         assert_eq!(refused, [false, true, false]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_in_vain_for_a_lock_is_written_together_once_more_and_not_one_by_one() {
+        let (gather, batches, open) = gather(10);
+        open.add_permits(20);
+        let asked = [item(1, "a"), item(2, "locked once"), item(3, "c")];
+        let outcomes = join_all(asked.map(|item| gather.put(item))).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        let all = vec!["a", "locked once", "c"];
+        assert_eq!(*batches.lock(), [all.clone(), all]);
+        // Again and again: all of them hear so.
+        batches.lock().clear();
+        let asked = [item(1, "a"), item(2, "locked")];
+        let outcomes = join_all(asked.map(|item| gather.put(item))).await;
+        assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        assert_eq!(batches.lock().len(), MOST_TRIES as usize, "and never one by one");
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_what_was_written_with_it_and_the_next_is_written() {
+        let (gather, _, open) = gather(10);
+        open.add_permits(20);
+        let asked = [item(1, "a"), item(2, "panic")];
+        let outcomes = join_all(asked.map(|item| gather.put(item))).await;
+        assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        gather.put(item(3, "b")).await.expect("it goes on");
     }
 }

@@ -8,6 +8,7 @@ mod cells;
 mod committer;
 mod dead_letter;
 mod event_row;
+mod failure;
 mod gather;
 mod healing;
 mod leases;

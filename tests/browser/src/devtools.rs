@@ -147,7 +147,7 @@ fn note(heard: &Heard, event: &Value) {
 #[derive(Debug)]
 pub struct Browser {
     wire: Wire,
-    _process: Child,
+    process: Child,
     _profile: TempDir,
 }
 
@@ -171,17 +171,29 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{program}: {error}"));
         let address = address(profile.path()).await;
-        Self { wire: Wire::to(&address).await, _process: process, _profile: profile }
+        Self { wire: Wire::to(&address).await, process, _profile: profile }
     }
 
     /// Somebody with cookies of their own.
     pub async fn visit(&self) -> Visit {
         let made = self.wire.ask(None, "Target.createBrowserContext", json!({})).await.expect("a context");
         Visit { wire: self.wire.clone(), context: text(&made["browserContextId"]) }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Where the program is a script that starts another, that one would stay behind, and go on encoding its video beside
+        // all tests that follow: they go as a group.
+        if let Some(group) = self.process.id() {
+            let kill = format!("kill -9 -{group}");
+            let _ = std::process::Command::new("/bin/sh").args(["-c", &kill]).status();
+        }
     }
 }
 

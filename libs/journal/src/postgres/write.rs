@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::committer::Writer;
+use crate::failure::{Failure, MOST_TRIES};
 use crate::metric_names as metric;
 use crate::postgres::read::outcome_text;
 use crate::prepared::Prepared;
@@ -26,10 +27,6 @@ use crate::{Column, ColumnType, Schema, Table, Value};
 /// How long Postgres may take for one batch. A server that vanished without a word (its host died, a partition) would
 /// otherwise hold all commands of this kind for as long as the kernel goes on sending: a quarter of an hour.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
-
-/// A unit written alone is tried again so often after a deadlock, a serialisation failure or a repeat that came in
-/// between.
-const MOST_TRIES: u32 = 3;
 
 pub(crate) struct PgWriter {
     pub(crate) pool: PgPool,
@@ -212,38 +209,6 @@ async fn erasing(
     .await?;
     transaction.commit().await?;
     Ok(rows)
-}
-
-/// What a failed statement means. In each case but the last the server said that nothing was written.
-enum Failure {
-    /// What was to be written is at fault.
-    Unit,
-    /// Bad luck: a deadlock, or the same command committed elsewhere in between.
-    Again,
-    /// The connection or the server is at fault.
-    Lost,
-}
-
-impl Failure {
-    fn of(error: &sqlx::Error) -> Self {
-        let database = match error {
-            sqlx::Error::Database(database) => database,
-            sqlx::Error::Encode(_) => return Self::Unit,
-            _ => return Self::Lost,
-        };
-        if database.constraint() == Some("command_receipt_pkey") {
-            return Self::Again;
-        }
-        match database.code().as_deref() {
-            // Serialisation failure, deadlock, lock timeout.
-            Some("40001" | "40P01" | "55P03") => Self::Again,
-            // Data, integrity, syntax or names, program limits, raised by a trigger.
-            Some(code) if ["22", "23", "42", "54", "P0"].iter().any(|class| code.starts_with(class)) => {
-                Self::Unit
-            }
-            _ => Self::Lost,
-        }
-    }
 }
 
 /// The arguments of [`Statements::commit`](crate::statement::Statements), in its order.

@@ -152,6 +152,8 @@ impl Config {
             (1024..=64 * 1024 * 1024).contains(&self.grpc.max_message_bytes),
             "grpc.max_message_bytes must be 1 KiB to 64 MiB",
         );
+        check(self.grpc.max_connections > 0, "grpc.max_connections must be at least 1");
+        check(!self.grpc.first_request_timeout.is_zero(), "grpc.first_request_timeout must not be 0");
         check(!self.grpc.default_deadline.is_zero(), "grpc.default_deadline must not be 0");
         check(
             self.grpc.default_deadline <= self.grpc.max_deadline,

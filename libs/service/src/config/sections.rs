@@ -46,6 +46,9 @@ pub struct GrpcConfig {
     pub max_message_bytes: usize,
     pub max_concurrent_streams: u32,
     pub max_concurrent_calls: usize,
+    pub max_connections: usize,
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub first_request_timeout: Duration,
     #[serde(deserialize_with = "duration::deserialize")]
     pub keepalive_interval: Duration,
     #[serde(deserialize_with = "duration::deserialize")]

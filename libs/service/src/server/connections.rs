@@ -4,6 +4,8 @@
 //! connections that have grown old without having told the client; this one does both, and is else the same.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -25,8 +27,8 @@ use crate::config::GrpcConfig;
 /// How long nobody is let in after somebody could not be: mostly since there are too many files open.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections until `drain`, then finishes what is in flight on each. What is still open when this is dropped
-/// is cut.
+/// Takes connections until `drain`, as many at once as there may be, then finishes what is in flight on each. What is
+/// still open when this is dropped is cut.
 pub(super) async fn serve(
     listener: TcpListener,
     router: axum::Router,
@@ -52,6 +54,7 @@ pub(super) async fn serve(
         cut: cut.clone(),
         age: config.max_connection_age,
         grace: config.max_connection_age_grace,
+        first_request: config.first_request_timeout,
     };
     let _cut = cut.drop_guard();
     let connections = TaskTracker::new();
@@ -63,6 +66,11 @@ pub(super) async fn serve(
         .with_keepalive_retries(Some(3));
     while let Some(Some(accepted)) = drain.run_until_cancelled(incoming.next()).await {
         match accepted {
+            // Its file is free again at once: those who are being served go on.
+            Ok(stream) if connections.len() >= config.max_connections => {
+                metrics::counter!("callboard_connections_refused_total").increment(1);
+                drop(stream);
+            }
             Ok(stream) => {
                 let connection = connection(stream, router.clone(), builder.clone(), life.clone());
                 connections.spawn(connection);
@@ -90,19 +98,25 @@ struct Life {
     age: Duration,
     /// The same as `cut`, so much later.
     grace: Duration,
+    /// The same as `cut`, when nothing was asked for so long.
+    first_request: Duration,
 }
 
 async fn connection(stream: TcpStream, router: axum::Router, builder: Builder<TokioExecutor>, life: Life) {
     let peer = stream.connect_info();
+    let asked = Arc::new(AtomicBool::new(false));
+    let has_asked = Arc::clone(&asked);
     let service = router.map_request(move |request: http::Request<Incoming>| -> Request {
+        asked.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
         request
     });
     let service = TowerToHyperService::new(service);
     let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    let old = Instant::now() + life.age;
-    let mut ends = false;
+    let now = Instant::now();
+    let (silent, old) = (now + life.first_request, now + life.age);
+    let (mut ends, mut is_new) = (false, true);
     loop {
         let should_end = async {
             tokio::select! {
@@ -120,6 +134,12 @@ async fn connection(stream: TcpStream, router: axum::Router, builder: Builder<To
             () = should_end, if !ends => {
                 ends = true;
                 served.as_mut().graceful_shutdown();
+            }
+            () = sleep_until(silent), if is_new => {
+                is_new = false;
+                if !has_asked.load(Ordering::Relaxed) {
+                    return;
+                }
             }
             () = sleep_until(old + life.grace) => return,
             () = life.cut.cancelled() => return,

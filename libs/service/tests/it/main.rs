@@ -6,6 +6,7 @@ mod backed;
 mod calls;
 mod collector;
 mod config;
+mod connections;
 mod lifecycle;
 mod operate;
 mod pool;

@@ -1,6 +1,5 @@
 //! Webhooks. Administrators.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -134,13 +133,14 @@ impl WebhookApi {
             Ok((id.uuid(), WebhookCommand::Create { endpoint, key: key.clone() }))
         };
         let answer = move |state: &WebhookState, _: &[_], version| proto::CreateWebhookResponse {
-            webhook: Some(shapes::webhook(id, state, version, None)),
+            webhook: Some(shapes::kept(id, state, version)),
             // The receipt is kept, and holds no secret.
             secret: String::new(),
         };
         let mut answer = mutation.about("webhook", id).carry_out(&self.webhooks, prepared, answer).await?;
         self.tables.webhooks.changed();
         answer.secret = self.once(organisation, answer.webhook.as_ref(), &key).await?;
+        with_url(answer.webhook.as_mut(), &sent.url);
         Ok(answer)
     }
 
@@ -173,13 +173,14 @@ impl WebhookApi {
         let sent = message.webhook.as_ref().ok_or_else(|| Refusal::field("webhook", "is required"))?;
         let id: WebhookId = parse_id("webhook.id", &sent.id)?;
         let command = WebhookCommand::Update(self.endpoint(sent)?);
-        let answer = mutation
+        let mut answer = mutation
             .about("webhook", id)
             .expecting("webhook.etag", &sent.etag)?
             .ask(&self.webhooks, id.uuid(), command, move |state, _, version| proto::UpdateWebhookResponse {
-                webhook: Some(shapes::webhook(id, state, version, None)),
+                webhook: Some(shapes::kept(id, state, version)),
             })
             .await?;
+        with_url(answer.webhook.as_mut(), &sent.url);
         self.tables.webhooks.changed();
         // Whoever mends it does not wait, and is not judged by what was before.
         self.tables.destinations.answers(WEBHOOK, &id.to_string()).await.map_err(refusal)?;
@@ -224,12 +225,16 @@ impl WebhookApi {
             .about("webhook", id)
             .ask(&self.webhooks, id.uuid(), command, move |state, _, version| {
                 proto::RotateWebhookSecretResponse {
-                    webhook: Some(shapes::webhook(id, state, version, None)),
+                    webhook: Some(shapes::kept(id, state, version)),
                     secret: String::new(),
                 }
             })
             .await?;
         answer.secret = self.once(principal.organisation, answer.webhook.as_ref(), &key).await?;
+        // As it is now: rotating does not touch it.
+        let now = self.tables.webhooks.webhook(principal.organisation, id).await.map_err(refusal)?;
+        let endpoint = now.and_then(|now| now.state.endpoint);
+        with_url(answer.webhook.as_mut(), endpoint.as_ref().map_or("", |endpoint| &endpoint.url));
         Ok(answer)
     }
 
@@ -326,14 +331,12 @@ impl WebhookApi {
         let command = command_id(&principal, "RedeliverWebhookEvents", &message.request_id)?.0;
         let id: WebhookId = parse_id("webhook_id", &message.webhook_id)?;
         let organisation = principal.organisation;
-        let given: BTreeSet<&String> = message.event_ids.iter().collect();
+        let given = &message.event_ids;
         if given.len() > MAX_REDELIVERED || given.is_empty() == message.failed_since.is_none() {
             return Err(Refusal::field("event_ids", "1 to 100, or failed_since instead"));
         }
-        let mut events: Vec<Uuid> = Vec::new();
-        for (index, event) in message.event_ids.iter().enumerate() {
-            events.push(parse_id(&format!("event_ids[{index}]"), event)?);
-        }
+        let events: Vec<Option<Uuid>> = given.iter().map(|event| event.parse().ok()).collect();
+        none_missing(&events, Option::is_some)?;
         self.found(organisation, id).await?;
         let (hooks, now) = (&self.tables.hooks, self.clock.now());
         let count = match &message.failed_since {
@@ -344,17 +347,33 @@ impl WebhookApi {
                 hooks.redeliver_failed(organisation, id, since, command, now).await.map_err(refusal)?
             }
             None => {
+                let wanted: Vec<Uuid> = events.iter().flatten().copied().collect();
                 let known =
-                    hooks.redeliver(organisation, id, &events, command, now).await.map_err(refusal)?;
-                if let Some(missing) = events.iter().find(|event| !known.contains(event)) {
-                    return Err(Refusal::missing("webhook_delivery", missing));
-                }
+                    hooks.redeliver(organisation, id, &wanted, command, now).await.map_err(refusal)?;
+                none_missing(&events, |event| event.is_some_and(|event| known.contains(&event)))?;
                 i64::try_from(known.len()).unwrap_or(i64::MAX)
             }
         };
         self.wake.notify_waiters();
         Ok(proto::RedeliverWebhookEventsResponse { count: i32::try_from(count).unwrap_or(i32::MAX) })
     }
+}
+
+/// The receipt is kept, and holds no address, which may hold a secret: it is the request's own.
+fn with_url(webhook: Option<&mut proto::Webhook>, url: &str) {
+    // An empty one is of a webhook that is gone.
+    if let Some(webhook) = webhook.filter(|webhook| !webhook.id.is_empty()) {
+        url.clone_into(&mut webhook.url);
+    }
+}
+
+/// All of these, or a refusal that names each that is not.
+fn none_missing(events: &[Option<Uuid>], is_there: impl Fn(&Option<Uuid>) -> bool) -> Result<(), Refusal> {
+    let missing = events.iter().enumerate().filter(|(_, event)| !is_there(event));
+    let rule = "an event of a delivery to this webhook; nothing was sent again";
+    let wrong: Vec<FieldViolation> =
+        missing.map(|(index, _)| FieldViolation::new(format!("event_ids[{index}]"), rule)).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(wrong)) }
 }
 
 fn next(more: bool, cursor: Option<&impl serde::Serialize>, query: i64, now: Timestamp) -> String {

@@ -36,6 +36,11 @@ pub const fn from_state(state: proto::WebhookDeliveryState) -> &'static [HookSta
     }
 }
 
+/// A webhook as it is kept in a receipt: without its address, which may hold a secret.
+pub fn kept(id: WebhookId, known: &WebhookState, version: Version) -> proto::Webhook {
+    proto::Webhook { url: String::new(), ..webhook(id, known, version, None) }
+}
+
 /// A webhook; an empty one where it was removed.
 pub fn webhook(
     id: WebhookId,

@@ -30,7 +30,7 @@ use crate::contacts::Contacts;
 use crate::links::Links;
 use crate::render::{Mail, Texts};
 use crate::store::deliveries::Report;
-use crate::store::{Address, Claimed};
+use crate::store::{Address, Claimed, Reached};
 use crate::window::Windows;
 use lane::{Lane, every};
 use prepare::Prepared;
@@ -165,7 +165,7 @@ impl Courier {
         if !self.windows.may_be_open(organisation, person) {
             return Ok(Some(report(Outcome::Refused, "NO_WINDOW")));
         }
-        if !self.tables.deliveries.hand_over(claimed, "window", self.clock.now()).await? {
+        if !self.tables.deliveries.hand_over(claimed, Some("window"), self.clock.now()).await? {
             return Ok(None);
         }
         let event = claimed.event.uuid();
@@ -179,14 +179,16 @@ impl Courier {
         prepared: &Prepared,
     ) -> Result<Option<Report>, sqlx::Error> {
         let (organisation, person) = (claimed.organisation, claimed.person);
-        let subscriptions = self.tables.subscriptions.of(organisation, person).await?;
-        let Some(first) = subscriptions.first() else {
+        let now = self.clock.now();
+        let browsers = self.tables.subscriptions.reached(organisation, person, now).await?;
+        if browsers.is_empty() {
             return Ok(Some(report(Outcome::Refused, "NO_SUBSCRIPTION")));
-        };
-        let host = host(&first.endpoint);
-        if !self.tables.deliveries.hand_over(claimed, &host, self.clock.now()).await? {
+        }
+        if !self.tables.deliveries.hand_over(claimed, None, now).await? {
             return Ok(None);
         }
+        // Whose host rests is not called for the sake of another's.
+        let (awake, resting): (Vec<Reached>, Vec<Reached>) = browsers.into_iter().partition(|one| !one.rests);
         let text = json!({
             "text": prepared.line,
             "eventType": claimed.event_type.as_str(),
@@ -198,28 +200,23 @@ impl Courier {
         .to_string();
         // The stack's own: a browser that was away gets the latest of it.
         let topic = prepared.entry.simple().to_string();
+        let pushes = awake.iter().map(|one| self.push.push(&one.browser, text.as_bytes(), &topic, now));
+        let mut answers = join_all(pushes).await;
+        let destinations = &self.tables.destinations;
         let now = self.clock.now();
-        let pushes =
-            subscriptions.iter().map(|browser| self.push.push(browser, text.as_bytes(), &topic, now));
-        let answers = join_all(pushes).await;
-        for (browser, answer) in subscriptions.iter().zip(&answers) {
+        for (Reached { browser, host, .. }, answer) in awake.iter().zip(&answers) {
             match answer {
                 Taken::Gone(_) => {
                     self.tables.subscriptions.remove(organisation, person, browser.id).await?;
                 }
                 Taken::NotNow(_) | Taken::Unreachable | Taken::Unknown => {
-                    let host = self::host(&browser.endpoint);
-                    self.tables.destinations.rest(Channel::Push.as_str(), &host, None, now).await?;
+                    destinations.rest(Channel::Push.as_str(), host, None, now).await?;
                 }
-                Taken::Yes(_) => {
-                    self.tables
-                        .destinations
-                        .answers(Channel::Push.as_str(), &self::host(&browser.endpoint))
-                        .await?;
-                }
+                Taken::Yes(_) => destinations.answers(Channel::Push.as_str(), host).await?,
                 Taken::Refused(_) => {}
             }
         }
+        answers.extend(resting.iter().map(|_| Taken::NotNow(0)));
         Ok(Some(sum(&answers)))
     }
 
@@ -257,7 +254,7 @@ impl Courier {
             return Ok(Some(last));
         }
         self.tables.destinations.answers(Channel::Email.as_str(), "smtp").await?;
-        if !self.tables.deliveries.hand_over(claimed, "smtp", self.clock.now()).await? {
+        if !self.tables.deliveries.hand_over(claimed, Some("smtp"), self.clock.now()).await? {
             return Ok(None);
         }
         let mut delivered = None;
@@ -323,15 +320,6 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Withheld => "withheld",
         Outcome::Unknown => "unknown",
     }
-}
-
-/// The host of an endpoint: what rests when it fails.
-fn host(endpoint: &str) -> String {
-    endpoint
-        .parse::<http::Uri>()
-        .ok()
-        .and_then(|url| url.authority().map(|authority| authority.host().to_owned()))
-        .unwrap_or_default()
 }
 
 /// What several browsers' answers are together: one that has it is enough.

@@ -149,13 +149,14 @@ impl HookCourier {
         let Some(url) = admitted(&claimed.url, self.settings.bounds) else {
             return (not_now, "ADDRESS_BLOCKED", 0);
         };
+        let Some(secrets) = &claimed.secrets else { return (not_now, "SECRETS_UNREADABLE", 0) };
         let (id, timestamp) = (claimed.event.to_string(), now.timestamp());
         let answer = self
             .client
             .post(url)
             .header("webhook-id", &id)
             .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", signature(&claimed.secrets, &id, timestamp, &claimed.body, now))
+            .header("webhook-signature", signature(secrets, &id, timestamp, &claimed.body, now))
             .header("content-type", "application/cloudevents+json; charset=utf-8")
             .body(claimed.body.clone())
             .send()

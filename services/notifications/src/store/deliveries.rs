@@ -17,7 +17,8 @@ use super::{Sql, decoded};
 
 /// How long a worker has for one attempt before it is taken for dead.
 pub const LEASE: TimeDelta = TimeDelta::seconds(90);
-/// Attempts at one destination that are taken at once, so that the others have their turn.
+/// Attempts at one destination that are taken at once, so that the others have their turn. Of pushes also those that are
+/// under way, in all processes together: their destinations are other people's.
 const PER_DESTINATION: i64 = 8;
 /// Marks and reports that are written at once.
 const TOGETHER: usize = 64;
@@ -179,7 +180,7 @@ impl Deliveries {
     }
 
     /// Takes due deliveries of a channel into a worker's hands, the oldest of each destination first. A destination that
-    /// rests is left alone, and none fills the whole hand.
+    /// rests is left alone, and none fills the whole hand. That of a push are the hosts of the person's browsers.
     ///
     /// # Errors
     /// Those of the database.
@@ -209,22 +210,37 @@ impl Deliveries {
         let rows = sqlx::query(
             "with resting as materialized (
                  select name from destination where channel = $1 and not_before > $2),
+             busy as materialized (
+                 select destination, count(*) as held from delivery
+                 where $1 = 'PUSH' and channel = $1 and state in ('CLAIMED', 'HANDED_OVER')
+                 group by destination),
              due as materialized (
-                 select d.event_id, d.person, d.due,
-                     case when $1 = 'EMAIL' then d.person else coalesce(d.destination, d.person) end as destination
+                 select d.event_id, d.person, d.due, t.destination
                  from delivery d
+                 cross join lateral (
+                     select string_agg(distinct s.host, ' ' order by s.host) as hosts,
+                         bool_and(s.host in (select name from resting)) as rest
+                     from push_subscription s
+                     where $1 = 'PUSH' and s.organisation_id = d.organisation_id and s.person = d.person) h
+                 cross join lateral (
+                     select case $1 when 'EMAIL' then d.person when 'PUSH' then coalesce(h.hosts, d.person)
+                         else coalesce(d.destination, d.person) end as destination) t
                  where d.channel = $1 and d.state = 'DUE' and d.due <= $2
+                   and h.rest is not true
+                   and not exists (select from busy b where b.destination = t.destination and b.held >= $4)
                    -- All e-mails go through one server.
-                   and not exists (select from resting r
-                       where r.name = case when $1 = 'EMAIL' then 'smtp' else d.destination end)
+                   and ($1 = 'PUSH' or not exists (select from resting r
+                       where r.name = case when $1 = 'EMAIL' then 'smtp' else d.destination end))
                  order by d.due limit $3),
              ranked as materialized (
-                 select event_id, person, due, row_number() over (partition by destination order by due) as turn
+                 select event_id, person, due, destination,
+                     row_number() over (partition by destination order by due)
+                         + coalesce((select b.held from busy b where b.destination = due.destination), 0) as turn
                  from due),
              -- Row by row, by the primary key and no other index: whatever the planner believes of a queue, which is empty
              -- one minute and long the next.
              chosen as materialized (
-                 select d.event_id, d.person
+                 select d.event_id, d.person, r.destination
                  from (select * from ranked where turn <= $4 order by turn, due) r, lateral (
                      select event_id, person from delivery
                      where event_id = r.event_id and person = r.person and channel = $1 and state || '' = 'DUE'
@@ -232,7 +248,8 @@ impl Deliveries {
                      for update skip locked) d
                  limit $5),
              taken as (
-                 update delivery d set state = 'CLAIMED', attempts = attempts + 1, lease = $6, updated_at = $2
+                 update delivery d set state = 'CLAIMED', attempts = attempts + 1, lease = $6, updated_at = $2,
+                     destination = case when $1 = 'PUSH' then c.destination else d.destination end
                  from chosen c where d.event_id = c.event_id and d.person = c.person and d.channel = $1
                  returning d.event_id, d.person, d.channel, d.organisation_id, d.attempts)
              select k.event_id, k.person, k.channel, k.organisation_id, k.attempts, t.event_type, t.subject_kind,
@@ -251,18 +268,18 @@ impl Deliveries {
     }
 
     /// The mark before something leaves the house; false: it is not this worker's any more, so nothing may leave. Marks
-    /// that are made at the same time are written together.
+    /// that are made at the same time are written together. `destination`: where to, if it was not known before.
     ///
     /// # Errors
     /// Those of the database; then nothing may leave either.
-    pub async fn hand_over(&self, claimed: &Claimed, destination: &str, now: Timestamp) -> Sql<bool> {
+    pub async fn hand_over(&self, claimed: &Claimed, destination: Option<&str>, now: Timestamp) -> Sql<bool> {
         self.leaving
             .put(Leaving {
                 event: claimed.event,
                 person: claimed.person,
                 channel: claimed.channel,
                 attempt: claimed.attempt,
-                destination: destination.to_owned(),
+                destination: destination.map(str::to_owned),
                 now,
             })
             .await

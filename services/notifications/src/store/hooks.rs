@@ -13,6 +13,9 @@ use super::{Sql, decoded, webhook};
 
 /// Attempts at one endpoint at once, in all processes together: one that is slow holds up nobody else.
 const PER_ENDPOINT: i64 = 4;
+/// Attempts for one organisation at once, in all processes together: whoever has many endpoints that are slow holds up
+/// nobody else either.
+const PER_ORGANISATION: i64 = 16;
 
 /// An event as it is sent.
 #[derive(Debug, Clone)]
@@ -44,8 +47,10 @@ pub struct ClaimedHook {
     pub attempt: u32,
     /// Where to; it may hold a secret.
     pub url: String,
-    /// What signs, newest first.
-    pub secrets: Vec<Secret>,
+    /// What signs, newest first; `None`: it cannot be read.
+    pub secrets: Option<Vec<Secret>>,
+    /// Asked for by hand while the endpoint was switched off: it is tried once.
+    pub once: bool,
     /// What is sent.
     pub body: String,
 }
@@ -79,16 +84,21 @@ pub struct Hooks {
 
 fn claimed(row: &PgRow) -> Sql<ClaimedHook> {
     let id = |column: &str| row.try_get::<Uuid, _>(column);
+    let webhook_id = id("webhook_id")?;
     let secrets: Json<serde_json::Value> = row.try_get("secrets")?;
-    let secrets = webhook::secrets(secrets.0).map_err(sqlx::Error::Protocol)?;
+    // One endpoint's trouble is no trouble of those that were claimed with it.
+    let secrets = webhook::secrets(secrets.0)
+        .inspect_err(|error| tracing::error!(error, webhook = %webhook_id, "what signs cannot be read"))
+        .ok();
     Ok(ClaimedHook {
-        webhook: id("webhook_id")?.into(),
+        webhook: webhook_id.into(),
         event: id("event_id")?.into(),
         organisation: id("organisation_id")?.into(),
         kind: row.try_get("event_type")?,
         attempt: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or_default(),
         url: row.try_get("url")?,
         secrets,
+        once: row.try_get("once")?,
         body: row.try_get("body")?,
     })
 }
@@ -158,31 +168,41 @@ impl Hooks {
     }
 
     /// Takes due deliveries into a worker's hands until `lease`, the oldest of each endpoint first. An endpoint that
-    /// rests or is switched off is left alone but for what is asked for by hand, and none fills the whole hand.
+    /// rests or is switched off is left alone but for what is asked for by hand, and neither an endpoint nor an organisation
+    /// fills the whole hand.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Sql<Vec<ClaimedHook>> {
         let rows = sqlx::query(
-            "with chosen as (
-                 select c.webhook_id, c.event_id from webhook w
+            "with held as materialized (
+                 select organisation_id, count(*) as count from webhook_delivery where state = 'CLAIMED'
+                 group by organisation_id),
+             waiting as (
+                 select c.*, w.organisation_id,
+                     row_number() over (partition by w.organisation_id order by c.turn, c.due) as turn_of_organisation
+                 from webhook w
                  cross join lateral (
                      select count(*) as held from webhook_delivery b
                      where b.webhook_id = w.id and b.state = 'CLAIMED') busy
                  cross join lateral (
-                     select d.webhook_id, d.event_id, d.due, row_number() over (order by d.by_hand desc, d.due) as turn
+                     select d.webhook_id, d.event_id, d.due, d.by_hand and not w.enabled as once,
+                         row_number() over (order by d.by_hand desc, d.due) as turn
                      from webhook_delivery d
                      where d.webhook_id = w.id and d.state = 'DUE' and d.due <= $1
                        and (d.by_hand or w.enabled and not exists (select from destination r
                            where r.channel = 'WEBHOOK' and r.name = w.id::text and r.not_before > $1))
                      order by d.by_hand desc, d.due limit greatest($2 - busy.held, 0)) c
-                 where w.url is not null
+                 where w.url is not null),
+             chosen as (
+                 select c.webhook_id, c.event_id, c.once from waiting c left join held h using (organisation_id)
+                 where c.turn_of_organisation <= $5 - coalesce(h.count, 0)
                  order by c.turn, c.due limit $3),
              taken as (
                  update webhook_delivery d set state = 'CLAIMED', attempts = attempts + 1, lease = $4,
                      by_hand = false, updated_at = $1
                  from chosen c where d.webhook_id = c.webhook_id and d.event_id = c.event_id and d.state = 'DUE'
-                 returning d.webhook_id, d.event_id, d.organisation_id, d.event_type, d.attempts)
+                 returning d.webhook_id, d.event_id, d.organisation_id, d.event_type, d.attempts, c.once)
              select t.*, w.url, w.secrets, e.body
              from taken t join webhook w on w.id = t.webhook_id join webhook_event e on e.id = t.event_id",
         )
@@ -190,19 +210,22 @@ impl Hooks {
         .bind(PER_ENDPOINT)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(lease)
+        .bind(PER_ORGANISATION)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(claimed).collect()
     }
 
-    /// Writes an attempt down, and what follows from it. One that was taken for dead meanwhile changes nothing more.
+    /// Writes an attempt down, and what follows from it. One that was taken for dead meanwhile changes nothing more; one that
+    /// was asked for again meanwhile follows at once, whatever came of this.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn settle(&self, claimed: &ClaimedHook, tried: &Tried, now: Timestamp) -> Sql<()> {
         let mut transaction = self.pool.begin().await?;
-        let failures: Option<i32> = sqlx::query_scalar(
-            "select failures from webhook_delivery
+        // Claiming takes the mark of what is asked for by hand: if it is there, it was asked for since.
+        let found: Option<(i32, bool)> = sqlx::query_as(
+            "select failures, by_hand from webhook_delivery
              where webhook_id = $1 and event_id = $2 and state = 'CLAIMED' and attempts = $3 for update",
         )
         .bind(claimed.webhook.uuid())
@@ -210,12 +233,19 @@ impl Hooks {
         .bind(i32::try_from(claimed.attempt).unwrap_or(i32::MAX))
         .fetch_optional(&mut *transaction)
         .await?;
-        let Some(failures) = failures else { return Ok(()) };
+        let Some((failures, again)) = found else { return Ok(()) };
         let failed = tried.outcome != HookOutcome::Taken;
         let failures = failures + i32::from(failed);
         // Spread by what differs between deliveries.
         let spread = (claimed.event.uuid().as_u128() ^ claimed.webhook.uuid().as_u128()) as u32;
-        let (state, due) = settled(tried.outcome, u32::try_from(failures).unwrap_or_default(), spread, now);
+        let (state, due) =
+            match settled(tried.outcome, u32::try_from(failures).unwrap_or_default(), spread, now) {
+                _ if again => (HookState::Due, Some(now)),
+                // Nobody would take it up again before the endpoint is switched on.
+                (HookState::Due, _) if claimed.once => (HookState::Failed, None),
+                settled => settled,
+            };
+        let failures = if again { 0 } else { failures };
         sqlx::query(
             "update webhook_delivery set state = $3, failures = $4, due = coalesce($5, due), lease = null,
                  reason = $6, status_code = $7, updated_at = $8
@@ -330,7 +360,8 @@ impl Hooks {
         Ok(done.rows_affected().max(attempts.rows_affected()))
     }
 
-    /// Delivers these again at once, each once per request; answers those that are there.
+    /// Delivers these again at once, each once per request: all of them or, where one is not there, none. Answers those
+    /// that are there. What is just being sent is sent once more after that.
     ///
     /// # Errors
     /// Those of the database.
@@ -343,15 +374,18 @@ impl Hooks {
         now: Timestamp,
     ) -> Sql<Vec<Uuid>> {
         sqlx::query_scalar(
-            "with known as (
+            "with known as materialized (
                  select event_id from webhook_delivery
                  where organisation_id = $1 and webhook_id = $2 and event_id = any($3)),
              again as (
-                 update webhook_delivery set state = 'DUE', due = $5, failures = 0, by_hand = true, asked_by = $4,
+                 update webhook_delivery set by_hand = true, asked_by = $4,
+                     state = case when state = 'CLAIMED' then state else 'DUE' end,
+                     due = case when state = 'CLAIMED' then due else $5 end,
+                     failures = case when state = 'CLAIMED' then failures else 0 end,
                      updated_at = $5
                  where organisation_id = $1 and webhook_id = $2 and event_id = any($3)
-                   -- One that is being sent is sent.
-                   and state <> 'CLAIMED' and asked_by is distinct from $4)
+                   and asked_by is distinct from $4
+                   and (select count(*) from known) = (select count(distinct wanted) from unnest($3) wanted))
              select event_id from known",
         )
         .bind(organisation.uuid())

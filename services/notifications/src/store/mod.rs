@@ -33,7 +33,7 @@ pub use keys::OwnKeys;
 pub use known::{KnownEmployee, KnownSubject};
 pub use preferences::{Chosen, PreferencesMapping};
 pub use subjects::Judged;
-pub use subscriptions::{Subscription, Subscriptions};
+pub use subscriptions::{Reached, Subscription, Subscriptions};
 pub use telling::{Telling, Tellings};
 pub use webhook::{StoredWebhook, WebhookMapping, Webhooks};
 

@@ -20,7 +20,8 @@ pub(super) struct Leaving {
     pub(super) person: Person,
     pub(super) channel: Channel,
     pub(super) attempt: u32,
-    pub(super) destination: String,
+    /// Where to, if it was not known before.
+    pub(super) destination: Option<String>,
     pub(super) now: Timestamp,
 }
 
@@ -62,8 +63,8 @@ fn stored(attempts: u32) -> i32 {
 pub(super) fn hand_over(pool: PgPool, all: Vec<Leaving>) -> BoxFuture<'static, Sql<Vec<bool>>> {
     async move {
         let marked: Vec<i64> = sqlx::query_scalar(
-            "update delivery d set state = 'HANDED_OVER', destination = u.destination, lease = u.lease,
-                 updated_at = u.now
+            "update delivery d set state = 'HANDED_OVER', destination = coalesce(u.destination, d.destination),
+                 lease = u.lease, updated_at = u.now
              from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[],
                  $7::timestamptz[]) with ordinality
                  as u(event_id, person, channel, attempts, destination, lease, now, place)

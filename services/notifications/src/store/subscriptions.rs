@@ -27,6 +27,18 @@ pub struct Subscription {
     pub created_at: Timestamp,
 }
 
+/// A browser that is to be pushed to.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Reached {
+    /// It.
+    #[sqlx(flatten)]
+    pub browser: Subscription,
+    /// The host of its push service: what rests when it fails.
+    pub host: String,
+    /// Whether that rests now.
+    pub rests: bool,
+}
+
 /// Keeps browsers.
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
@@ -93,6 +105,30 @@ impl Subscriptions {
         )
         .bind(organisation.uuid())
         .bind(person.to_string())
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The browsers of a person, and whether they can be pushed to now.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn reached(
+        &self,
+        organisation: OrganisationId,
+        person: Person,
+        now: Timestamp,
+    ) -> Sql<Vec<Reached>> {
+        sqlx::query_as(
+            "select s.id, s.endpoint, s.p256dh, s.auth, s.label, s.created_at, s.host,
+                 exists (select from destination r
+                     where r.channel = 'PUSH' and r.name = s.host and r.not_before > $3) as rests
+             from push_subscription s where s.organisation_id = $1 and s.person = $2
+             order by s.created_at desc, s.id desc",
+        )
+        .bind(organisation.uuid())
+        .bind(person.to_string())
+        .bind(now)
         .fetch_all(&self.pool)
         .await
     }

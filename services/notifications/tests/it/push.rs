@@ -14,12 +14,16 @@ use callboard_kernel::Principal;
 use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::{Channel, DeliveryState};
 use callboard_stage::{done, fields, refused, request_id, signed};
+use callboard_testkit::{PATIENCE, eventually};
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use p256::{PublicKey, SecretKey};
 use parking_lot::Mutex;
 use ring::{aead, hkdf};
 
 use super::house::{House, serve};
+
+/// A push service that takes no end.
+const HANGS: u16 = 0;
 
 #[derive(Clone)]
 struct PushService {
@@ -29,6 +33,9 @@ struct PushService {
 
 async fn take(State(service): State<PushService>, headers: HeaderMap, body: Bytes) -> StatusCode {
     service.pushed.lock().push((headers, body));
+    if service.answer.load(Ordering::Relaxed) == HANGS {
+        return std::future::pending().await;
+    }
     StatusCode::from_u16(service.answer.load(Ordering::Relaxed)).expect("a status")
 }
 
@@ -189,4 +196,59 @@ async fn a_browser_is_one_person_s_and_nobody_makes_us_call_our_own_house() {
     let foreign = done(house.client().delete_push_subscription(signed(&nora, delete())).await);
     assert_eq!(refused(foreign), "NOT_FOUND");
     done(house.client().delete_push_subscription(signed(&emil, delete())).await).expect("removed");
+}
+
+#[tokio::test]
+async fn n_5_a_push_service_that_hangs_holds_up_no_other_even_at_the_first_push() {
+    let house = House::with(|stage| {
+        stage.with("notifications.push.timeout", "60s").with("notifications.push.concurrency", 10)
+    })
+    .await;
+    let (hanging_url, hanging) = push_service().await;
+    hanging.answer.store(HANGS, Ordering::Relaxed);
+    let (url, service) = push_service().await;
+    // Another name of the same machine.
+    let url = url.replace("127.0.0.1", "localhost");
+    let ticket = house.ticket(&[]).await;
+    let mut many = Vec::new();
+    for number in 0..20 {
+        let one = house.known(house.people.member(), "en", "Many").await;
+        subscribe(&house, &one, &format!("{hanging_url}/{number}"), &Browser::new()).await;
+        many.push(one);
+    }
+    let all: Vec<&Principal> = many.iter().collect();
+    house.offer(&ticket, 1, &all).await;
+    let under_way = || async {
+        let count = hanging.pushed.lock().len();
+        if count >= 8 { Ok(()) } else { Err(count) }
+    };
+    eventually("pushes that hang", PATIENCE, under_way).await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    subscribe(&house, &nora, &format!("{url}/nora"), &Browser::new()).await;
+    let everybody: Vec<&Principal> = all.iter().copied().chain([&nora]).collect();
+    let event = house.offer(&ticket, 2, &everybody).await;
+    let settled = house.settled(event, &nora).await;
+    assert_eq!(settled[&Channel::Push], (DeliveryState::Delivered, String::new()));
+    assert_eq!(service.pushed.lock().len(), 1);
+    assert_eq!(hanging.pushed.lock().len(), 8, "no more at once");
+}
+
+#[tokio::test]
+async fn n_5_a_browser_whose_push_service_rests_does_not_keep_another_of_the_same_person_from_hearing() {
+    let house = House::new().await;
+    let (broken_url, broken) = push_service().await;
+    broken.answer.store(503, Ordering::Relaxed);
+    let (url, service) = push_service().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let ticket = house.ticket(&[]).await;
+    subscribe(&house, &nora, &format!("{}/desk", url.replace("127.0.0.1", "localhost")), &Browser::new())
+        .await;
+    subscribe(&house, &nora, &format!("{broken_url}/phone"), &Browser::new()).await;
+    let event = house.offer(&ticket, 1, &[&nora]).await;
+    assert_eq!(house.settled(event, &nora).await[&Channel::Push].0, DeliveryState::Delivered);
+    assert_eq!(broken.pushed.lock().len(), 1);
+    // It rests now: the other alone is called.
+    let event = house.offer(&ticket, 2, &[&nora]).await;
+    assert_eq!(house.settled(event, &nora).await[&Channel::Push].0, DeliveryState::Delivered);
+    assert_eq!((service.pushed.lock().len(), broken.pushed.lock().len()), (2, 1));
 }

@@ -89,6 +89,7 @@ async fn v_8_nothing_is_recorded_or_taken_while_it_is_not_known_whether_the_othe
     guest.press("#agree").await;
     let recorder = |state: &str| format!("window.recorders.at(-1)?.state === '{state}'");
     host.until("to record", &recorder("recording")).await;
+    host.until("something to be recorded", "window.recorders.at(-1).got > 0").await;
     // Blind for a moment: nothing has changed meanwhile.
     offline(&host, true).await;
     host.until("to pause", &recorder("paused")).await;
@@ -108,6 +109,7 @@ async fn v_8_nothing_is_recorded_or_taken_while_it_is_not_known_whether_the_othe
     assert_eq!(host.evaluate(&recorder("paused")).await, true);
     offline(&host, false).await;
     host.until("to stop", &recorder("inactive")).await;
+    host.until("to keep it", "document.querySelector('#said').textContent.includes('Saved')").await;
     scene
         .until("what was recorded", |found| found["files"].as_array().is_some_and(|files| files.len() == 1))
         .await;

@@ -17,7 +17,13 @@ window.recorders = [];
 const [Peer, Socket, Recorder] = [RTCPeerConnection, WebSocket, MediaRecorder];
 window.RTCPeerConnection = class extends Peer { constructor(...all) { super(...all); window.peers.push(this); } };
 window.WebSocket = class extends Socket { constructor(...all) { super(...all); window.sockets.push(this); } };
-window.MediaRecorder = class extends Recorder { constructor(...all) { super(...all); window.recorders.push(this); } };
+window.MediaRecorder = class extends Recorder {
+    constructor(...all) {
+        super(...all);
+        window.recorders.push(Object.assign(this, { got: 0 }));
+        this.addEventListener('dataavailable', ({ data }) => { this.got += data.size; });
+    }
+};
 ";
 
 /// How a page stands, for whoever must find out why a test failed.

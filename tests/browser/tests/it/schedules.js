@@ -5,7 +5,7 @@ async ({ peer, seeds }) => {
   /// So much faster than in life the page's patience runs out, and all that happens here happens.
   const HASTE = 20;
   /// How long the two may take to find each other, once nothing happens to them any more.
-  const DEADLINE = 20_000;
+  const DEADLINE = 40_000;
   const later = window.setTimeout.bind(window);
   window.setTimeout = (work, after) => later(work, after / HASTE);
   const { Peer } = await import(peer);

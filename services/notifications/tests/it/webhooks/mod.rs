@@ -1,5 +1,6 @@
 //! Webhooks, against endpoints over real HTTP.
 
+mod again;
 mod keeping;
 mod sending;
 
@@ -13,12 +14,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use callboard_kernel::Principal;
 use callboard_proto::notifications::v1 as proto;
+use callboard_service::error::Report;
 use callboard_stage::{done, request_id, signed};
 use callboard_testkit::{PATIENCE, eventually};
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use serde_json::Value;
 use sha2::Sha256;
+use tokio::sync::Notify;
 
 use super::house::{House, serve};
 
@@ -28,6 +31,8 @@ enum Behaviour {
     Says(u16),
     With(u16, &'static str, &'static str),
     Hangs,
+    /// Until it is let go; then it takes it.
+    Holds(Arc<Notify>),
 }
 
 /// What an endpoint was sent.
@@ -63,6 +68,10 @@ async fn take(State(backend): State<Backend>, headers: HeaderMap, body: String) 
             (StatusCode::from_u16(status).expect("a status"), [(name, value)]).into_response()
         }
         Behaviour::Hangs => std::future::pending().await,
+        Behaviour::Holds(until) => {
+            until.notified().await;
+            StatusCode::NO_CONTENT.into_response()
+        }
     }
 }
 
@@ -165,12 +174,17 @@ impl House {
     }
 
     async fn redeliver(&self, boss: &Principal, id: &str, event: &str) -> i32 {
+        self.redeliver_all(boss, id, &[event]).await.expect("again")
+    }
+
+    async fn redeliver_all(&self, boss: &Principal, id: &str, events: &[&str]) -> Result<i32, Report> {
         let request = proto::RedeliverWebhookEventsRequest {
             request_id: request_id(),
             webhook_id: id.into(),
-            event_ids: vec![event.into()],
+            event_ids: events.iter().map(|&event| event.to_owned()).collect(),
             failed_since: None,
         };
-        done(self.webhooks().redeliver_webhook_events(signed(boss, request)).await).expect("again").count
+        let answer = done(self.webhooks().redeliver_webhook_events(signed(boss, request)).await)?;
+        Ok(answer.count)
     }
 }

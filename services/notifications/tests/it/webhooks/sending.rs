@@ -83,14 +83,15 @@ async fn a_redirect_is_not_followed_retry_after_is_honoured_and_redelivery_has_t
     // What has arrived can be sent again too; what was never queued cannot.
     assert_eq!(house.redeliver(&boss, &hook.id, &event).await, 1);
     backend.once(4).await;
-    let unknown = proto::RedeliverWebhookEventsRequest {
-        request_id: request_id(),
-        webhook_id: hook.id.clone(),
-        event_ids: vec![id().to_string()],
-        failed_since: None,
-    };
-    let missing = done(house.webhooks().redeliver_webhook_events(signed(&boss, unknown)).await);
-    assert_eq!(callboard_stage::refused(missing), "NOT_FOUND");
+    let unknown = id().to_string();
+    let missing = house.redeliver_all(&boss, &hook.id, &[&event, &unknown, "nonsense", &event]).await;
+    assert_eq!(callboard_stage::fields(missing), ["event_ids[2]"], "what is no id");
+    let missing = house.redeliver_all(&boss, &hook.id, &[&event, &unknown]).await;
+    assert_eq!(callboard_stage::fields(missing), ["event_ids[1]"]);
+    assert_eq!(house.redeliver(&boss, &hook.id, &event).await, 1);
+    backend.once(5).await;
+    house.at_rest(&boss, &hook.id).await;
+    assert_eq!(backend.all().len(), 5, "all of them or none");
 }
 
 #[tokio::test]
