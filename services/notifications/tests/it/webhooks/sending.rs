@@ -3,7 +3,7 @@
 use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::{EventType, WebhookDeliveryState, WebhookDisabledReason};
 use callboard_proto::tickets::v1 as tickets;
-use callboard_stage::{done, id, request_id, signed};
+use callboard_stage::id;
 use callboard_testkit::{PATIENCE, eventually};
 
 use super::super::house::{House, uuid};
