@@ -30,6 +30,7 @@ export class Peer {
     this.peerId = null;
     this.present = false;
     this.early = false;
+    this.answered = new Set();
     this.work = Promise.resolve();
   }
 
@@ -40,12 +41,10 @@ export class Peer {
     this.present = peerPresent;
     if (!peerPresent) return;
     this.peerId = peerConnectionId;
-    if (this.early) {
-      // Their offer was here before the news.
-      this.early = false;
-    } else if (isAnother || (came && !this.works())) {
-      this.restart();
-    }
+    // An offer that was here before the news was theirs, or that of a page they have left: whether it came to anything tells.
+    const isMet = this.early || !isAnother;
+    this.early = false;
+    if ((isAnother || came) && !(isMet && this.works())) this.restart();
   }
 
   /// The exchange broke off: what was said since may be lost.
@@ -157,11 +156,13 @@ export class Peer {
     if (type === "offer") this.makeWay(theirs);
     const at = this.connection;
     if (type === "answer" && !this.awaits(at, answers)) {
-      // Of a connection that is gone, or said again. But where it answers what was given up for an offer of theirs, that
-      // offer was old: the two do not speak of the same connection.
-      if (this.givenUp && answers.startsWith(`${this.givenUp} `)) this.restart();
+      // Said again, or to an offer of a connection that is gone. The other side may believe in that one, while an old offer
+      // of theirs is believed in here: then the two wait for each other.
+      const isNew = answers !== "" && !this.answered.has(answers);
+      if (isNew && at?.signalingState === "stable" && !this.works()) this.restart();
       return;
     }
+    if (type === "answer") this.answered.add(origin(at.localDescription.sdp).name);
     if (type === "offer" && !this.polite && this.isBusy()) return;
     if (!(await this.done(at, at.setRemoteDescription({ type, sdp })))) return;
     this.theirs = theirs.session;
@@ -172,10 +173,7 @@ export class Peer {
   /// side that is to give way.
   makeWay({ session }) {
     if (this.theirs === session || (this.theirs === null && !this.polite && this.isBusy())) return;
-    const { session: own } = origin(this.connection?.localDescription?.sdp);
-    const givesUp = this.theirs === null && own !== undefined;
     this.restart({ offers: false });
-    this.givenUp = givesUp ? own : null;
     this.early = !this.present;
   }
 
@@ -204,7 +202,6 @@ export class Peer {
     this.end?.();
     this.connection = null;
     this.theirs = null;
-    this.givenUp = null;
     this.makingOffer = false;
   }
 }

@@ -47,11 +47,8 @@ async fn v_10_two_browsers_exchange_audio_and_video_and_v_4_who_was_lost_comes_b
     // V-4: either hangs up.
     guest.press("#hang-up").await;
     for page in [&host, &guest] {
-        page.until_shown("#end").await;
-        assert_eq!(
-            page.evaluate("document.querySelector('#end-text').textContent").await,
-            "The call is over."
-        );
+        page.until("to be over", "document.querySelector('#end-text').textContent === 'The call is over.'")
+            .await;
     }
     let found = scene.until("the call to be over", |found| found["call"].is_null()).await;
     assert_eq!(found["callCount"], 1);
