@@ -156,7 +156,10 @@ pub async fn see_and_hear_each_other(host: &Page, guest: &Page) {
         if let Err(panic) = shown {
             for (name, page) in [("host", host), ("guest", guest)] {
                 let stands = page.try_evaluate(STANDS).await;
-                eprintln!("the {name}'s page: {stands:#?}, complained of {:#?}", page.complaints());
+                #[expect(clippy::print_stderr, reason = "for whoever reads the failed test")]
+                {
+                    eprintln!("the {name}'s page: {stands:#?}, complained of {:#?}", page.complaints());
+                }
             }
             resume_unwind(panic);
         }
