@@ -80,6 +80,7 @@ static ENGLISH: Words = Words {
         ("over", "This call is over. It can be opened again by an employee."),
         ("notConfirmed", "This call is not confirmed yet. Please try again later."),
         ("sideTaken", "Somebody else is in this call already."),
+        ("otherProvider", "This call is not made on this page: please use the app that you were invited with."),
         ("callEnded", "The call is over."),
         ("replaced", "The call goes on in another window."),
         ("linkOver", "This link is not valid any more. Please open the call again."),
@@ -140,6 +141,10 @@ static GERMAN: Words = Words {
         ("over", "Dieser Anruf ist vorbei. Er kann von Mitarbeitern wieder geöffnet werden."),
         ("notConfirmed", "Dieser Anruf ist noch nicht bestätigt. Bitte versuchen Sie es später noch einmal."),
         ("sideTaken", "Jemand anderes ist schon in diesem Anruf."),
+        (
+            "otherProvider",
+            "Dieser Anruf wird nicht auf dieser Seite geführt: Bitte benutzen Sie die App, mit der Sie eingeladen wurden.",
+        ),
         ("callEnded", "Der Anruf ist vorbei."),
         ("replaced", "Der Anruf geht in einem anderen Fenster weiter."),
         ("linkOver", "Dieser Link gilt nicht mehr. Bitte öffnen Sie den Anruf noch einmal."),
