@@ -95,7 +95,8 @@ impl LiveKitConfig {
                 problems.push(format!("video.livekit.{rule}"));
             }
         };
-        let begins = |address: &str, schemes: [&str; 2]| schemes.iter().any(|scheme| address.starts_with(scheme));
+        let begins =
+            |address: &str, schemes: [&str; 2]| schemes.iter().any(|scheme| address.starts_with(scheme));
         must(!is_needed || self.is_set(), "url is needed where video.provider is LIVEKIT");
         let secret = self.api_secret.expose_secret();
         if self.is_set() {
@@ -104,7 +105,10 @@ impl LiveKitConfig {
             must(!secret.is_empty(), "api_secret is needed with url");
         } else {
             let rest = [&self.api_url, &self.api_key, secret];
-            must(rest.iter().all(|setting| setting.is_empty()), "url is needed with api_url, api_key, api_secret");
+            must(
+                rest.iter().all(|setting| setting.is_empty()),
+                "url is needed with api_url, api_key, api_secret",
+            );
         }
         let asked = self.api_url.is_empty() || begins(&self.api_url, ["http://", "https://"]);
         must(asked, "api_url must be an http or https address");
@@ -213,7 +217,10 @@ mod tests {
             it.api_secret = String::new().into();
         };
         assert_eq!(livekit(none).problems(false), [""; 0]);
-        assert_eq!(livekit(none).problems(true), ["video.livekit.url is needed where video.provider is LIVEKIT"]);
+        assert_eq!(
+            livekit(none).problems(true),
+            ["video.livekit.url is needed where video.provider is LIVEKIT"]
+        );
     }
 
     #[test]

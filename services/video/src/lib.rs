@@ -98,8 +98,10 @@ fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     context.consume(events::fleet::CONSUMER, "fleet", Arc::new(fleet));
     let ratings = RatingsHandler { sessions: sessions.clone(), copies: reads.copies.clone() };
     context.consume(events::ratings::CONSUMER, "ratings", Arc::new(ratings));
-    let providers = providers(build, &config, (&sessions, &reads, &streams), Rooms::new(context.pool().clone()))?;
-    let timers = TimerHandler { sessions: sessions.clone(), reads: reads.clone(), providers: providers.clone() };
+    let providers =
+        providers(build, &config, (&sessions, &reads, &streams), Rooms::new(context.pool().clone()))?;
+    let timers =
+        TimerHandler { sessions: sessions.clone(), reads: reads.clone(), providers: providers.clone() };
     context.on_timer(move |timer| {
         let timers = timers.clone();
         async move { timers.fire(timer).await }.boxed()

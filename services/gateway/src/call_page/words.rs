@@ -80,7 +80,10 @@ static ENGLISH: Words = Words {
         ("over", "This call is over. It can be opened again by an employee."),
         ("notConfirmed", "This call is not confirmed yet. Please try again later."),
         ("sideTaken", "Somebody else is in this call already."),
-        ("otherProvider", "This call is not made on this page: please use the app that you were invited with."),
+        (
+            "otherProvider",
+            "This call is not made on this page: please use the app that you were invited with.",
+        ),
         ("callEnded", "The call is over."),
         ("replaced", "The call goes on in another window."),
         ("linkOver", "This link is not valid any more. Please open the call again."),

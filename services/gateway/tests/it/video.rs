@@ -90,7 +90,8 @@ async fn v_10_a_client_says_what_it_speaks_and_is_answered_what_livekit_needs() 
             livekit: Some(livekit),
             ..Default::default()
         };
-        let call = video::Call { provider: video::CallProvider::Livekit.into(), number: 1, ..Default::default() };
+        let call =
+            video::Call { provider: video::CallProvider::Livekit.into(), number: 1, ..Default::default() };
         let session = video::Session { id: SESSION.to_string(), call: Some(call), ..Default::default() };
         Ok(video::JoinSessionResponse { session: Some(session), credentials: Some(credentials) })
     });
@@ -116,7 +117,8 @@ async fn v_10_a_providers_webhook_goes_through_to_the_byte_with_its_signature() 
     });
     let post = |body: &str| {
         let request = world.anonymous(Method::POST, "/v1/videoProviders/livekit:webhook");
-        let request = request.header("content-type", "application/webhook+json").header("authorization", "a.b.c");
+        let request =
+            request.header("content-type", "application/webhook+json").header("authorization", "a.b.c");
         request.body(body.to_owned()).send()
     };
     let body = "{\"event\" :  \"room_started\", \"größe\": 1}\n";

@@ -88,7 +88,8 @@ impl Providers {
     /// # Errors
     /// `PROVIDER_UNAVAILABLE` where the settings name it no more.
     pub fn to_join(&self, provider: session::Provider) -> Result<&dyn Provider, Refusal> {
-        self.get(provider).ok_or_else(|| unavailable("the call began with a provider that is not set up any more"))
+        self.get(provider)
+            .ok_or_else(|| unavailable("the call began with a provider that is not set up any more"))
     }
 }
 

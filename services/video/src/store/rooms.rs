@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Sql;
 
 /// How long a process has for one look before it is taken for dead.
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_secs(30);
 /// A server that does not answer is asked less often: up to eight times the interval.
 const MOST_DOUBLINGS: i32 = 3;
 

@@ -147,7 +147,8 @@ impl LiveKit {
             let timing = self.timing;
             let command = SessionCommand::Found { call: room.number, present: present.clone(), timing };
             let (id, principal) = (self.ids.next().into(), Principal::system(room.organisation));
-            let given = give(&self.sessions, room.session.uuid(), command, id, principal, Cause::default()).await;
+            let given =
+                give(&self.sessions, room.session.uuid(), command, id, principal, Cause::default()).await;
             given.map_err(NotSeen::Kept)?;
         }
         Ok(Seen::Running(present))

@@ -176,7 +176,9 @@ impl Server {
             body.extend_from_slice(&chunk);
         }
         if status == StatusCode::OK {
-            return serde_json::from_slice(&body).map(Some).map_err(|_| unanswered("the answer is no JSON of ours"));
+            return serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(|_| unanswered("the answer is no JSON of ours"));
         }
         let code = serde_json::from_slice::<Value>(&body).unwrap_or_default();
         match (status, code["code"].as_str()) {

@@ -84,7 +84,8 @@ impl std::fmt::Debug for Keys {
 
 /// Every "no" is the same: who tries tokens learns nothing.
 pub fn unverified() -> Refusal {
-    let message = "the webhook is not signed by the provider's server, has expired, or was changed on its way";
+    let message =
+        "the webhook is not signed by the provider's server, has expired, or was changed on its way";
     Refusal::new(ErrorKind::Unauthenticated, "WEBHOOK_UNVERIFIED", message)
 }
 
@@ -163,13 +164,15 @@ impl Keys {
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        let said: Said = jsonwebtoken::decode(token, &self.verifies, &validation).map_err(|_| unverified())?.claims;
+        let said: Said =
+            jsonwebtoken::decode(token, &self.verifies, &validation).map_err(|_| unverified())?.claims;
         let is_now = (now - SKEW).timestamp() < said.exp
             && said.nbf.is_none_or(|from| from <= (now + SKEW).timestamp());
         let hash = STANDARD.decode(&said.sha256).map_err(|_| unverified())?;
         // Compared as HMACs of both, which takes the same time wherever they differ.
         let tag = ring::hmac::sign(&self.compares, &hash);
-        let is_whole = ring::hmac::verify(&self.compares, digest(&SHA256, body).as_ref(), tag.as_ref()).is_ok();
+        let is_whole =
+            ring::hmac::verify(&self.compares, digest(&SHA256, body).as_ref(), tag.as_ref()).is_ok();
         if said.iss == self.name && is_now && is_whole { Ok(()) } else { Err(unverified()) }
     }
 }

@@ -127,7 +127,8 @@ async fn v_10_without_the_server_nobody_joins_and_nothing_is_lost() {
     assert_eq!((found.status(), found.call), (SessionStatus::Confirmed, None));
     // The same request, when it is back.
     fake.away(false);
-    let token = join().await.expect("joined").credentials.expect("them").livekit.expect("of LiveKit").access_token;
+    let token =
+        join().await.expect("joined").credentials.expect("them").livekit.expect("of LiveKit").access_token;
     // Away again before anybody was seen: the grace time passes, and it is not the end, since nobody knows.
     fake.away(true);
     fake.enter(&token).expect("let in");
@@ -185,7 +186,10 @@ async fn v_10_a_client_that_speaks_something_else_begins_nothing() {
     let wrong = house.join_speaking(&guest, &session, &[CallProvider::Unspecified]).await;
     assert_eq!(refused(wrong), "INVALID_FIELDS");
     assert_eq!(house.get(&boss, &session).await.expect("it").status(), SessionStatus::Confirmed);
-    house.join_speaking(&guest, &session, &[CallProvider::BuiltIn, CallProvider::Livekit]).await.expect("joined");
+    house
+        .join_speaking(&guest, &session, &[CallProvider::BuiltIn, CallProvider::Livekit])
+        .await
+        .expect("joined");
     // Signals make no call here.
     let visitor = house.livekit(&guest, &session).await.expect("joined");
     let told = Browser::open(house.service(), &session, &visitor.call_token).await.err().expect("refused");
@@ -201,12 +205,14 @@ async fn v_8_consent_and_recording_are_said_by_rpc_where_there_are_no_signals() 
     house.connect(&fake, &boss, &session).await;
     house.connect(&fake, &guest, &session).await;
     let record = |running| {
-        let request = video::SetRecordingRequest { request_id: request_id(), session_id: session.clone(), running };
+        let request =
+            video::SetRecordingRequest { request_id: request_id(), session_id: session.clone(), running };
         let (mut service, boss) = (house.service(), boss.clone());
         async move { done(service.set_recording(signed(&boss, request)).await) }
     };
     let consent = |who: callboard_kernel::Principal, given| {
-        let request = video::SetConsentRequest { request_id: request_id(), session_id: session.clone(), given };
+        let request =
+            video::SetConsentRequest { request_id: request_id(), session_id: session.clone(), given };
         let mut service = house.service();
         async move { done(service.set_consent(signed(&who, request)).await).expect("said") }
     };

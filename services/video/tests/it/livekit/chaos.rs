@@ -147,7 +147,8 @@ async fn v_10_whatever_becomes_of_webhooks_asking_finds_out_and_a_replica_may_st
     let metrics = callboard_service::telemetry::metrics();
     let (stop, definition) = (CancellationToken::new(), callboard_video::definition());
     let other = callboard_service::start(definition, options, metrics, stop).await.expect("it starts");
-    let half = |seeds: std::ops::Range<u64>| join_all(seeds.map(|seed| play(&house, &fake, seed, Mail::Lossy)));
+    let half =
+        |seeds: std::ops::Range<u64>| join_all(seeds.map(|seed| play(&house, &fake, seed, Mail::Lossy)));
     half(0..8).await;
     // What it had in its hands, the first takes.
     let (_, stopped) = tokio::join!(half(8..16), other.stop());

@@ -126,7 +126,9 @@ async fn answer(
     let grant = &claims["video"];
     let is_granted = match method.as_str() {
         "CreateRoom" | "DeleteRoom" => grant["roomCreate"] == true,
-        "ListParticipants" | "RemoveParticipant" => grant["roomAdmin"] == true && grant["room"] == room.as_str(),
+        "ListParticipants" | "RemoveParticipant" => {
+            grant["roomAdmin"] == true && grant["room"] == room.as_str()
+        }
         _ => return refuse(StatusCode::NOT_FOUND, "bad_route"),
     };
     if !is_granted {

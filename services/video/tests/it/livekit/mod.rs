@@ -40,7 +40,9 @@ pub struct Joined {
 pub async fn house(interval: &str, grace: &str) -> (House, Fake) {
     let fake = Fake::start().await;
     let set = |stage: StageBuilder| {
-        settings(&fake, interval, grace).into_iter().fold(stage, |stage, (path, value)| stage.with(path, value))
+        settings(&fake, interval, grace)
+            .into_iter()
+            .fold(stage, |stage, (path, value)| stage.with(path, value))
     };
     (House::with(set).await, fake.clone())
 }

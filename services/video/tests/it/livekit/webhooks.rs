@@ -25,6 +25,12 @@ async fn waiting() -> (House, Fake, String, super::Joined) {
     let host = house.connect(&fake, &boss, &session).await;
     house.hear(&json!({ "event": "participant_joined", "room": { "name": host.room } })).await;
     house.until_present(&session, false, true).await;
+    eventually("nothing is under way", PATIENCE, || async {
+        let sql = "select count(*) from call_room where due_at <= now() or claimed_until is not null";
+        let busy: i64 = sqlx::query_scalar(sql).fetch_one(house.stage.pool()).await.expect("a count");
+        if busy == 0 { Ok(()) } else { Err(busy) }
+    })
+    .await;
     (house, fake, session, host)
 }
 
@@ -34,7 +40,8 @@ async fn v_10_a_webhook_makes_us_ask_at_once_and_is_not_believed() {
     // It says that somebody left who is there.
     let asked = fake.asked(&host.room);
     let participant = json!({ "identity": host.identity, "sid": "PA_1" });
-    let said = json!({ "event": "participant_left", "room": { "name": host.room }, "participant": participant });
+    let said =
+        json!({ "event": "participant_left", "room": { "name": host.room }, "participant": participant });
     house.hear(&said).await;
     until_asked(&fake, &host.room, asked).await;
     house.until_present(&session, false, true).await;
@@ -128,7 +135,10 @@ async fn v_10_what_a_process_that_died_had_in_its_hands_is_taken_by_another() {
     house.hear(&json!({ "event": "participant_left", "room": { "name": host.room } })).await;
     house.until_present(&session, false, false).await;
     let claim: Option<callboard_kernel::Timestamp> =
-        sqlx::query_scalar("select claimed_until from call_room").fetch_one(house.stage.pool()).await.expect("a row");
+        sqlx::query_scalar("select claimed_until from call_room")
+            .fetch_one(house.stage.pool())
+            .await
+            .expect("a row");
     let now = callboard_kernel::Clock::now(&callboard_kernel::SystemClock);
     assert!(claim.is_none_or(|until| until > now), "the dead one's claim has run out");
     house.stage.stop().await;

@@ -15,7 +15,8 @@ fn joined() -> SessionState {
 }
 
 fn found(call: i32, present: &[(u128, u128)]) -> SessionCommand {
-    let one = |(connection, stream): &(u128, u128)| Presence { connection: id(*connection), stream: id(*stream) };
+    let one =
+        |(connection, stream): &(u128, u128)| Presence { connection: id(*connection), stream: id(*stream) };
     SessionCommand::Found { call, present: present.iter().map(one).collect(), timing: TIMING }
 }
 
