@@ -273,9 +273,9 @@ pub struct CallJoining {
     pub providers: Vec<CallProvider>,
 }
 
-/// What a LiveKit server sends: LiveKit's `WebhookEvent`. Only read to know which room to ask about.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+/// What a LiveKit server sends: LiveKit's `WebhookEvent`, which has more fields. Only read to know which room to ask about.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
 pub struct LiveKitWebhook {
     /// `room_started`, `participant_joined` …
     pub event: String,
@@ -284,8 +284,8 @@ pub struct LiveKitWebhook {
 }
 
 /// A room of a LiveKit server.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
 pub struct LiveKitRoom {
     /// As Callboard named it.
     pub name: String,
