@@ -100,7 +100,7 @@ impl Play<'_> {
     async fn settles(&self, seed: u64) {
         eventually(&format!("seed {seed}"), PATIENCE, || async {
             let found = self.house.get(&self.people[1], &self.session).await.expect("a session");
-            let call = found.call.clone().unwrap_or_default();
+            let call = found.call.unwrap_or_default();
             let (there, is_alone) = self.truth();
             let is_so = [call.guest_present, call.employee_present] == there;
             if is_so && is_alone { Ok(()) } else { Err((there, is_alone, found.call)) }
