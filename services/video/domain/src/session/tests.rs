@@ -376,7 +376,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         (4..7_u128).prop_map(|ticket| Act::Unlink(id(ticket))),
         any::<bool>().prop_map(Act::Consent),
         any::<bool>().prop_map(Act::Record),
-        (31..35_u128).prop_map(|connection| joins(connection)),
+        (31..35_u128).prop_map(joins),
         Just(Act::End),
     ]
 }
