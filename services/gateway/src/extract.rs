@@ -40,15 +40,20 @@ pub trait Patchable {
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
-async fn bytes(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
+/// The body is larger than allowed.
+pub fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is larger than allowed")
+}
+
+/// The headers and the body of a request, as they came.
+///
+/// # Errors
+/// When the body is too large or breaks off.
+pub async fn bytes(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
     let headers = request.headers().clone();
     match Bytes::from_request(request, &()).await {
         Ok(bytes) => Ok((headers, bytes)),
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BODY_TOO_LARGE",
-            "the body is larger than allowed",
-        )),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
         Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", "the body could not be read")),
     }
 }

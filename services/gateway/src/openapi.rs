@@ -140,27 +140,22 @@ impl Route {
     }
 
     /// Takes a JSON body.
-    pub fn body<T: ToSchema>(mut self) -> Self {
-        let schema = self.component::<T>();
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        self.operation = self.operation.request_body(Some(
-            RequestBodyBuilder::new()
-                .content("application/json", content)
-                .required(Some(Required::True))
-                .build(),
-        ));
-        self
+    pub fn body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>("application/json", true)
     }
 
     /// Takes a file as it is.
-    pub fn takes_bytes<T: ToSchema>(mut self) -> Self {
+    pub fn takes_bytes<T: ToSchema>(self) -> Self {
+        self.body_as::<T>("application/octet-stream", true)
+    }
+
+    /// Takes a body of this media type, which may be left out where it is not required.
+    pub fn body_as<T: ToSchema>(mut self, media_type: &str, is_required: bool) -> Self {
         let schema = self.component::<T>();
         let content = ContentBuilder::new().schema(Some(schema)).build();
+        let required = if is_required { Required::True } else { Required::False };
         self.operation = self.operation.request_body(Some(
-            RequestBodyBuilder::new()
-                .content("application/octet-stream", content)
-                .required(Some(Required::True))
-                .build(),
+            RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build(),
         ));
         self
     }

@@ -6,7 +6,7 @@ use callboard_proto::video::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use callboard_video_domain::flow::{Asked, Choice, Flow};
 use callboard_video_domain::session::{
-    Call, FileKind, Moves, SessionContent, SessionFile, SessionState, Status,
+    Call, FileKind, Moves, Provider, SessionContent, SessionFile, SessionState, Status,
 };
 use callboard_video_domain::{Side, Visibility};
 use uuid::Uuid;
@@ -68,6 +68,23 @@ pub const fn side(side: Side) -> proto::Side {
     match side {
         Side::Guest => proto::Side::Guest,
         Side::Employee => proto::Side::Employee,
+    }
+}
+
+/// What carries a call.
+pub const fn provider(provider: Provider) -> proto::CallProvider {
+    match provider {
+        Provider::BuiltIn => proto::CallProvider::BuiltIn,
+        Provider::Livekit => proto::CallProvider::Livekit,
+    }
+}
+
+/// What carries a call; `None` when unspecified.
+pub const fn from_provider(provider: proto::CallProvider) -> Option<Provider> {
+    match provider {
+        proto::CallProvider::Unspecified => None,
+        proto::CallProvider::BuiltIn => Some(Provider::BuiltIn),
+        proto::CallProvider::Livekit => Some(Provider::Livekit),
     }
 }
 
@@ -161,6 +178,7 @@ fn call(call: &Call) -> proto::Call {
         started_by: side(call.started_by()).into(),
         guest_present: call.is_present(Side::Guest),
         employee_present: call.is_present(Side::Employee),
+        provider: provider(call.provider).into(),
     }
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod convert;
 pub mod events;
 mod ice;
+pub mod provider;
 pub mod store;
 mod token;
 
@@ -34,7 +35,9 @@ use events::fleet::FleetHandler;
 use events::ratings::RatingsHandler;
 use events::tickets::TicketsHandler;
 use events::timers::TimerHandler;
-use store::{Copies, FlowMapping, Queries, SessionMapping, Streams};
+use provider::livekit::Keeper;
+use provider::{BuiltIn, LiveKit, Providers};
+use store::{Copies, FlowMapping, Queries, Rooms, SessionMapping, Streams};
 
 /// The service's name: its schema, its stream, its error domain.
 pub const NAME: &str = "video";
@@ -72,6 +75,7 @@ struct Parts {
     flows: Flows,
     reads: Reads,
     streams: Streams,
+    providers: Providers,
 }
 
 fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
@@ -94,12 +98,30 @@ fn parts(build: &BuildContext) -> Result<Parts, BoxError> {
     context.consume(events::fleet::CONSUMER, "fleet", Arc::new(fleet));
     let ratings = RatingsHandler { sessions: sessions.clone(), copies: reads.copies.clone() };
     context.consume(events::ratings::CONSUMER, "ratings", Arc::new(ratings));
-    let timers = TimerHandler { sessions: sessions.clone(), reads: reads.clone(), streams: streams.clone() };
+    let providers =
+        providers(build, &config, (&sessions, &reads, &streams), Rooms::new(context.pool().clone()))?;
+    let timers =
+        TimerHandler { sessions: sessions.clone(), reads: reads.clone(), providers: providers.clone() };
     context.on_timer(move |timer| {
         let timers = timers.clone();
         async move { timers.fire(timer).await }.boxed()
     });
-    Ok(Parts { context, config, sessions, flows, reads, streams })
+    Ok(Parts { context, config, sessions, flows, reads, streams, providers })
+}
+
+fn providers(
+    build: &BuildContext,
+    config: &VideoConfig,
+    (sessions, reads, streams): (&Sessions, &Reads, &Streams),
+    rooms: Rooms,
+) -> Result<Providers, BoxError> {
+    let livekit = if config.livekit.is_set() {
+        let known = (sessions.clone(), reads.queries.clone(), rooms);
+        Some(LiveKit::new(build, config.livekit.clone(), config.timing(), known)?)
+    } else {
+        None
+    };
+    Ok(Providers::new(config.provider, BuiltIn::new(config.ice.clone(), streams.clone()), livekit))
 }
 
 /// Runs until calls are over.
@@ -118,7 +140,7 @@ fn beside(
 fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
     async move {
         let limit = build.config.grpc.max_message_bytes;
-        let Parts { context, config, sessions, flows, reads, streams } = parts(&build)?;
+        let Parts { context, config, sessions, flows, reads, streams, providers } = parts(&build)?;
         let signer = Arc::new(token::open(&build.pool()?, &config.token_secret).await?);
         let owners = SessionOwners { reads: reads.clone() };
         let attachments = Attachments::open(&build, config.attachments.clone(), Arc::new(owners)).await?;
@@ -131,6 +153,7 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             calls: calls.clone(),
             signer,
             config,
+            providers: providers.clone(),
             attachments: attachments.clone(),
         };
         let routes = Routes::new(VideoServiceServer::new(api).max_decoding_message_size(limit))
@@ -140,6 +163,8 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
             // The call token in the first message is the credential.
             "callboard.video.v1.VideoService/Signal",
             "callboard.video.v1.VideoService/UploadCallFile",
+            // The provider's signature is.
+            "callboard.video.v1.VideoService/ReceiveProviderWebhook",
             // A link needs none.
             "callboard.video.v1.AttachmentService/DownloadAttachment",
         ];
@@ -152,7 +177,18 @@ fn build(build: BuildContext) -> BoxFuture<'static, Result<Built, BoxError>> {
         context.furnish(&mut built).await?;
         let stop = &build.stop.fetch;
         let (following, speaking) = (calls.clone(), calls.clone());
-        built.tasks.push(beside("calls", stop, async move { following.follow(NAME).await }));
+        let keeper = providers.livekit().map(|livekit| Keeper::new(Arc::clone(livekit)));
+        let woken = keeper.clone();
+        built.tasks.push(beside("calls", stop, async move {
+            following.follow(NAME, || woken.iter().for_each(Keeper::wake)).await;
+        }));
+        if let Some(keeper) = keeper {
+            let stop = stop.clone();
+            built.tasks.push(BackgroundTask::new("rooms of calls", Stage::Fetch, async move {
+                keeper.run(stop).await;
+                Ok(())
+            }));
+        }
         built.tasks.push(beside("signals", stop, async move { speaking.speak().await }));
         built.tasks.push(beside("signals heard", stop, async move { calls.listen().await }));
         Ok(built)

@@ -852,6 +852,9 @@ pub struct Call {
     /// Whether the employee's connection stands.
     #[prost(bool, tag = "5")]
     pub employee_present: bool,
+    /// What carries it, until it ends.
+    #[prost(enumeration = "CallProvider", tag = "6")]
+    pub provider: i32,
 }
 /// What a caller may do with a session now: the buttons of a screen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -912,7 +915,7 @@ pub struct SessionFlow {
     #[prost(string, tag = "9")]
     pub etag: ::prost::alloc::string::String,
 }
-/// What a browser needs to take part in a call.
+/// What a browser or an app needs to take part in a call.
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct CallCredentials {
@@ -922,14 +925,14 @@ pub struct CallCredentials {
     /// Names this connection; a later join of the same person takes its place.
     #[prost(string, tag = "2")]
     pub connection_id: ::prost::alloc::string::String,
-    /// Shown when signalling begins: good for this connection in this call, until the person, the session or the call
-    /// is gone, and at most 12 hours. Never put it into an address that is sent to a server.
+    /// Shown when signalling begins, and with files of the call: good for this connection in this call, until the person, the
+    /// session or the call is gone, and at most 12 hours. Never put it into an address that is sent to a server.
     #[prost(string, tag = "3")]
     pub call_token: ::prost::alloc::string::String,
-    /// For `RTCPeerConnection`.
+    /// For `RTCPeerConnection`. BUILT_IN.
     #[prost(message, repeated, tag = "4")]
     pub ice_servers: ::prost::alloc::vec::Vec<IceServer>,
-    /// Of who made the offer first: the other side gives way when both offer at once ("perfect negotiation").
+    /// Of who made the offer first: the other side gives way when both offer at once ("perfect negotiation"). BUILT_IN.
     #[prost(bool, tag = "5")]
     pub polite: bool,
     /// The page on which the call takes place; without the token. An app that opens it puts `#` and these credentials as JSON,
@@ -938,6 +941,23 @@ pub struct CallCredentials {
     pub page_url: ::prost::alloc::string::String,
     #[prost(enumeration = "Side", tag = "7")]
     pub side: i32,
+    /// For a LiveKit client. LIVEKIT.
+    #[prost(message, optional, tag = "8")]
+    pub livekit: ::core::option::Option<LiveKitCredentials>,
+}
+/// What a LiveKit client needs: it connects to the server with the token.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LiveKitCredentials {
+    /// `wss://…`
+    #[prost(string, tag = "1")]
+    pub server_url: ::prost::alloc::string::String,
+    /// Lets this connection, and it alone, into the room of this call. Says nothing of the person but their side.
+    #[prost(string, tag = "2")]
+    pub access_token: ::prost::alloc::string::String,
+    /// Until when one may connect with it; who is connected stays.
+    #[prost(message, optional, tag = "3")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// A STUN or TURN server.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1134,6 +1154,8 @@ pub enum CallProvider {
     Unspecified = 0,
     /// From browser to browser, with our own signalling.
     BuiltIn = 1,
+    /// By a LiveKit server, with its clients.
+    Livekit = 2,
 }
 impl CallProvider {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1144,6 +1166,7 @@ impl CallProvider {
         match self {
             Self::Unspecified => "CALL_PROVIDER_UNSPECIFIED",
             Self::BuiltIn => "CALL_PROVIDER_BUILT_IN",
+            Self::Livekit => "CALL_PROVIDER_LIVEKIT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1151,6 +1174,7 @@ impl CallProvider {
         match value {
             "CALL_PROVIDER_UNSPECIFIED" => Some(Self::Unspecified),
             "CALL_PROVIDER_BUILT_IN" => Some(Self::BuiltIn),
+            "CALL_PROVIDER_LIVEKIT" => Some(Self::Livekit),
             _ => None,
         }
     }
@@ -1718,6 +1742,10 @@ pub struct JoinSessionRequest {
     pub request_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub session_id: ::prost::alloc::string::String,
+    /// What the caller's client speaks; empty: anything. Where the call is carried by none of them nothing happens:
+    /// FAILED_PRECONDITION, `OTHER_PROVIDER`.
+    #[prost(enumeration = "CallProvider", repeated, tag = "3")]
+    pub providers: ::prost::alloc::vec::Vec<i32>,
 }
 /// The session, and what the browser needs. The same request again answers the same connection with fresh credentials.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1814,6 +1842,23 @@ pub struct EndCallResponse {
     #[prost(message, optional, tag = "1")]
     pub session: ::core::option::Option<Session>,
 }
+/// What a provider's server sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ReceiveProviderWebhookRequest {
+    /// LIVEKIT.
+    #[prost(enumeration = "CallProvider", tag = "1")]
+    pub provider: i32,
+    /// As it came, to the byte: it is signed. At most 256 KiB.
+    #[prost(bytes = "vec", tag = "2")]
+    pub body: ::prost::alloc::vec::Vec<u8>,
+    /// The header `Authorization`: a token that names the body's hash.
+    #[prost(string, tag = "3")]
+    pub authorization_token: ::prost::alloc::string::String,
+}
+/// It was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveProviderWebhookResponse {}
 /// Asks for a session flow.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSessionFlowRequest {
@@ -2597,6 +2642,7 @@ pub mod video_service_client {
         /// The two browsers' exchange while a call runs (V-10). The first message is a `hello` with the token of JoinSession:
         /// it is the credential, no access token is needed. Ends when the call does, when the same person joins elsewhere, or
         /// when the person may not see the session any more.
+        /// Of calls that the built-in provider carries alone.
         pub async fn signal(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::SignalRequest>,
@@ -2620,6 +2666,37 @@ pub mod video_service_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("callboard.video.v1.VideoService", "Signal"));
             self.inner.streaming(req, path, codec).await
+        }
+        /// A provider's server says that something happened in a call. It is believed nothing but that: what is so now is asked of
+        /// the server. The signature that comes along is the credential, no access token is needed.
+        pub async fn receive_provider_webhook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReceiveProviderWebhookRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReceiveProviderWebhookResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/callboard.video.v1.VideoService/ReceiveProviderWebhook",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "callboard.video.v1.VideoService",
+                        "ReceiveProviderWebhook",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
         }
         /// A template's session flow. Employees; from outside that of one's own devices.
         pub async fn get_session_flow(
@@ -2844,10 +2921,20 @@ pub mod video_service_server {
         /// The two browsers' exchange while a call runs (V-10). The first message is a `hello` with the token of JoinSession:
         /// it is the credential, no access token is needed. Ends when the call does, when the same person joins elsewhere, or
         /// when the person may not see the session any more.
+        /// Of calls that the built-in provider carries alone.
         async fn signal(
             &self,
             request: tonic::Request<tonic::Streaming<super::SignalRequest>>,
         ) -> std::result::Result<tonic::Response<Self::SignalStream>, tonic::Status>;
+        /// A provider's server says that something happened in a call. It is believed nothing but that: what is so now is asked of
+        /// the server. The signature that comes along is the credential, no access token is needed.
+        async fn receive_provider_webhook(
+            &self,
+            request: tonic::Request<super::ReceiveProviderWebhookRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReceiveProviderWebhookResponse>,
+            tonic::Status,
+        >;
         /// A template's session flow. Employees; from outside that of one's own devices.
         async fn get_session_flow(
             &self,
@@ -3800,6 +3887,55 @@ pub mod video_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/callboard.video.v1.VideoService/ReceiveProviderWebhook" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveProviderWebhookSvc<T: VideoService>(pub Arc<T>);
+                    impl<
+                        T: VideoService,
+                    > tonic::server::UnaryService<super::ReceiveProviderWebhookRequest>
+                    for ReceiveProviderWebhookSvc<T> {
+                        type Response = super::ReceiveProviderWebhookResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReceiveProviderWebhookRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as VideoService>::receive_provider_webhook(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveProviderWebhookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

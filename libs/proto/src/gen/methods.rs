@@ -221,6 +221,7 @@ pub const METHODS: &[&str] = &[
     "callboard.video.v1.VideoService/UploadCallFile",
     "callboard.video.v1.VideoService/EndCall",
     "callboard.video.v1.VideoService/Signal",
+    "callboard.video.v1.VideoService/ReceiveProviderWebhook",
     "callboard.video.v1.VideoService/GetSessionFlow",
     "callboard.video.v1.VideoService/PutSessionFlow",
 ];

@@ -145,6 +145,17 @@ impl ::core::fmt::Debug for crate::video::v1::CallCredentials {
             .field("polite", &self.polite)
             .field("page_url", &self.page_url)
             .field("side", &self.side)
+            .field("livekit", &self.livekit)
+            .finish()
+    }
+}
+
+impl ::core::fmt::Debug for crate::video::v1::LiveKitCredentials {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("LiveKitCredentials")
+            .field("server_url", &self.server_url)
+            .field("access_token", &crate::veil(&self.access_token))
+            .field("expire_time", &self.expire_time)
             .finish()
     }
 }
@@ -155,6 +166,16 @@ impl ::core::fmt::Debug for crate::video::v1::CallFileUpload {
             .field("call_token", &crate::veil(&self.call_token))
             .field("kind", &self.kind)
             .field("upload", &self.upload)
+            .finish()
+    }
+}
+
+impl ::core::fmt::Debug for crate::video::v1::ReceiveProviderWebhookRequest {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("ReceiveProviderWebhookRequest")
+            .field("provider", &self.provider)
+            .field("body", &self.body)
+            .field("authorization_token", &crate::veil(&self.authorization_token))
             .finish()
     }
 }

@@ -19,6 +19,7 @@ const REFUSED = {
   SESSION_OVER: "over",
   SESSION_NOT_CONFIRMED: "notConfirmed",
   SIDE_TAKEN: "sideTaken",
+  OTHER_PROVIDER: "otherProvider",
 };
 /// What the ends of an exchange mean to a person, and whether joining again may help.
 const ENDED = {
@@ -85,6 +86,10 @@ async function enter({ without = false } = {}) {
   }
   try {
     const credentials = given() ?? (await join());
+    if ((credentials.provider ?? "BUILT_IN") !== "BUILT_IN") {
+      forget();
+      throw Object.assign(new Error(), { reason: "OTHER_PROVIDER" });
+    }
     begin(credentials, stream);
   } catch (error) {
     for (const track of stream.getTracks()) track.stop();

@@ -86,7 +86,9 @@ async fn join(guest: Guest, Id(session_id): Id, headers: HeaderMap) -> Result<Re
         return Err(Problem::from(Refusal::from(&AuthError::Missing)));
     };
     let own = visitor.asks(&guest);
-    let message = proto::JoinSessionRequest { request_id: own.request_uuid(), session_id };
+    // What this page speaks: a call that somebody else's client must make is not begun by opening it.
+    let providers = vec![proto::CallProvider::BuiltIn.into()];
+    let message = proto::JoinSessionRequest { request_id: own.request_uuid(), session_id, providers };
     let credentials = ask!(own, video.join_session(message)).credentials.unwrap_or_default();
     let response = Json(CallCredentials::out(credentials)).into_response();
     Ok(keep(response, &guest.gateway, &visitor))

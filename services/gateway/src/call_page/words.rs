@@ -81,6 +81,10 @@ static ENGLISH: Words = Words {
         ("notConfirmed", "This call is not confirmed yet. Please try again later."),
         ("sideTaken", "Somebody else is in this call already."),
         ("hangingUp", "Hanging up …"),
+        (
+            "otherProvider",
+            "This call is not made on this page: please use the app that you were invited with.",
+        ),
         ("callEnded", "The call is over."),
         ("replaced", "The call goes on in another window."),
         ("linkOver", "This link is not valid any more. Please open the call again."),
@@ -142,6 +146,10 @@ static GERMAN: Words = Words {
         ("notConfirmed", "Dieser Anruf ist noch nicht bestätigt. Bitte versuchen Sie es später noch einmal."),
         ("sideTaken", "Jemand anderes ist schon in diesem Anruf."),
         ("hangingUp", "Es wird aufgelegt …"),
+        (
+            "otherProvider",
+            "Dieser Anruf wird nicht auf dieser Seite geführt: Bitte benutzen Sie die App, mit der Sie eingeladen wurden.",
+        ),
         ("callEnded", "Der Anruf ist vorbei."),
         ("replaced", "Der Anruf geht in einem anderen Fenster weiter."),
         ("linkOver", "Dieser Link gilt nicht mehr. Bitte öffnen Sie den Anruf noch einmal."),

@@ -56,6 +56,8 @@ words! {
     CallProvider of proto::CallProvider {
         /// From browser to browser, with our own signalling.
         BuiltIn,
+        /// By a LiveKit server, with its clients.
+        Livekit,
     }
 }
 
@@ -138,6 +140,8 @@ mirror! {
         guest_present: bool,
         /// Whether the employee's connection stands.
         employee_present: bool,
+        /// What carries it, until it ends.
+        provider: Option<CallProvider>,
     }
 
     /// What a caller may do with a session now: the buttons of a screen.
@@ -199,7 +203,17 @@ mirror! {
         expire_time: Option<Time>,
     }
 
-    /// What a browser needs to take part in a call.
+    /// What a LiveKit client needs: it connects to the server with the token.
+    LiveKitCredentials of proto::LiveKitCredentials {
+        /// `wss://…`
+        server_url: String,
+        /// Lets this connection, and it alone, into the room of this call. Says nothing of the person but their side.
+        access_token: String,
+        /// Until when one may connect with it; who is connected stays.
+        expire_time: Option<Time>,
+    }
+
+    /// What a browser or an app needs to take part in a call.
     CallCredentials of proto::CallCredentials {
         /// How the two sides exchange audio and video.
         provider: Option<CallProvider>,
@@ -207,14 +221,16 @@ mirror! {
         connection_id: String,
         /// The first message of the WebSocket shows it. Never put it into an address that is sent to a server.
         call_token: String,
-        /// For `RTCPeerConnection`.
+        /// For `RTCPeerConnection`. BUILT_IN.
         ice_servers: Vec<IceServer>,
-        /// Of who made the offer first: this side gives way when both offer at once ("perfect negotiation").
+        /// Of who made the offer first: this side gives way when both offer at once ("perfect negotiation"). BUILT_IN.
         polite: bool,
         /// The page on which the call takes place; without the token.
         page_url: Option<String>,
         /// Which side this is.
         side: Option<CallSide>,
+        /// For a LiveKit client. LIVEKIT.
+        livekit: Option<LiveKitCredentials>,
     }
 
     /// A place in a call.
@@ -246,6 +262,33 @@ mirror! {
         /// Strong entity tag, also in the header `ETag`.
         etag: Option<String>,
     }
+}
+
+/// How to join.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CallJoining {
+    /// What the client speaks; empty: anything. Where the call is carried by none of them nothing happens: 409,
+    /// `OTHER_PROVIDER`.
+    pub providers: Vec<CallProvider>,
+}
+
+/// What a LiveKit server sends: LiveKit's `WebhookEvent`, which has more fields. Only read to know which room to ask about.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
+pub struct LiveKitWebhook {
+    /// `room_started`, `participant_joined` …
+    pub event: String,
+    /// The room, with its `name`.
+    pub room: Option<LiveKitRoom>,
+}
+
+/// A room of a LiveKit server.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
+pub struct LiveKitRoom {
+    /// As Callboard named it.
+    pub name: String,
 }
 
 /// Who is to see a session.

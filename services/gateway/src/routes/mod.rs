@@ -13,6 +13,7 @@ mod groups;
 mod live;
 mod notifications;
 mod offers;
+mod provider_webhooks;
 mod ratings;
 mod record;
 mod sessions;

@@ -8,16 +8,17 @@ use http::HeaderMap;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{ask, rpc};
+use super::{ask, provider_webhooks, rpc};
 use crate::answer::{Answer, show, show_created, show_inner};
 use crate::call::{Call, Guest, Id};
-use crate::extract::{Json, Query};
+use crate::extract::{Json, OptionalJson, Query};
 use crate::model::Time;
 use crate::model::common::time_range;
 use crate::model::mirror::Mirror;
 use crate::model::video::{
-    JoinedCall, LinkedTicket, NewConsent, NewRecording, NewSessionVisibility, NewVideoSession, SessionFlow,
-    SessionRequest, VideoSession, VideoSessionPage, VideoSessionStatus, VideoSessionVisibility,
+    CallJoining, CallProvider, JoinedCall, LinkedTicket, NewConsent, NewRecording, NewSessionVisibility,
+    NewVideoSession, SessionFlow, SessionRequest, VideoSession, VideoSessionPage, VideoSessionStatus,
+    VideoSessionVisibility,
 };
 use crate::openapi::{Resource, Route};
 use crate::problem::Problem;
@@ -163,8 +164,13 @@ async fn set_recording(
     show_inner(ask!(call, video.set_recording(message)).session)
 }
 
-async fn join(call: Call, Id(session_id): Id) -> Answer<JoinedCall> {
-    let message = proto::JoinSessionRequest { request_id: call.request_uuid(), session_id };
+async fn join(
+    call: Call,
+    Id(session_id): Id,
+    OptionalJson(how): OptionalJson<CallJoining>,
+) -> Answer<JoinedCall> {
+    let (request_id, providers) = (call.request_uuid(), CallProvider::numbers(how.providers));
+    let message = proto::JoinSessionRequest { request_id, session_id, providers };
     show(ask!(call, video.join_session(message)))
 }
 
@@ -200,7 +206,12 @@ pub fn resource() -> Resource {
     Resource {
         tag: "videoSessions",
         about: "Video sessions, their calls, and the session flows of templates (V-1 to V-10).",
-        routes: sessions().into_iter().chain(in_the_call()).chain(session_flows()).collect(),
+        routes: sessions()
+            .into_iter()
+            .chain(in_the_call())
+            .chain(session_flows())
+            .chain(provider_webhooks::routes())
+            .collect(),
     }
 }
 
@@ -283,10 +294,12 @@ fn in_the_call() -> Vec<Route> {
         Route::post("/v1/videoSessions/{id}:join", join)
             .rpc(rpc!("video.v1.VideoService", "JoinSession"))
             .named("joinVideoSession")
+            .body_as::<CallJoining>("application/json", false)
             .answers::<JoinedCall>()
             .about(
                 "Takes the caller's place in the call, which the first to come starts (V-3), and answers what their \
-                 browser needs. The same request again answers the same connection with fresh credentials.",
+                 browser needs, by what carries the call (V-10). The same request again answers the same connection with \
+                 fresh credentials.",
             ),
         Route::get("/v1/videoSessions/{id}/call", socket)
             .rpc(rpc!("video.v1.VideoService", "Signal"))
@@ -294,7 +307,7 @@ fn in_the_call() -> Vec<Route> {
             .open()
             .speaks::<CallHello, SaidInCall, HeardInCall>()
             .about(
-                "A WebSocket (RFC 6455): what the two browsers of a call tell each other. The first message is a \
+                "A WebSocket (RFC 6455): what the two browsers of a BUILT_IN call tell each other. The first message is a \
                  CallHello with the token of joining, which is the credential; each one after it a SaidInCall. What \
                  comes back are HeardInCall. Every message is one text frame of at most 256 KiB. docs/video-calls.md \
                  says what the close codes mean.",

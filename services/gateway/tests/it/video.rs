@@ -75,6 +75,69 @@ async fn a_session_is_made_confirmed_and_joined_over_rest() {
 }
 
 #[tokio::test]
+async fn v_10_a_client_says_what_it_speaks_and_is_answered_what_livekit_needs() {
+    let world = World::new().await;
+    world.video.on(&rpc("JoinSession"), move |_: video::JoinSessionRequest| {
+        let livekit = video::LiveKitCredentials {
+            server_url: "wss://livekit.example.com".into(),
+            access_token: "a.b.c".into(),
+            expire_time: None,
+        };
+        let credentials = video::CallCredentials {
+            provider: video::CallProvider::Livekit.into(),
+            call_token: "secret".into(),
+            side: video::Side::Guest.into(),
+            livekit: Some(livekit),
+            ..Default::default()
+        };
+        let call =
+            video::Call { provider: video::CallProvider::Livekit.into(), number: 1, ..Default::default() };
+        let session = video::Session { id: SESSION.to_string(), call: Some(call), ..Default::default() };
+        Ok(video::JoinSessionResponse { session: Some(session), credentials: Some(credentials) })
+    });
+    let path = format!("/v1/videoSessions/{SESSION}:join");
+    let join = || world.request(&visitor(DEVICE), Method::POST, &path);
+    let speaks = json!({"providers": ["LIVEKIT", "BUILT_IN"]});
+    let (status, joined) = read(join().json(&speaks).send().await.unwrap()).await;
+    assert_eq!((status, &joined["session"]["call"]["provider"]), (200, &json!("LIVEKIT")));
+    let expected = json!({"serverUrl": "wss://livekit.example.com", "accessToken": "a.b.c"});
+    assert_eq!(joined["credentials"]["livekit"], expected);
+    let asked = world.video.asked::<video::JoinSessionRequest>(&rpc("JoinSession")).remove(0).0;
+    assert_eq!(asked.providers, [2, 1]);
+    let unknown = join().json(&json!({"providers": ["TELEPHONE"]})).send().await.unwrap();
+    assert_eq!(unknown.status(), 400);
+    assert_eq!(join().send().await.unwrap().status(), 200, "what is not said is anything");
+}
+
+#[tokio::test]
+async fn v_10_a_providers_webhook_goes_through_to_the_byte_with_its_signature() {
+    let world = World::new().await;
+    world.video.on(&rpc("ReceiveProviderWebhook"), |_: video::ReceiveProviderWebhookRequest| {
+        Ok(video::ReceiveProviderWebhookResponse {})
+    });
+    let post = |body: &str| {
+        let request = world.anonymous(Method::POST, "/v1/videoProviders/livekit:webhook");
+        let request =
+            request.header("content-type", "application/webhook+json").header("authorization", "a.b.c");
+        request.body(body.to_owned()).send()
+    };
+    let body = "{\"event\" :  \"room_started\", \"größe\": 1}\n";
+    assert_eq!(post(body).await.unwrap().status(), 204);
+    let (asked, metadata) =
+        world.video.asked::<video::ReceiveProviderWebhookRequest>(&rpc("ReceiveProviderWebhook")).remove(0);
+    assert_eq!(asked.provider(), video::CallProvider::Livekit);
+    assert_eq!((asked.body, asked.authorization_token.as_str()), (body.as_bytes().to_vec(), "a.b.c"));
+    assert!(metadata.get("authorization").is_none(), "it is no access token");
+    assert_eq!(post(&"x".repeat(256 * 1024 + 1)).await.unwrap().status(), 413);
+    world.video.on(&rpc("ReceiveProviderWebhook"), |_: video::ReceiveProviderWebhookRequest| {
+        let refusal = Refusal::new(callboard_kernel::ErrorKind::Unauthenticated, "WEBHOOK_UNVERIFIED", "no");
+        Err::<video::ReceiveProviderWebhookResponse, _>(status("video", &refusal))
+    });
+    let (status, problem) = read(post(body).await.unwrap()).await;
+    assert_eq!((status, &problem["reason"]), (401, &json!("WEBHOOK_UNVERIFIED")));
+}
+
+#[tokio::test]
 async fn sessions_are_listed_by_what_was_asked_and_fields_are_named_as_rest_does() {
     let world = World::new().await;
     world.video.on(&rpc("ListSessions"), |asked: video::ListSessionsRequest| {

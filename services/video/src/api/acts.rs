@@ -14,8 +14,9 @@ use super::VideoApi;
 use super::fields::Fields;
 use crate::convert::{self, Eyes};
 use crate::events::outbound::join_url;
-use crate::ice;
-use crate::store::StoredSession;
+use crate::provider::livekit::unverified;
+use crate::provider::{self, Place};
+use crate::store::{Room, StoredSession};
 
 impl VideoApi {
     /// One of the verbs without arguments.
@@ -137,20 +138,50 @@ impl VideoApi {
         let mutation = Mutation::new(request, "JoinSession", &message.request_id)?;
         let id: SessionId = parse_id("session_id", &message.session_id)?;
         let connection: ConnectionId = mutation.command_id.uuid().into();
-        let session = self.change(&mutation, id, async |_| Ok(Act::Join(connection))).await?;
-        let principal = &mutation.principal;
+        let principal = Arc::clone(&mutation.principal);
+        let organisation = principal.organisation;
+        let session = self
+            .change(&mutation, id, async |found| {
+                let content = &found.content;
+                let running = content.call.as_ref();
+                let provider = running.map_or(self.providers.first, |call| call.provider);
+                provider::speaks(&message.providers, provider)?;
+                // Only for who is let in: the rest is told why not.
+                if content.moves(&principal, found.offered).join {
+                    let number = running.map_or(content.calls + 1, |call| call.number);
+                    let room = Room { organisation, session: id, number };
+                    self.providers.to_join(provider)?.ready(room).await?;
+                }
+                Ok(Act::Join(connection, provider))
+            })
+            .await?;
         let now = self.reads.clock.now();
-        let side = Side::of(principal).ok_or_else(|| Refusal::denied("calls are for people"))?;
+        let side = Side::of(&principal).ok_or_else(|| Refusal::denied("calls are for people"))?;
+        let call = session.call.unwrap_or_default();
+        // Answers of older releases do not say: there was only one.
+        let provider = convert::from_provider(call.provider()).unwrap_or_default();
+        let room = Room { organisation, session: id, number: call.number };
+        let place = Place { room, principal: Arc::clone(&principal), connection, side, now };
         let credentials = proto::CallCredentials {
-            provider: proto::CallProvider::BuiltIn.into(),
             connection_id: connection.to_string(),
-            call_token: self.signer.seal(principal, id, connection, now)?,
-            ice_servers: ice::servers(&self.config.ice, &connection.to_string(), now),
-            // One of the two must give way; which one does not matter.
-            polite: side == Side::Guest,
+            call_token: self.signer.seal(&principal, id, connection, now)?,
             page_url: join_url(&self.config.call_page, id.uuid()),
             side: convert::side(side).into(),
+            ..self.providers.to_join(provider)?.credentials(&place).await?
         };
         Ok(proto::JoinSessionResponse { session: Some(session), credentials: Some(credentials) })
+    }
+
+    /// From a provider's server, whose signature is its credential.
+    pub(super) async fn webhook(
+        &self,
+        request: &Request<proto::ReceiveProviderWebhookRequest>,
+    ) -> Result<proto::ReceiveProviderWebhookResponse, Refusal> {
+        let message = request.get_ref();
+        // Where there is no such server nobody can have signed it.
+        let livekit = self.providers.livekit().filter(|_| message.provider() == proto::CallProvider::Livekit);
+        let livekit = livekit.ok_or_else(unverified)?;
+        livekit.heard(&message.authorization_token, &message.body).await?;
+        Ok(proto::ReceiveProviderWebhookResponse {})
     }
 }

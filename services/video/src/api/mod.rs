@@ -17,6 +17,7 @@ use callboard_video_domain::session::{Around, Timing};
 
 use crate::call::Calls;
 use crate::config::VideoConfig;
+use crate::provider::Providers;
 use crate::store::{Copies, DeviceCopy, Queries, StoredSession, Viewer};
 use crate::token::Signer;
 use crate::{Flows, Sessions};
@@ -45,6 +46,8 @@ pub struct VideoApi {
     pub(crate) calls: Calls,
     pub(crate) signer: Arc<Signer>,
     pub(crate) config: Arc<VideoConfig>,
+    /// What carries calls.
+    pub(crate) providers: Providers,
     /// Recordings and screenshots.
     pub(crate) attachments: Attachments,
 }

@@ -79,6 +79,7 @@ rpcs! {
     remove_session_file(RemoveSessionFileRequest) -> RemoveSessionFileResponse: remove_file => session;
     join_session(JoinSessionRequest) -> JoinSessionResponse: join;
     end_call(EndCallRequest) -> EndCallResponse: end => session;
+    receive_provider_webhook(ReceiveProviderWebhookRequest) -> ReceiveProviderWebhookResponse: webhook;
     get_session_flow(GetSessionFlowRequest) -> GetSessionFlowResponse: flow => session_flow;
     put_session_flow(PutSessionFlowRequest) -> PutSessionFlowResponse: put_flow => session_flow;
     }

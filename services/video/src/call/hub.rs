@@ -10,7 +10,7 @@ use callboard_kernel::{Clock, ErrorKind, IdGenerator, OrganisationId, Refusal};
 use callboard_proto::video::v1 as proto;
 use callboard_service::database::refusal;
 use callboard_service::{BoxError, BuildContext};
-use callboard_video_domain::session::Call;
+use callboard_video_domain::session::{Call, Provider};
 use callboard_video_domain::{SessionId, Side, StreamId};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -26,6 +26,7 @@ use super::exchange::{Exchange, Heard};
 use super::whisper::{TOPIC, Whisper};
 use crate::Sessions;
 use crate::api::Reads;
+use crate::provider;
 use crate::store::Streams;
 use crate::token::{self, Signer, Speaker};
 
@@ -118,7 +119,8 @@ impl Calls {
     /// Opens an exchange: the first word says who speaks. What comes back ends with the exchange.
     ///
     /// # Errors
-    /// `CALL_TOKEN_INVALID`, `NO_CALL`; what is no hello; `REVOCATIONS_UNKNOWN` just after the start.
+    /// `CALL_TOKEN_INVALID`, `NO_CALL`; `OTHER_PROVIDER` where signals do not make the call; what is no hello;
+    /// `REVOCATIONS_UNKNOWN` just after the start.
     pub async fn open(
         &self,
         mut said: SaidStream,
@@ -135,6 +137,9 @@ impl Calls {
         let content = inner.reads.queries.content(speaker.organisation, speaker.session);
         let call = content.await.map_err(refusal)?.and_then(|content| content.call);
         let side = call.as_ref().and_then(|call: &Call| call.side_of(speaker.connection));
+        if let Some(call) = call.as_ref().filter(|call| call.provider != Provider::BuiltIn) {
+            return Err(provider::other(call.provider));
+        }
         let Some(side) = side else {
             let message = "this connection is in no call (any more): join again";
             return Err(Refusal::new(ErrorKind::FailedPrecondition, "NO_CALL", message));
@@ -179,8 +184,8 @@ impl Calls {
         sessions.into_iter().for_each(|session| self.wake(session));
     }
 
-    /// Reads this context's own stream along: what any process committed.
-    pub async fn follow(&self, context: &'static str) {
+    /// Reads this context's own stream along: what any process committed. `then` is told of everything.
+    pub async fn follow(&self, context: &'static str, then: impl Fn() + Send) {
         let mut tail = self.0.bus.tail(vec![TailFrom::new(context, Start::New)]);
         while let Some(item) = tail.next().await {
             match item {
@@ -188,6 +193,7 @@ impl Calls {
                 // What was told before is not told again.
                 TailItem::CaughtUp | TailItem::Rebuilt { .. } => self.wake_all(),
             }
+            then();
         }
     }
 

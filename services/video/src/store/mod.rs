@@ -3,6 +3,7 @@
 mod copies;
 mod flow;
 mod queries;
+mod rooms;
 mod session;
 mod streams;
 mod tickets;
@@ -11,6 +12,7 @@ mod viewer;
 pub use copies::{Copies, DeviceCopy, TicketCopy};
 pub use flow::FlowMapping;
 pub use queries::{ListCursor, Queries, SessionFilter, StoredFlow, StoredSession};
+pub use rooms::{ClaimedRoom, Next, Room, Rooms, Seat};
 pub use session::SessionMapping;
 pub use streams::Streams;
 pub use viewer::Viewer;

@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use video::SessionFileKind::{Recording, Screenshot};
 use video::signal_request::Signal as Said;
@@ -268,7 +269,7 @@ impl Scanner {
         let address = listener.local_addr().expect("its address").to_string();
         let (asks, asked) = mpsc::unbounded_channel();
         let (answers, mut given) = mpsc::unbounded_channel::<&str>();
-        tokio::spawn(async move {
+        TaskTracker::new().spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 stream.read_exact(&mut [0; 10]).await.expect("the command");
                 loop {

@@ -207,7 +207,11 @@ impl House {
     }
 
     pub async fn join(&self, who: &Principal, session: &str) -> Told<video::JoinSessionResponse> {
-        let request = video::JoinSessionRequest { request_id: request_id(), session_id: session.into() };
+        let request = video::JoinSessionRequest {
+            request_id: request_id(),
+            session_id: session.into(),
+            ..video::JoinSessionRequest::default()
+        };
         done(self.service().join_session(signed(who, request)).await)
     }
 

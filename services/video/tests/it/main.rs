@@ -4,6 +4,7 @@ mod calls;
 mod files;
 mod house;
 mod life;
+mod livekit;
 mod permissions;
 mod replicas;
 mod stores;

@@ -5,7 +5,7 @@ use callboard_kernel::{CodeUser, Employee, Language, Principal, Role, Subject};
 use callboard_stage::{comes_back, fresh_journal, id};
 use callboard_video::store::{FlowMapping, SessionMapping};
 use callboard_video_domain::flow::{Asked, Choice, Flow, FlowCommand};
-use callboard_video_domain::session::{Act, Around, NewSession, SessionCommand, Timing};
+use callboard_video_domain::session::{Act, Around, NewSession, Provider, SessionCommand, Timing};
 use callboard_video_domain::{Place, Visibility};
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -47,9 +47,9 @@ fn session() -> Vec<(Principal, SessionCommand)> {
         (guest(device), SessionCommand::Create(Box::new(new))),
         (boss(), act(Act::Confirm)),
         (boss(), act(Act::Link(ticket.into()))),
-        (guest(device), act(Act::Join(connection))),
+        (guest(device), act(Act::Join(connection, Provider::Livekit))),
         (system(), SessionCommand::Appear { connection, stream, timing }),
-        (boss(), act(Act::Join(id().into()))),
+        (boss(), act(Act::Join(id().into(), Provider::Livekit))),
         (boss(), act(Act::Consent(true))),
         (boss(), act(Act::Record(true))),
         (system(), SessionCommand::Vanish { connection, stream, timing }),

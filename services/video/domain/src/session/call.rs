@@ -3,7 +3,9 @@
 use callboard_kernel::{DecisionContext, Timestamp};
 
 use super::decide::{Decided, without_recording};
-use super::{Around, Call, Party, SessionContent, SessionEvent, SessionRejection, Status, Timing};
+use super::{
+    Around, Call, Party, Presence, Provider, SessionContent, SessionEvent, SessionRejection, Status, Timing,
+};
 use crate::{ConnectionId, Side, StreamId, Visibility};
 
 /// Takes part. The first starts the call; whoever comes then, comes into the same one (V-3). The place of a person
@@ -12,6 +14,7 @@ pub(super) fn join(
     session: &SessionContent,
     side: Side,
     connection: ConnectionId,
+    provider: Provider,
     timing: Timing,
     context: &DecisionContext<'_>,
 ) -> Decided {
@@ -28,6 +31,7 @@ pub(super) fn join(
     let Some(call) = &session.call else {
         let mut call = Call {
             number: session.calls + 1,
+            provider,
             started_at: at,
             started_by_employee: side == Side::Employee,
             guest: None,
@@ -87,6 +91,46 @@ pub(super) fn vanish(
     gone.map(|side| lost(call, side, timing, now)).into_iter().collect()
 }
 
+/// What the provider says of who is there (V-10), all at once: whoever comes as the other goes keeps the call from falling
+/// quiet.
+pub(super) fn found(
+    session: &SessionContent,
+    number: i32,
+    present: &[Presence],
+    timing: Timing,
+    now: Timestamp,
+) -> Vec<SessionEvent> {
+    let asked = |call: &Call| call.number == number && call.provider != Provider::BuiltIn;
+    let Some(mut call) = session.call.clone().filter(asked) else { return Vec::new() };
+    let mut events = Vec::new();
+    for comes in [true, false] {
+        for side in Side::ALL.iter().copied() {
+            let known = call.party(side).and_then(|party| party.stream);
+            let stream = call.found(side, present);
+            if stream == known || stream.is_some() != comes {
+                continue;
+            }
+            let event = match stream {
+                Some(_) => {
+                    let watch_at = now + timing.watch;
+                    SessionEvent::Presence { side, stream, quiet_since: None, watch_at }
+                }
+                None => lost(&call, side, timing, now),
+            };
+            note(&mut call, &event);
+            events.push(event);
+        }
+    }
+    events
+}
+
+/// The call after somebody came or went.
+const fn note(call: &mut Call, event: &SessionEvent) {
+    if let SessionEvent::Presence { side, stream, quiet_since, watch_at } = event {
+        call.note(*side, *stream, *quiet_since, *watch_at);
+    }
+}
+
 fn lost(call: &Call, side: Side, timing: Timing, now: Timestamp) -> SessionEvent {
     let other_is_there = call.is_present(side.other());
     SessionEvent::Presence {
@@ -113,13 +157,7 @@ pub(super) fn watch(
         // Whoever served this person fell silent without a word.
         if stream.is_some_and(|stream| !alive.contains(&stream)) {
             let event = lost(&call, side, around.timing, now);
-            if let SessionEvent::Presence { quiet_since, watch_at, .. } = &event {
-                call.quiet_since = *quiet_since;
-                call.watch_at = *watch_at;
-            }
-            if let Some(party) = call.place(side) {
-                party.stream = None;
-            }
+            note(&mut call, &event);
             events.push(event);
         }
     }

@@ -2,7 +2,7 @@
 
 use callboard_kernel::{DecisionContext, FieldViolation, Subject, TicketId};
 
-use super::call::{appear, consent, end, hang_up, join, record, stop_recording, vanish, watch};
+use super::call::{appear, consent, end, found, hang_up, join, record, stop_recording, vanish, watch};
 use super::files;
 use super::{
     Act, Around, Kept, NewSession, SessionCommand, SessionContent, SessionEvent, SessionRejection,
@@ -38,6 +38,9 @@ pub(super) fn decide(
         }
         SessionCommand::Vanish { connection, stream, timing } => {
             Ok(vanish(session, *connection, *stream, *timing, context.now))
+        }
+        SessionCommand::Found { call, present, timing } => {
+            Ok(found(session, *call, present, *timing, context.now))
         }
         SessionCommand::Watch { due, alive, around } => Ok(watch(session, *due, alive, around, context.now)),
         SessionCommand::Rate { round, score } => Ok(rate(session, *round, *score, context)),
@@ -176,11 +179,11 @@ fn do_act(session: &SessionContent, act: Act, around: &Around, context: &Decisio
         Act::Record(running) => record(session, side, running, context),
         Act::AddFile(file, kind) => files::add(session, file, kind, context),
         Act::RemoveFile(file) => files::remove(session, file, principal, at),
-        Act::Join(connection) => {
+        Act::Join(connection, provider) => {
             if side == Side::Employee {
                 works()?;
             }
-            join(session, side, connection, around.timing, context)
+            join(session, side, connection, provider, around.timing, context)
         }
         Act::End => {
             if !session.is_in_call(side, context.actor()) {

@@ -13,7 +13,7 @@ use callboard_kernel::{
 use chrono::TimeDelta;
 
 pub use files::{FileKind, Kept, Recorder, SessionFile};
-pub use state::{Call, Moves, Party, SessionContent, SessionState, Status};
+pub use state::{Call, Moves, Party, Presence, Provider, SessionContent, SessionState, Status};
 
 use crate::flow::Flow;
 use crate::{ConnectionId, FileId, Place, Side, StreamId, Visibility};
@@ -89,8 +89,8 @@ pub enum Act {
     AddFile(FileId, FileKind),
     /// Removes one, for good.
     RemoveFile(FileId),
-    /// Takes part in the call (V-3).
-    Join(ConnectionId),
+    /// Takes part in the call (V-3); one that begins with this is carried by that provider (V-10).
+    Join(ConnectionId, Provider),
     /// Hangs up (V-4).
     End,
 }
@@ -122,6 +122,15 @@ pub enum SessionCommand {
         connection: ConnectionId,
         /// Which exchange.
         stream: StreamId,
+        /// The settings.
+        timing: Timing,
+    },
+    /// The provider was asked who is in a call (V-10). The system.
+    Found {
+        /// In which call: an answer about an earlier one is late.
+        call: i32,
+        /// Whose connections stand.
+        present: Vec<Presence>,
         /// The settings.
         timing: Timing,
     },

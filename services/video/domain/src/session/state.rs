@@ -31,6 +31,26 @@ impl Status {
     }
 }
 
+/// What carries a call's audio and video (V-10). Stored: the words never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Provider {
+    /// From browser to browser: what they tell each other makes them present.
+    #[default]
+    BuiltIn,
+    /// A LiveKit server, which is asked who is there.
+    Livekit,
+}
+
+/// Somebody whose connection stands, as a provider says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presence {
+    /// By which joining.
+    pub connection: ConnectionId,
+    /// Which coming: who goes and comes back by the same joining is another.
+    pub stream: StreamId,
+}
+
 /// Somebody in a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
@@ -47,6 +67,9 @@ pub struct Party {
 pub struct Call {
     /// 1, 2, 3 …
     pub number: i32,
+    /// What carries it, until it ends: a change of the settings is for the next one.
+    #[serde(default)]
+    pub provider: Provider,
     /// When it began.
     pub started_at: Timestamp,
     /// Who began: an employee, or else the guest.
@@ -91,6 +114,33 @@ impl Call {
     pub fn side_of(&self, connection: ConnectionId) -> Option<Side> {
         let is_its = |side: &Side| self.party(*side).is_some_and(|party| party.connection == connection);
         Side::ALL.iter().copied().find(is_its)
+    }
+
+    /// Somebody came or went.
+    pub(super) const fn note(
+        &mut self,
+        side: Side,
+        stream: Option<StreamId>,
+        quiet_since: Option<Timestamp>,
+        watch_at: Timestamp,
+    ) {
+        self.quiet_since = quiet_since;
+        self.watch_at = watch_at;
+        if let Some(party) = self.place(side) {
+            party.stream = stream;
+        }
+    }
+
+    /// By which stream a side is there, of those who are said to be.
+    pub(super) fn found(&self, side: Side, present: &[Presence]) -> Option<StreamId> {
+        let connection = self.party(side)?.connection;
+        present.iter().find(|found| found.connection == connection).map(|found| found.stream)
+    }
+
+    /// Whether what a provider says is what is known.
+    pub fn agrees_with(&self, present: &[Presence]) -> bool {
+        let known = |side: Side| self.party(side).and_then(|party| party.stream);
+        Side::ALL.iter().all(|side| self.found(*side, present) == known(*side))
     }
 
     /// Who began.
@@ -274,11 +324,7 @@ fn change(session: &mut SessionContent, event: &SessionEvent) {
         // Who comes and goes is no edit.
         SessionEvent::Presence { side, stream, quiet_since, watch_at } => {
             if let Some(call) = &mut session.call {
-                call.quiet_since = *quiet_since;
-                call.watch_at = *watch_at;
-                if let Some(party) = call.place(*side) {
-                    party.stream = *stream;
-                }
+                call.note(*side, *stream, *quiet_since, *watch_at);
             }
             return;
         }

@@ -5,6 +5,7 @@ use super::*;
 use crate::world::{ask, code_user, customer_user, employee, id, system, time};
 
 mod files;
+mod providers;
 
 const NOW: &str = "2026-01-01T00:00:00Z";
 const TIMING: Timing = Timing { grace: TimeDelta::seconds(30), watch: TimeDelta::seconds(120) };
@@ -66,6 +67,10 @@ fn appear(connection: u128, stream: u128) -> SessionCommand {
     SessionCommand::Appear { connection: id(connection), stream: id(stream), timing: TIMING }
 }
 
+fn joins(connection: u128) -> Act {
+    Act::Join(id(connection), Provider::BuiltIn)
+}
+
 fn vanish(connection: u128, stream: u128) -> SessionCommand {
     SessionCommand::Vanish { connection: id(connection), stream: id(stream), timing: TIMING }
 }
@@ -79,8 +84,8 @@ fn look(state: &SessionState, alive: &[u128]) -> (String, SessionCommand) {
 /// The host and the guest are in the call, each with a stream of the connection's number and ten.
 fn called() -> SessionState {
     let mut state = made(&host());
-    act(&mut state, &host(), Act::Join(id(31))).expect("joined");
-    act(&mut state, &guest(), Act::Join(id(32))).expect("joined");
+    act(&mut state, &host(), joins(31)).expect("joined");
+    act(&mut state, &guest(), joins(32)).expect("joined");
     for command in [appear(31, 41), appear(32, 42)] {
         give(&mut state, &system(), NOW, command).expect("there");
     }
@@ -130,7 +135,7 @@ fn m_7_from_a_conversation_it_is_linked_and_only_for_those_who_may_write_there()
 fn v_2_a_requested_session_cannot_be_called_until_one_of_its_employees_confirms_it() {
     let mut state = made(&guest());
     for who in [guest(), boss()] {
-        assert_eq!(act(&mut state, &who, Act::Join(id(31))), Err(SessionRejection::NotConfirmed));
+        assert_eq!(act(&mut state, &who, joins(31)), Err(SessionRejection::NotConfirmed));
     }
     assert!(matches!(act(&mut state, &host(), Act::Confirm), Err(SessionRejection::Denied(_))));
     assert!(matches!(act(&mut state, &guest(), Act::Confirm), Err(SessionRejection::Denied(_))));
@@ -145,10 +150,10 @@ fn v_2_a_requested_session_cannot_be_called_until_one_of_its_employees_confirms_
 fn v_3_either_side_starts_and_both_at_once_is_one_call() {
     for (first, second) in [(host(), guest()), (guest(), host())] {
         let mut state = made(&host());
-        let told = act(&mut state, &first, Act::Join(id(31))).expect("joined");
+        let told = act(&mut state, &first, joins(31)).expect("joined");
         assert!(matches!(told[..], [SessionEvent::CallStarted { .. }]), "{told:?}");
         assert_eq!(status(&state), Status::InProgress);
-        let told = act(&mut state, &second, Act::Join(id(32))).expect("joined");
+        let told = act(&mut state, &second, joins(32)).expect("joined");
         assert!(matches!(told[..], [SessionEvent::Joined { .. }]), "{told:?}");
         let call = content(&state).call.clone().expect("a call");
         assert_eq!((call.number, content(&state).calls), (1, 1));
@@ -161,10 +166,10 @@ fn v_3_either_side_starts_and_both_at_once_is_one_call() {
 fn v_1_one_on_each_side_and_a_lost_place_is_free() {
     let mut state = called();
     let other = customer_user(3);
-    assert_eq!(act(&mut state, &other, Act::Join(id(33))), Err(SessionRejection::SideTaken));
-    assert_eq!(act(&mut state, &boss(), Act::Join(id(33))), Err(SessionRejection::SideTaken));
+    assert_eq!(act(&mut state, &other, joins(33)), Err(SessionRejection::SideTaken));
+    assert_eq!(act(&mut state, &boss(), joins(33)), Err(SessionRejection::SideTaken));
     give(&mut state, &system(), NOW, vanish(32, 42)).expect("gone");
-    act(&mut state, &other, Act::Join(id(33))).expect("the place is free");
+    act(&mut state, &other, joins(33)).expect("the place is free");
     // What is left of the first guest changes nothing.
     for late in [vanish(32, 42), appear(32, 43)] {
         assert_eq!(give(&mut state, &system(), NOW, late), Ok(Vec::new()));
@@ -213,7 +218,7 @@ fn v_4_whoever_falls_silent_without_a_word_is_found_out() {
 #[test]
 fn v_4_whoever_joins_and_never_shows_up_is_not_there() {
     let mut state = made(&host());
-    act(&mut state, &guest(), Act::Join(id(31))).expect("joined");
+    act(&mut state, &guest(), joins(31)).expect("joined");
     let (due, command) = look(&state, &[]);
     assert_eq!(due, "2026-01-01T00:00:30+00:00");
     give(&mut state, &system(), &due, command).expect("over");
@@ -229,7 +234,7 @@ fn v_4_the_call_ends_done_where_sessions_are_rated_and_else_closed() {
     ] {
         let mut state = made(&host());
         act(&mut state, &host(), Act::SetVisibility(visibility)).expect("set");
-        act(&mut state, &host(), Act::Join(id(31))).expect("joined");
+        act(&mut state, &host(), joins(31)).expect("joined");
         let hang_up = SessionCommand::Act { act: Act::End, around: around(rated) };
         give(&mut state, &host(), NOW, hang_up).expect("over");
         assert_eq!(status(&state), expected);
@@ -245,7 +250,7 @@ fn v_4_the_rating_closes_and_r_3_a_later_one_replaces_it() {
     give(&mut state, &system(), NOW, rate(1, Some(4))).expect("rated");
     assert_eq!((status(&state), content(&state).rating), (Status::Closed, Some(4)));
     act(&mut state, &host(), Act::Reopen).expect("open again");
-    act(&mut state, &guest(), Act::Join(id(33))).expect("joined");
+    act(&mut state, &guest(), joins(33)).expect("joined");
     act(&mut state, &host(), Act::End).expect("over");
     assert_eq!(give(&mut state, &system(), NOW, rate(1, Some(1))), Ok(Vec::new()));
     let told = give(&mut state, &system(), NOW, rate(2, Some(5))).expect("rated");
@@ -282,7 +287,7 @@ fn v_6_what_is_over_is_confirmed_again_with_everything_it_had() {
         let mut state = called();
         let links = content(&state).tickets.clone();
         act(&mut state, &host(), ending).expect("over");
-        assert_eq!(act(&mut state, &guest(), Act::Join(id(33))), Err(SessionRejection::Over));
+        assert_eq!(act(&mut state, &guest(), joins(33)), Err(SessionRejection::Over));
         assert!(matches!(act(&mut state, &guest(), Act::Reopen), Err(SessionRejection::Denied(_))));
         act(&mut state, &host(), Act::Reopen).expect("open again");
         assert_eq!((status(&state), &content(&state).tickets), (Status::Confirmed, &links));
@@ -299,7 +304,7 @@ fn v_7_internal_it_is_not_there_for_those_outside_and_a_running_call_is_over() {
         assert_eq!(act(&mut state, &who, Act::Consent(true)), Err(SessionRejection::Missing));
     }
     for who in [code_user(8), customer_user(8)] {
-        assert_eq!(act(&mut called(), &who, Act::Join(id(33))), Err(SessionRejection::Missing));
+        assert_eq!(act(&mut called(), &who, joins(33)), Err(SessionRejection::Missing));
     }
 }
 
@@ -337,7 +342,7 @@ fn v_8_consent_is_a_persons_whoever_comes_instead_is_asked_anew() {
     act(&mut state, &host(), Act::Record(true)).expect("recording");
     give(&mut state, &system(), NOW, vanish(32, 42)).expect("gone");
     assert!(content(&state).recording, "a dropped connection changes no consent");
-    act(&mut state, &customer_user(3), Act::Join(id(33))).expect("the place is free");
+    act(&mut state, &customer_user(3), joins(33)).expect("the place is free");
     assert!(!content(&state).recording);
     assert!(!content(&state).consents(Side::Guest));
 }
@@ -371,7 +376,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         (4..7_u128).prop_map(|ticket| Act::Unlink(id(ticket))),
         any::<bool>().prop_map(Act::Consent),
         any::<bool>().prop_map(Act::Record),
-        (31..35_u128).prop_map(|connection| Act::Join(id(connection))),
+        (31..35_u128).prop_map(joins),
         Just(Act::End),
     ]
 }
@@ -463,7 +468,7 @@ proptest! {
                     Act::Consent(_) => promised.consent,
                     Act::Record(true) => promised.record,
                     Act::Record(false) | Act::AddFile(..) | Act::RemoveFile(_) => told.is_ok(),
-                    Act::Join(_) => promised.join,
+                    Act::Join(..) => promised.join,
                     Act::End => promised.end,
                 };
                 prop_assert_eq!(told.is_ok(), expected, "{:?} {:?}", step, told);

@@ -108,9 +108,9 @@ fn a_session_has_at_most_a_hundred_files() {
 #[test]
 fn v_8_who_records_and_opens_the_call_elsewhere_records_no_more() {
     let mut state = recorded();
-    act(&mut state, &guest(), Act::Join(id(33))).expect("joined");
+    act(&mut state, &guest(), joins(33)).expect("joined");
     assert!(content(&state).recording, "the guest's browser does not record");
-    act(&mut state, &host(), Act::Join(id(34))).expect("joined");
+    act(&mut state, &host(), joins(34)).expect("joined");
     assert!(!content(&state).recording);
     add(&mut state, &host(), NOW, 51, FileKind::Recording)
         .expect("what the browser left behind still brings");
