@@ -123,6 +123,9 @@ impl Chosen {
     }
 }
 
+/// Place, person, rules, whether all is switched off, version.
+type Found = (i64, String, Json<Vec<StoredRule>>, bool, i64);
+
 /// Reads the preferences of all these people in one statement.
 fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'static, Sql<Vec<Choices>>> {
     async move {
@@ -131,7 +134,7 @@ fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'s
                 people.iter().map(move |person| (place, organisation.uuid(), person.to_string()))
             })
         };
-        let rows: Vec<(i64, String, Json<Vec<StoredRule>>, bool, i64)> = sqlx::query_as(
+        let rows: Vec<Found> = sqlx::query_as(
             "select a.place, p.person, p.rules, p.switched_off, p.version
              from unnest($1::bigint[], $2::uuid[], $3::text[]) as a(place, organisation_id, person)
              join preferences p on p.organisation_id = a.organisation_id and p.person = a.person",
