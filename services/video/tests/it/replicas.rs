@@ -90,7 +90,7 @@ async fn v_4_who_was_taken_for_gone_while_nothing_could_be_written_is_there_agai
         browser.until_peer(true).await;
     }
     let found = house.get(&house.boss(), &session).await.expect("it");
-    let call = found.call.clone().expect("a call");
+    let call = found.call.expect("a call");
     assert!(call.guest_present && call.employee_present && call.number == 1, "{found:?}");
     // Long past the grace time.
     clock.advance(Duration::from_secs(60));
