@@ -115,6 +115,7 @@ function begin(credentials, stream) {
     recorder: null,
     saving: 0,
     pictures: [],
+    isCutOff: false,
     isLeaving: false,
     isOver: false,
   };
@@ -124,6 +125,7 @@ function begin(credentials, stream) {
     callToken: credentials.callToken,
     heard,
     open: () => {
+      call.isCutOff = false;
       say("");
       if (call.isLeaving) call.exchange.say({ hangUp: {} });
     },
@@ -131,7 +133,9 @@ function begin(credentials, stream) {
       call.peer.lost();
       // Whether the other side still consents is not heard now (V-8).
       call.recorder?.pause();
-      say("reconnecting");
+      // Once, however often it is tried: what was said since stays to be read.
+      if (!call.isCutOff) say("reconnecting");
+      call.isCutOff = true;
     },
     over,
   });
