@@ -14,6 +14,8 @@ use uuid::Uuid;
 pub const BEAT: Duration = Duration::from_secs(2);
 /// A process that was not heard for so long is gone, and its windows with it.
 const GONE: Duration = Duration::from_secs(10);
+/// Whoever does not hear itself for so long hears nobody.
+const DEAF: Duration = Duration::from_secs(5);
 /// After so long every process that is there was heard.
 const SETTLED: Duration = Duration::from_secs(5);
 /// Changes that wait for the ones before them; beyond it the list is asked for.
@@ -23,6 +25,8 @@ const WAITING: usize = 1000;
 #[derive(Debug)]
 pub struct Presence<K> {
     since: Option<Instant>,
+    /// When this process heard itself last: then it hears others, too.
+    heard: Option<Instant>,
     processes: HashMap<Uuid, Process<K>>,
 }
 
@@ -45,7 +49,7 @@ struct Known<K> {
 
 impl<K> Default for Presence<K> {
     fn default() -> Self {
-        Self { since: None, processes: HashMap::new() }
+        Self { since: None, heard: None, processes: HashMap::new() }
     }
 }
 
@@ -53,6 +57,15 @@ impl<K: Eq + Hash> Presence<K> {
     /// Whispers are heard from now on; what was missed before is not known.
     pub fn listens(&mut self, now: Instant) {
         self.since = Some(now);
+        self.heard = Some(now);
+    }
+
+    /// What this process told came back to it. After a pause it may have missed what others told, too.
+    pub fn hears_itself(&mut self, now: Instant) {
+        if self.heard.is_none_or(|heard| now - heard > DEAF) {
+            self.since = Some(now);
+        }
+        self.heard = Some(now);
     }
 
     fn process(&mut self, id: Uuid, now: Instant) -> &mut Process<K> {
@@ -101,13 +114,19 @@ impl<K: Eq + Hash> Presence<K> {
             process.coming = Some((version, people));
             return;
         }
+        if people.len() != part.total {
+            // A part was missed: with the next beat the list is asked for again.
+            process.known = None;
+            return;
+        }
         process.known = Some(Known { version, people });
         process.catch_up();
     }
 
     /// Whether another process may have a window of this person.
     pub fn may_be_open(&self, key: &K, now: Instant) -> bool {
-        if self.since.is_none_or(|since| now - since < SETTLED) {
+        let is_deaf = self.heard.is_none_or(|heard| now - heard > DEAF);
+        if is_deaf || self.since.is_none_or(|since| now - since < SETTLED) {
             return true;
         }
         self.processes
@@ -139,6 +158,8 @@ pub struct Part<K> {
     pub is_first: bool,
     /// The list ends with it.
     pub is_last: bool,
+    /// How many the whole list has.
+    pub total: usize,
     /// Those who have a window.
     pub people: Vec<K>,
 }
@@ -150,7 +171,7 @@ mod tests {
     const OTHER: Uuid = Uuid::from_u128(7);
 
     fn whole(people: &[&'static str]) -> Part<&'static str> {
-        Part { is_first: true, is_last: true, people: people.to_vec() }
+        Part { is_first: true, is_last: true, total: people.len(), people: people.to_vec() }
     }
 
     /// Settled, and another process is known with nobody.
@@ -159,6 +180,7 @@ mod tests {
         let start = Instant::now();
         presence.listens(start);
         let now = start + SETTLED;
+        presence.hears_itself(now);
         assert!(presence.beats(OTHER, 0, now), "its list is asked for");
         assert!(presence.may_be_open(&"ada", now), "until it comes");
         presence.listed(OTHER, 0, whole(&[]), now);
@@ -173,6 +195,7 @@ mod tests {
         assert!(presence.may_be_open(&"ada", now), "nothing is heard");
         presence.listens(now);
         assert!(presence.may_be_open(&"ada", now + SETTLED - Duration::from_millis(1)));
+        presence.hears_itself(now + SETTLED);
         assert!(!presence.may_be_open(&"ada", now + SETTLED), "there is no other process");
     }
 
@@ -193,24 +216,64 @@ mod tests {
         presence.changed(OTHER, 2, "eve", true, now);
         assert!(presence.beats(OTHER, 2, now));
         assert!(presence.may_be_open(&"ada", now));
-        presence.listed(OTHER, 2, Part { is_first: true, is_last: false, people: vec!["ada"] }, now);
+        presence.listed(
+            OTHER,
+            2,
+            Part { is_first: true, is_last: false, total: 2, people: vec!["ada"] },
+            now,
+        );
         presence.changed(OTHER, 3, "ada", false, now);
-        presence.listed(OTHER, 2, Part { is_first: false, is_last: true, people: vec!["eve"] }, now);
+        presence.listed(
+            OTHER,
+            2,
+            Part { is_first: false, is_last: true, total: 2, people: vec!["eve"] },
+            now,
+        );
         assert!(!presence.may_be_open(&"ada", now) && presence.may_be_open(&"eve", now));
     }
 
     #[tokio::test]
-    async fn a_list_whose_beginning_was_missed_is_none() {
+    async fn a_list_of_which_a_part_was_missed_is_none() {
         let (mut presence, now) = settled();
         assert!(presence.beats(OTHER, 5, now));
-        presence.listed(OTHER, 5, Part { is_first: false, is_last: true, people: vec!["eve"] }, now);
-        assert!(presence.may_be_open(&"ada", now));
+        presence.listed(
+            OTHER,
+            5,
+            Part { is_first: false, is_last: true, total: 1, people: vec!["eve"] },
+            now,
+        );
+        assert!(presence.may_be_open(&"ada", now), "the beginning");
+        presence.listed(
+            OTHER,
+            5,
+            Part { is_first: true, is_last: false, total: 3, people: vec!["eve"] },
+            now,
+        );
+        presence.listed(
+            OTHER,
+            5,
+            Part { is_first: false, is_last: true, total: 3, people: vec!["bob"] },
+            now,
+        );
+        assert!(presence.may_be_open(&"ada", now), "the middle");
+        assert!(presence.beats(OTHER, 5, now), "it is asked for again");
+    }
+
+    #[tokio::test]
+    async fn who_was_deaf_takes_no_window_for_closed_before_everybody_was_heard_again() {
+        let (mut presence, now) = settled();
+        let later = now + GONE;
+        presence.hears_itself(later);
+        assert!(presence.may_be_open(&"ada", later));
+        assert!(!presence.may_be_open(&"ada", later + SETTLED), "who was not heard since is gone");
     }
 
     #[tokio::test]
     async fn a_process_that_is_not_heard_any_more_has_no_windows() {
         let (mut presence, now) = settled();
         presence.changed(OTHER, 1, "ada", true, now);
+        presence.hears_itself(now + DEAF);
+        presence.hears_itself(now + GONE);
         assert!(presence.may_be_open(&"ada", now + GONE - Duration::from_millis(1)));
         assert!(!presence.may_be_open(&"ada", now + GONE));
     }

@@ -49,6 +49,8 @@ enum Whisper {
         version: u64,
         is_first: bool,
         is_last: bool,
+        /// How many the whole list has.
+        total: usize,
         people: Vec<(OrganisationId, String)>,
     },
 }
@@ -258,11 +260,11 @@ impl Windows {
                 return self.list();
             }
             Ok(Whisper::Who { .. }) => {}
-            Ok(
-                Whisper::Here { process, .. }
-                | Whisper::Moved { process, .. }
-                | Whisper::These { process, .. },
-            ) if process == self.0.process => {}
+            Ok(Whisper::Here { process, .. }) if process == self.0.process => {
+                self.0.elsewhere.lock().hears_itself(now);
+            }
+            Ok(Whisper::Moved { process, .. } | Whisper::These { process, .. })
+                if process == self.0.process => {}
             Ok(Whisper::Here { process, version }) => {
                 if self.0.elsewhere.lock().beats(process, version, now) {
                     return vec![Whisper::Who { process }];
@@ -274,12 +276,13 @@ impl Windows {
                     self.0.elsewhere.lock().changed(process, version, key, is_open, now);
                 }
             }
-            Ok(Whisper::These { process, version, is_first, is_last, people }) => {
+            Ok(Whisper::These { process, version, is_first, is_last, total, people }) => {
                 let key = |(organisation, person): (OrganisationId, String)| {
                     Some((organisation, person.parse().ok()?))
                 };
                 let people = people.into_iter().filter_map(key).collect();
-                self.0.elsewhere.lock().listed(process, version, Part { is_first, is_last, people }, now);
+                let part = Part { is_first, is_last, total, people };
+                self.0.elsewhere.lock().listed(process, version, part, now);
             }
             Err(error) => tracing::debug!(%error, "a whisper of another kind"),
         }
@@ -298,12 +301,13 @@ impl Windows {
         } else {
             people.chunks(CROWD).map(<[_]>::to_vec).collect()
         };
-        let last = crowds.len() - 1;
+        let (last, total) = (crowds.len() - 1, people.len());
         let these = |(at, people)| Whisper::These {
             process,
             version,
             is_first: at == 0,
             is_last: at == last,
+            total,
             people,
         };
         crowds.into_iter().enumerate().map(these).collect()

@@ -120,14 +120,23 @@ pub(super) async fn hide(
     person: Person,
     now: Timestamp,
 ) -> Sql<()> {
-    sqlx::query("delete from entry where organisation_id = $1 and person = $2")
-        .bind(organisation.uuid())
-        .bind(person.to_string())
-        .execute(&mut **transaction)
-        .await?;
     sqlx::query(
-        "update delivery set state = 'WITHHELD', updated_at = $3
-         where organisation_id = $1 and person = $2 and state in ('WAITING', 'DUE')",
+        "with theirs as materialized (
+             select id from entry where organisation_id = $1 and person = $2 order by id for update)
+         delete from entry e using theirs where e.id = theirs.id",
+    )
+    .bind(organisation.uuid())
+    .bind(person.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "with theirs as materialized (
+             select event_id, person, channel from delivery
+             where organisation_id = $1 and person = $2 and state in ('WAITING', 'DUE')
+             order by event_id, person, channel for update)
+         update delivery d set state = 'WITHHELD', updated_at = $3 from theirs t
+         where d.event_id = t.event_id and d.person = t.person and d.channel = t.channel
+           and d.state in ('WAITING', 'DUE')",
     )
     .bind(organisation.uuid())
     .bind(person.to_string())
@@ -225,7 +234,9 @@ impl Drawers {
     pub async fn mark(&self, reader: &Reader, ids: &[Uuid], unread: bool) -> Sql<i64> {
         let done: i64 = sqlx::query_scalar(
             "with mine as (select id, unread from entry
-                           where organisation_id = $1 and person = $2 and id = any($3) for update),
+                           where organisation_id = $1 and person = $2 and id = any($3)
+                           -- In the order in which tellings take them, so that none waits for another in a circle.
+                           order by id for update),
                   changed as (update entry e set unread = $4, position = nextval('drawer_position') from mine
                               where e.id = mine.id and mine.unread <> $4)
              select count(*) from mine",
@@ -245,8 +256,11 @@ impl Drawers {
     /// Those of the database.
     pub async fn mark_all(&self, reader: &Reader, up_to: i64) -> Sql<()> {
         sqlx::query(
-            "update entry set unread = false, position = nextval('drawer_position')
-             where organisation_id = $1 and person = $2 and unread and position <= $3",
+            "with mine as materialized (
+                 select id from entry
+                 where organisation_id = $1 and person = $2 and unread and position <= $3 order by id for update)
+             update entry e set unread = false, position = nextval('drawer_position') from mine
+             where e.id = mine.id and e.unread and e.position <= $3",
         )
         .bind(reader.organisation.uuid())
         .bind(reader.person.to_string())

@@ -287,8 +287,11 @@ impl Hooks {
     pub async fn sweep(&self, now: Timestamp) -> Sql<u64> {
         let done = sqlx::query(
             "with dead as (
-                 update webhook_delivery set state = 'DUE', due = $1, lease = null, reason = 'INTERRUPTED',
-                     status_code = 0, updated_at = $1
+                 update webhook_delivery d set state = 'DUE', due = $1, lease = null, reason = 'INTERRUPTED',
+                     status_code = 0, updated_at = $1,
+                     -- To one that is switched off nothing goes but what was asked for by hand, and this was going.
+                     by_hand = by_hand or not exists (
+                         select from webhook w where w.id = d.webhook_id and w.enabled)
                  where state = 'CLAIMED' and lease <= $1
                  returning webhook_id, event_id, attempts, organisation_id, event_type)
              insert into webhook_attempt (webhook_id, event_id, number, organisation_id, event_type, at, duration_ms,

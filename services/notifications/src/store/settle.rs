@@ -63,11 +63,18 @@ fn stored(attempts: u32) -> i32 {
 pub(super) fn hand_over(pool: PgPool, all: Vec<Leaving>) -> BoxFuture<'static, Sql<Vec<bool>>> {
     async move {
         let marked: Vec<i64> = sqlx::query_scalar(
-            "update delivery d set state = 'HANDED_OVER', destination = coalesce(u.destination, d.destination),
+            "with leaving as (
+                 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[],
+                     $7::timestamptz[]) with ordinality
+                     as u(event_id, person, channel, attempts, destination, lease, now, place)),
+             -- In the order in which all take them, so that none waits for another in a circle.
+             held as materialized (
+                 select u.place from leaving u
+                 join delivery d on d.event_id = u.event_id and d.person = u.person and d.channel = u.channel
+                 order by d.event_id, d.person, d.channel for update of d)
+             update delivery d set state = 'HANDED_OVER', destination = coalesce(u.destination, d.destination),
                  lease = u.lease, updated_at = u.now
-             from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[],
-                 $7::timestamptz[]) with ordinality
-                 as u(event_id, person, channel, attempts, destination, lease, now, place)
+             from leaving u join held using (place)
              where d.event_id = u.event_id and d.person = u.person and d.channel = u.channel
                and d.state = 'CLAIMED' and d.attempts = u.attempts
              returning u.place",

@@ -127,8 +127,10 @@ impl Tellings {
             people.push(person);
         }
         sqlx::query(
-            "update entry set count = count - 1, position = nextval('drawer_position')
-             where organisation_id = $1 and id = any($2) and unread",
+            "with those as materialized (
+                 select id from entry where organisation_id = $1 and id = any($2) order by id for update)
+             update entry e set count = count - 1, position = nextval('drawer_position') from those
+             where e.id = those.id and e.unread",
         )
         .bind(organisation.uuid())
         .bind(&entries)
