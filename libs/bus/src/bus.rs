@@ -5,7 +5,7 @@ use callboard_kernel::EventId;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use crate::jetstream::{Durable, PullSubscription, tail_one};
+use crate::jetstream::{Durable, PullSubscription, remove_durable, tail_one};
 use crate::tail::OneItem;
 use crate::{
     Event, JetStreamLog, MemBus, MemLog, Nats, PublishError, SpecError, StreamLog, StreamSpec, StreamTail,
@@ -117,6 +117,16 @@ impl Bus {
         match self {
             Self::Nats(nats) => tail_one(nats.clone(), from),
             Self::Memory(memory) => memory.tail_one(from),
+        }
+    }
+
+    pub(crate) async fn remove_durable(&self, context: &str, name: &str) -> Result<(), SubscribeError> {
+        match self {
+            Self::Nats(nats) => remove_durable(nats, context, name).await,
+            Self::Memory(memory) => {
+                memory.remove_durable(context, name);
+                Ok(())
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_kernel::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +11,7 @@ use crate::jetstream::Durable;
 use crate::lanes::{Lane, Lanes};
 use crate::{
     Bus, ConfigDifference, Exclusive, Handler, Held, Parking, SubscribeError, Subscription, all_of, metric,
+    subject,
 };
 
 /// How a consumer works.
@@ -58,15 +60,15 @@ impl Default for ConsumerOptions {
 pub struct Consumer {
     name: String,
     context: String,
-    filter: String,
     handler: Arc<dyn Handler>,
     parking: Arc<dyn Parking>,
     exclusive: Option<Arc<dyn Exclusive>>,
+    since: Option<Timestamp>,
     options: ConsumerOptions,
 }
 
 impl Consumer {
-    /// A consumer of all events of a context. `name` is the durable's name and part of metrics and dead letters:
+    /// A consumer of a context's events, as far as the handler hears them. `name` is the durable's name and part of metrics and dead letters:
     /// `<service>-<purpose>`, letters, digits and dashes.
     pub fn new(
         name: impl Into<String>,
@@ -77,27 +79,27 @@ impl Consumer {
         let context = context.into();
         Self {
             name: name.into(),
-            filter: all_of(&context),
             context,
             handler,
             parking,
             exclusive: None,
+            since: None,
             options: ConsumerOptions::default(),
         }
-    }
-
-    /// Takes only subjects that match one pattern, such as `callboard.*.fleet.offer.*.v1`. One wildcard, because
-    /// servers differ in what they make of several.
-    #[must_use]
-    pub fn filter(mut self, pattern: impl Into<String>) -> Self {
-        self.filter = pattern.into();
-        self
     }
 
     /// Reads only while it is the only process that does. Needed for order per key with several replicas.
     #[must_use]
     pub fn exclusive(mut self, exclusive: Arc<dyn Exclusive>) -> Self {
         self.exclusive = Some(exclusive);
+        self
+    }
+
+    /// Where it begins when the durable is not there: with the first event that was stored at that time or later. Without
+    /// this, with the oldest event that the stream holds.
+    #[must_use]
+    pub const fn since(mut self, at: Timestamp) -> Self {
+        self.since = Some(at);
         self
     }
 
@@ -137,10 +139,40 @@ impl Consumer {
         Ok(())
     }
 
+    /// Removes the durable, unless somebody reads it just now or `wanted` says that it is. That is asked while nobody else
+    /// may read: whoever wants it from then on finds none and begins as told. True: it is not there any more.
+    pub async fn remove(&self, bus: &Bus, wanted: impl Future<Output = bool>) -> bool {
+        let held = match &self.exclusive {
+            None => None,
+            Some(exclusive) => match exclusive.try_hold(&self.lease()).await {
+                Ok(Some(held)) => Some(held),
+                Ok(None) => return false,
+                Err(error) => {
+                    tracing::warn!(%error, consumer = self.name, "cannot become the one that removes it");
+                    return false;
+                }
+            },
+        };
+        if wanted.await || held.as_ref().is_some_and(|held| held.lost().is_cancelled()) {
+            return false;
+        }
+        match bus.remove_durable(&self.context, &self.name).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::info!(%error, consumer = self.name, "the durable stays for now");
+                false
+            }
+        }
+    }
+
+    fn lease(&self) -> String {
+        format!("consumer:{}", self.name)
+    }
+
     /// Waits until this process is the only reader. `None`: stopped.
     async fn hold(&self, stop: &CancellationToken) -> Option<Option<Held>> {
         let Some(exclusive) = &self.exclusive else { return Some(None) };
-        let name = format!("consumer:{}", self.name);
+        let name = self.lease();
         loop {
             match exclusive.try_hold(&name).await {
                 Ok(Some(held)) => return Some(Some(held)),
@@ -153,6 +185,14 @@ impl Consumer {
         }
     }
 
+    /// The subjects of what the handler hears.
+    fn filters(&self) -> Vec<String> {
+        match self.handler.hears() {
+            None => vec![all_of(&self.context)],
+            Some(names) => names.iter().map(|name| subject("*", &self.context, name)).collect(),
+        }
+    }
+
     /// Opens the durable and reads until something ends it. True: it could be opened.
     async fn read(
         &self,
@@ -160,17 +200,18 @@ impl Consumer {
         held: Option<&Held>,
         stop: &CancellationToken,
     ) -> Result<bool, ConfigDifference> {
-        if let Err(error) = self.parking.open(&self.name).await {
+        if let Err(error) = self.parking.open(&self.name, held.is_some()).await {
             tracing::warn!(%error, consumer = self.name, "the dead letters cannot be read");
             return Ok(false);
         }
         let durable = Durable {
             name: self.name.clone(),
             context: self.context.clone(),
-            filter: self.filter.clone(),
+            filters: self.filters(),
             ack_wait: self.options.ack_wait,
             max_ack_pending: self.options.max_ack_pending,
             only_reader: held.is_some(),
+            since: self.since,
         };
         let mut subscription = match bus.subscribe(&durable).await {
             Ok(subscription) => subscription,

@@ -104,6 +104,12 @@ impl<'a> Problem<'a> {
 pub trait Handler: Send + Sync + 'static {
     /// Takes one event. Events of one aggregate come one at a time and in order.
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>>;
+
+    /// What it takes of its stream, by name (`ticket.opened`); `None`: everything. The server sends it nothing else, so
+    /// that what is of no interest costs nobody anything. What is added here later is heard from then on.
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        None
+    }
 }
 
 /// Where events wait that cannot be processed, and those of the same key behind them.
@@ -112,8 +118,9 @@ pub trait Handler: Send + Sync + 'static {
 /// "yes" may be out of date (somebody replayed the key meanwhile), so [`park_behind`](Self::park_behind) has the
 /// last word.
 pub trait Parking: Send + Sync + 'static {
-    /// A consumer begins to read: forget what was remembered of its keys and look again.
-    fn open<'a>(&'a self, consumer: &'a str) -> BoxFuture<'a, Result<(), HandleError>>;
+    /// A consumer begins to read: forget what was remembered of its keys and look again. `alone`: nobody else reads the
+    /// durable meanwhile, so nobody else parks.
+    fn open<'a>(&'a self, consumer: &'a str, alone: bool) -> BoxFuture<'a, Result<(), HandleError>>;
     /// True when an event of this key may be parked for this consumer; false only when none is.
     fn is_parked<'a>(&'a self, consumer: &'a str, key: Key) -> BoxFuture<'a, Result<bool, HandleError>>;
     /// Parks an event behind those of its key, if there still are any; false: there are none, so handle it.

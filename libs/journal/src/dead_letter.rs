@@ -27,7 +27,7 @@ use crate::event_row;
 /// Gauge, label `consumer`: parked events. Alert above 0.
 const PARKED: &str = "callboard_dead_letters";
 
-/// How long the remembered keys of a consumer are taken for right without a look.
+/// How long the remembered keys of a consumer with several readers are taken for right without a look.
 const RECHECK: Duration = Duration::from_secs(1);
 
 /// What is said of an event that only waits.
@@ -91,7 +91,8 @@ pub struct DeadLetters {
 #[derive(Debug)]
 struct Known {
     keys: HashSet<Key>,
-    read: Instant,
+    /// When it was read last; `None`: whoever reads it is the only one who parks, and knows of all of it.
+    read: Option<Instant>,
 }
 
 impl DeadLetters {
@@ -258,8 +259,8 @@ impl DeadLetters {
     }
 
     /// Reads again which keys of a consumer are parked.
-    async fn look(&self, consumer: &str) -> Result<(), sqlx::Error> {
-        let read = Instant::now();
+    async fn look(&self, consumer: &str, alone: bool) -> Result<(), sqlx::Error> {
+        let read = (!alone).then(Instant::now);
         let keys: Vec<(Uuid, Uuid)> =
             sqlx::query_as("select distinct organisation_id, key from dead_letter where consumer = $1")
                 .bind(consumer)
@@ -408,9 +409,9 @@ fn not_now(error: &sqlx::Error) -> HandleError {
 }
 
 impl Parking for DeadLetters {
-    fn open<'a>(&'a self, consumer: &'a str) -> BoxFuture<'a, Result<(), HandleError>> {
+    fn open<'a>(&'a self, consumer: &'a str, alone: bool) -> BoxFuture<'a, Result<(), HandleError>> {
         Box::pin(async move {
-            self.look(consumer).await.map_err(|error| not_now(&error))?;
+            self.look(consumer, alone).await.map_err(|error| not_now(&error))?;
             self.measure(consumer).await;
             Ok(())
         })
@@ -418,9 +419,13 @@ impl Parking for DeadLetters {
 
     fn is_parked<'a>(&'a self, consumer: &'a str, key: Key) -> BoxFuture<'a, Result<bool, HandleError>> {
         Box::pin(async move {
-            let fresh = self.known.lock().get(consumer).is_some_and(|known| known.read.elapsed() < RECHECK);
+            let fresh = self
+                .known
+                .lock()
+                .get(consumer)
+                .is_some_and(|known| known.read.is_none_or(|read| read.elapsed() < RECHECK));
             if !fresh {
-                self.look(consumer).await.map_err(|error| not_now(&error))?;
+                self.look(consumer, false).await.map_err(|error| not_now(&error))?;
             }
             Ok(self.known.lock().get(consumer).is_some_and(|known| known.keys.contains(&key)))
         })

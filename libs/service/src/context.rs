@@ -18,15 +18,17 @@ use callboard_journal::{
     RelayOptions, Retention, RetentionOptions, TimerOptions, Timers, refused_events, release_refused,
     republish,
 };
-use callboard_kernel::EventId;
+use callboard_kernel::{EventId, Timestamp};
 use futures::future::{BoxFuture, join_all};
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::cli::{DlqCommand, OutboxCommand};
 use crate::definition::{BuildContext, Built, Operation};
+use crate::demand::{Demand, Look};
 use crate::lifecycle::{BackgroundTask, BoxError, Stage};
 use crate::telemetry;
 
@@ -50,6 +52,7 @@ struct Subscriber {
     name: &'static str,
     producer: &'static str,
     handler: Arc<dyn Handler>,
+    demand: Option<Demand>,
 }
 
 /// The spine of one context. Nothing runs before [`Context::furnish`].
@@ -60,6 +63,7 @@ pub struct Context {
     spec: StreamSpec,
     journal: PgJournal,
     subscribers: Vec<Subscriber>,
+    looks: Vec<Look>,
     drains: Vec<BoxFuture<'static, ()>>,
     fire: Option<Fire>,
 }
@@ -84,6 +88,7 @@ impl Context {
             spec: build.stream_spec(),
             journal,
             subscribers: Vec::new(),
+            looks: Vec::new(),
             drains: Vec::new(),
             fire: None,
             build: build.clone(),
@@ -111,7 +116,31 @@ impl Context {
 
     /// Takes the events of a context. `name` is the durable's: `<service>-<purpose>`; it must never change.
     pub fn consume(&mut self, name: &'static str, producer: &'static str, handler: Arc<dyn Handler>) {
-        self.subscribers.push(Subscriber { name, producer, handler });
+        self.subscribers.push(Subscriber { name, producer, handler, demand: None });
+    }
+
+    /// What consumers that are not always wanted depend on. `ask` answers since when they are; `None`: nobody wants them.
+    /// It is asked every second, and when nudged.
+    pub fn demand(
+        &mut self,
+        nudge: Arc<Notify>,
+        ask: impl Fn() -> BoxFuture<'static, Result<Option<Timestamp>, sqlx::Error>> + Send + Sync + 'static,
+    ) -> Demand {
+        let (demand, look) = Demand::new(nudge, ask);
+        self.looks.push(look);
+        demand
+    }
+
+    /// As [`Context::consume`], but only while it is wanted. While it is not there is no durable; it begins with what was
+    /// stored since it was wanted.
+    pub fn consume_while(
+        &mut self,
+        demand: &Demand,
+        name: &'static str,
+        producer: &'static str,
+        handler: Arc<dyn Handler>,
+    ) {
+        self.subscribers.push(Subscriber { name, producer, handler, demand: Some(demand.clone()) });
     }
 
     /// Fires the context's timers. Give the command under [`DueTimer::command_id`].
@@ -153,12 +182,26 @@ impl Context {
         let leases = Arc::new(PgLeases::start(pool, &TaskTracker::new(), stop.flush.clone()));
         let parking = Arc::new(DeadLetters::new(pool.clone()));
         for subscriber in self.subscribers {
-            let Subscriber { name, producer, handler } = subscriber;
+            let Subscriber { name, producer, handler, demand } = subscriber;
             let handler = Arc::new(Linked(handler));
-            let consumer = Consumer::new(name, producer, handler, parking.clone()).exclusive(leases.clone());
+            let (parking, leases) = (parking.clone(), leases.clone());
+            let consumer = move || {
+                Consumer::new(name, producer, handler.clone(), parking.clone()).exclusive(leases.clone())
+            };
             let (bus, fetch) = (self.bus.clone(), stop.fetch.clone());
             built.tasks.push(BackgroundTask::new(name, Stage::Fetch, async move {
-                consumer.run(&bus, fetch).await.map_err(Into::into)
+                match demand {
+                    None => consumer().run(&bus, fetch).await,
+                    Some(demand) => demand.run(consumer, &bus, fetch).await,
+                }
+                .map_err(Into::into)
+            }));
+        }
+        for look in self.looks {
+            let fetch = stop.fetch.clone();
+            built.tasks.push(BackgroundTask::new("demand", Stage::Fetch, async move {
+                look.run(fetch).await;
+                Ok(())
             }));
         }
         if let Some(fire) = self.fire {
@@ -267,6 +310,10 @@ impl Handler for Linked {
             }
             in_time(self.0.handle(event).instrument(attempt)).await
         })
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        self.0.hears()
     }
 }
 

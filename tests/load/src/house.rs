@@ -238,6 +238,15 @@ impl House {
         Ok(began.elapsed())
     }
 
+    /// How many drawers hold something of a ticket.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn notified(&self, ticket: Uuid) -> Result<i64, Failure> {
+        let sql = "select count(distinct person) from notifications.entry where subject_id = $1";
+        Ok(sqlx::query_scalar(sql).bind(ticket).fetch_one(&self.pool).await?)
+    }
+
     async fn unpublished(&self) -> Result<i64, Failure> {
         let all: Vec<String> = Service::contexts()
             .map(Service::name)

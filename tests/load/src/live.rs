@@ -23,17 +23,25 @@ impl Stream {
     /// # Errors
     /// It is refused.
     pub async fn open(url: &str, token: &str) -> Result<Self, Failure> {
-        let mut rest = Rest::connect(url, token).await?;
-        let answer = rest.open(Method::GET, "/v1/live", None).await?;
-        if !answer.status().is_success() {
-            return Err(format!("/v1/live: {}", answer.status()).into());
-        }
-        let mut stream = Self { body: answer.into_body(), read: BytesMut::new(), _rest: rest };
+        let mut stream = Self::open_at(url, token, "/v1/live").await?;
         let first = stream.next().await?;
         if find(&first, b"event: ready").is_none() {
             return Err(format!("/v1/live began with {}", String::from_utf8_lossy(&first)).into());
         }
         Ok(stream)
+    }
+
+    /// Opens another stream.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn open_at(url: &str, token: &str, path: &str) -> Result<Self, Failure> {
+        let mut rest = Rest::connect(url, token).await?;
+        let answer = rest.open(Method::GET, path, None).await?;
+        if !answer.status().is_success() {
+            return Err(format!("{path}: {}", answer.status()).into());
+        }
+        Ok(Self { body: answer.into_body(), read: BytesMut::new(), _rest: rest })
     }
 
     /// The next frame, heartbeats included.
@@ -53,7 +61,8 @@ impl Stream {
     }
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+/// Where a part of a text is.
+pub fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 

@@ -13,7 +13,7 @@ pub use log::JetStreamLog;
 pub use spec::{SpecError, StreamSpec};
 
 pub(crate) use log::last_sequence;
-pub(crate) use pull::{Durable, PullSubscription};
+pub(crate) use pull::{Durable, PullSubscription, remove_durable};
 pub(crate) use tail::tail_one;
 
 use async_nats::jetstream::ErrorCode;

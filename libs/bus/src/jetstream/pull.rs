@@ -8,12 +8,14 @@ use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{AckKind, ErrorCode};
+use callboard_kernel::Timestamp;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::time::timeout;
 
 use super::Nats;
 use super::difference::Comparison;
+use crate::event::matches;
 use crate::{ConfigDifference, Delivery, Settle, SubscribeError, Subscription, cloudevents, stream_name};
 
 /// How long it may take to hand something to the client.
@@ -24,15 +26,26 @@ const SEND_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) struct Durable {
     pub(crate) name: String,
     pub(crate) context: String,
-    pub(crate) filter: String,
+    /// Subjects, none within another.
+    pub(crate) filters: Vec<String>,
     pub(crate) ack_wait: Duration,
     pub(crate) max_ack_pending: i64,
     /// The caller is the only reader: what an earlier one took and did not acknowledge comes first, in order.
     pub(crate) only_reader: bool,
+    /// Where it begins when it is made; `None`: with the oldest event.
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl Durable {
+    pub(crate) fn takes(&self, subject: &str) -> bool {
+        self.filters.iter().any(|filter| matches(filter, subject))
+    }
+
     fn config(&self, deliver_policy: DeliverPolicy) -> pull::Config {
+        let (filter_subject, filter_subjects) = match self.filters.as_slice() {
+            [one] => (one.clone(), Vec::new()),
+            several => (String::new(), several.to_vec()),
+        };
         pull::Config {
             durable_name: Some(self.name.clone()),
             description: Some(format!("{} reads {}", self.name, self.context)),
@@ -41,7 +54,8 @@ impl Durable {
             ack_wait: self.ack_wait,
             // Without end: a limit drops messages without a word.
             max_deliver: -1,
-            filter_subject: self.filter.clone(),
+            filter_subject,
+            filter_subjects,
             replay_policy: ReplayPolicy::Instant,
             max_ack_pending: self.max_ack_pending,
             ..pull::Config::default()
@@ -66,6 +80,29 @@ impl Durable {
     }
 }
 
+/// Removes a durable; it may be gone, and its stream, too.
+pub(crate) async fn remove_durable(nats: &Nats, context: &str, name: &str) -> Result<(), SubscribeError> {
+    let stream = match nats.jetstream().get_stream(stream_name(context)).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            return match error.kind() {
+                GetStreamErrorKind::JetStream(server)
+                    if server.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(())
+                }
+                _ => Err(unavailable(error)),
+            };
+        }
+    };
+    match stream.consumer_info(name).await {
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unavailable(error)),
+        Ok(_) => {}
+    }
+    stream.delete_consumer(name).await.map(drop).map_err(unavailable)
+}
+
 /// An open durable.
 pub(crate) struct PullSubscription {
     nats: Nats,
@@ -75,7 +112,7 @@ pub(crate) struct PullSubscription {
 }
 
 impl PullSubscription {
-    /// Opens a durable; makes it, from the beginning of the stream, when it is not there.
+    /// Opens a durable; makes it when it is not there.
     ///
     /// A durable that is there and looks otherwise is brought to what is asked for where the server allows it (a
     /// new release may well ask for another `ack_wait`); what still differs then is an error.
@@ -89,7 +126,11 @@ impl PullSubscription {
         })?;
         let start = match stream.consumer_info(&durable.name).await {
             Ok(info) => Self::resume(&stream, durable, info).await?,
-            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Some(DeliverPolicy::All),
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Some(
+                durable
+                    .since
+                    .map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time }),
+            ),
             Err(error) => return Err(unavailable(error)),
         };
         if let Some(deliver_policy) = start {

@@ -150,6 +150,13 @@ impl MemBus {
         subscription::MemSubscription::open(Arc::clone(&self.shared), durable.clone())
     }
 
+    pub(crate) fn remove_durable(&self, context: &str, name: &str) {
+        if let Some(stream) = self.shared.state.lock().streams.get_mut(context) {
+            stream.durables.remove(name);
+        }
+        self.shared.wake();
+    }
+
     pub(crate) fn tail_one(&self, from: TailFrom) -> BoxStream<'static, OneItem> {
         tail::tail_one(Arc::clone(&self.shared), from)
     }

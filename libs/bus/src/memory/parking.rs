@@ -29,7 +29,7 @@ impl MemParking {
 }
 
 impl Parking for MemParking {
-    fn open<'a>(&'a self, _consumer: &'a str) -> BoxFuture<'a, Result<(), HandleError>> {
+    fn open<'a>(&'a self, _consumer: &'a str, _alone: bool) -> BoxFuture<'a, Result<(), HandleError>> {
         Box::pin(async { Ok(()) })
     }
 

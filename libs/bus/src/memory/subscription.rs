@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use callboard_kernel::Timestamp;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::{Shared, happens};
-use crate::event::matches;
+use super::{DurableState, Shared, happens};
 use crate::jetstream::Durable;
 use crate::{Delivery, Event, Settle, SubscribeError, Subscription};
 
@@ -35,7 +35,12 @@ impl MemSubscription {
             .get_mut(&durable.context)
             .ok_or_else(|| SubscribeError::Missing(format!("stream of {}", durable.context)))?;
         let made = stream.made;
-        let own = stream.durables.entry(durable.name.clone()).or_default();
+        let before = |at: Timestamp| stream.events.iter().take_while(|event| event.time < at).count() as u64;
+        let delivered = durable.since.map_or(0, before);
+        let own = stream
+            .durables
+            .entry(durable.name.clone())
+            .or_insert_with(|| DurableState { delivered, ..DurableState::default() });
         if durable.only_reader
             && let Some((&first, _)) = own.pending.first_key_value()
         {
@@ -65,8 +70,7 @@ impl MemSubscription {
                 return None;
             }
             (own.delivered + 1..=stream.events.len() as u64).find(|sequence| {
-                at(&stream.events, *sequence)
-                    .is_some_and(|event| matches(&self.durable.filter, &event.subject()))
+                at(&stream.events, *sequence).is_some_and(|event| self.durable.takes(&event.subject()))
             })
         });
         let Some((sequence, event)) =
@@ -130,7 +134,7 @@ impl Subscription for MemSubscription {
             let Some(own) = stream.durables.get(&self.durable.name) else { return Ok(0) };
             let waiting = (1..)
                 .zip(&stream.events)
-                .filter(|(at, event)| *at > own.delivered && matches(&self.durable.filter, &event.subject()))
+                .filter(|(at, event)| *at > own.delivered && self.durable.takes(&event.subject()))
                 .count();
             Ok((waiting + own.pending.len()) as u64)
         })

@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use callboard_bus::{
-    Bus, Consumer, ConsumerOptions, Faults, HandleError, Handled, MemBus, MemParking, StreamLog, StreamSpec,
+    Bus, Consumer, ConsumerOptions, Event, Exclusive, Faults, HandleError, Handled, Handler, Held, MemBus,
+    MemParking, StreamLog, StreamSpec,
 };
 use callboard_testkit::{PATIENCE, eventually};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{CONTEXT, Recorder, Running, both, connect, event, metrics, options, publish};
 
@@ -139,21 +143,86 @@ async fn a_stop_finishes_what_is_held() {
     }
 }
 
+/// Hears some of what a recorder would take.
+struct Hard(Arc<Recorder>, &'static [&'static str]);
+
+impl Handler for Hard {
+    fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
+        self.0.handle(event)
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(self.1)
+    }
+}
+
 #[tokio::test]
-async fn a_filter_takes_only_what_it_names() {
-    for (bus, _server) in both().await {
-        let recorder = Recorder::content();
-        let consumer =
-            Consumer::new("fleet-closes", CONTEXT, recorder.clone(), Arc::new(MemParking::default()))
-                .filter(callboard_bus::subject("*", CONTEXT, "ticket.closed"))
+async fn a_consumer_is_sent_only_what_its_handler_hears() {
+    const ONE: &[&str] = &["ticket.closed"];
+    const TWO: &[&str] = &["ticket.closed", "ticket.opened"];
+    for (hears, expected) in [(ONE, vec![2]), (TWO, vec![2, 3])] {
+        for (bus, _server) in both().await {
+            let recorder = Recorder::content();
+            let hard = Arc::new(Hard(recorder.clone(), hears));
+            let consumer = Consumer::new("fleet-closes", CONTEXT, hard, Arc::new(MemParking::default()))
                 .options(options());
-        let running = Running::of(&bus, consumer);
-        let mut closed = event(1, 2);
-        closed.name = "ticket.closed".into();
-        publish(&bus, &[event(1, 1), closed, event(1, 3)]).await;
-        until_done(&recorder, 1).await;
-        running.stop().await;
-        assert_eq!(recorder.done(), [(1, 2)]);
+            let running = Running::of(&bus, consumer);
+            let named = |version: i64, name: &str| {
+                let mut event = event(1, version);
+                event.name = name.into();
+                event
+            };
+            let last = named(5, "ticket.closed");
+            publish(
+                &bus,
+                &[
+                    named(1, "ticket.started"),
+                    named(2, "ticket.closed"),
+                    named(3, "ticket.opened"),
+                    named(4, "ticket.openeded"),
+                    last,
+                ],
+            )
+            .await;
+            until_done(&recorder, expected.len() + 1).await;
+            running.stop().await;
+            let done: Vec<_> = expected.iter().copied().chain([5]).map(|version| (1, version)).collect();
+            assert_eq!(recorder.done(), done);
+        }
+    }
+}
+
+/// A release that hears more than the one before brings its durable along, and neither loses nor repeats anything.
+#[tokio::test]
+async fn a_handler_that_hears_more_goes_on_where_it_was() {
+    for (bus, _server) in both().await {
+        let named = |version: i64, name: &str| {
+            let mut event = event(1, version);
+            event.name = name.into();
+            event
+        };
+        let seen = |recorder: &Arc<Recorder>| {
+            recorder.done().iter().map(|(_, version)| *version).collect::<Vec<_>>()
+        };
+        for (hears, publishing, expected) in [
+            (&["ticket.closed"][..], [named(1, "ticket.opened"), named(2, "ticket.closed")], vec![2]),
+            (
+                &["ticket.closed", "ticket.opened"][..],
+                [named(3, "ticket.opened"), named(4, "ticket.closed")],
+                vec![3, 4],
+            ),
+            (&["ticket.opened"][..], [named(5, "ticket.closed"), named(6, "ticket.opened")], vec![6]),
+        ] {
+            let recorder = Recorder::content();
+            let hard = Arc::new(Hard(recorder.clone(), hears));
+            let consumer = Consumer::new("fleet-grows", CONTEXT, hard, Arc::new(MemParking::default()))
+                .options(options());
+            let running = Running::of(&bus, consumer);
+            publish(&bus, &publishing).await;
+            until_done(&recorder, expected.len()).await;
+            running.stop().await;
+            assert_eq!(seen(&recorder), expected);
+        }
     }
 }
 
@@ -335,4 +404,68 @@ async fn a_stop_while_the_server_is_away_ends_in_time() {
     })
     .await;
     tokio::time::timeout(Duration::from_secs(10), running.stop()).await.expect("in time");
+}
+
+/// One name, one holder at a time.
+#[derive(Default)]
+struct OneHolder(Mutex<Option<CancellationToken>>);
+
+impl Exclusive for OneHolder {
+    fn try_hold<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Result<Option<Held>, HandleError>> {
+        Box::pin(async {
+            let mut holder = self.0.lock();
+            if holder.as_ref().is_some_and(|given_up| !given_up.is_cancelled()) {
+                return Ok(None);
+            }
+            let given_up = CancellationToken::new();
+            *holder = Some(given_up.clone());
+            Ok(Some(Held::new(CancellationToken::new(), given_up)))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_durable_that_was_removed_begins_again_where_it_is_wanted_from() {
+    for (bus, _server) in both().await {
+        let recorder = Recorder::content();
+        let holder = Arc::new(OneHolder::default());
+        let consumer = || {
+            Consumer::new("fleet-at-times", CONTEXT, recorder.clone(), Arc::new(MemParking::default()))
+                .exclusive(holder.clone())
+                .options(options())
+        };
+        let now = |version: i64| {
+            let mut event = event(1, version);
+            event.time = chrono::Utc::now();
+            event
+        };
+        let running = Running::of(&bus, consumer());
+        publish(&bus, &[now(1)]).await;
+        until_done(&recorder, 1).await;
+        assert!(!consumer().remove(&bus, async { false }).await, "somebody reads it");
+        publish(&bus, &[now(2)]).await;
+        until_done(&recorder, 2).await;
+        running.stop().await;
+
+        assert!(!consumer().remove(&bus, async { true }).await, "it is wanted");
+        publish(&bus, &[now(3)]).await;
+        let running = Running::of(&bus, consumer().since(chrono::Utc::now()));
+        until_done(&recorder, 3).await;
+        running.stop().await;
+        assert_eq!(recorder.done_of(1), [1, 2, 3], "it was there and goes on where it was");
+
+        assert!(consumer().remove(&bus, async { false }).await);
+        assert!(consumer().remove(&bus, async { false }).await, "it is not there any more");
+        publish(&bus, &[now(4)]).await;
+        let wanted = chrono::Utc::now();
+        publish(&bus, &[now(5), now(6)]).await;
+        let running = Running::of(&bus, consumer().since(wanted));
+        until_done(&recorder, 5).await;
+        running.stop().await;
+        assert_eq!(
+            recorder.done_of(1),
+            [1, 2, 3, 5, 6],
+            "what nobody wanted is not sent, and nothing else is missing"
+        );
+    }
 }

@@ -22,6 +22,25 @@ use crate::{Dispatches, GroupSets, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "fleet-directory";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::EmployeeCreated::SUBJECT,
+    proto::EmployeeChanged::SUBJECT,
+    proto::EmployeeDepartmentsChanged::SUBJECT,
+    proto::EmployeeRemoved::SUBJECT,
+    proto::OrganisationChanged::SUBJECT,
+    proto::TeamChanged::SUBJECT,
+    proto::TeamRemoved::SUBJECT,
+    proto::MetaTeamChanged::SUBJECT,
+    proto::MetaTeamRemoved::SUBJECT,
+    proto::CustomerChanged::SUBJECT,
+    proto::CustomerRemoved::SUBJECT,
+    proto::TemplateChanged::SUBJECT,
+    proto::TemplateRemoved::SUBJECT,
+    proto::DeviceChanged::SUBJECT,
+    proto::DeviceRemoved::SUBJECT,
+];
+
 /// Holdings looked at in one query.
 const PAGE: i64 = 500;
 /// Commands under way at once for one event.
@@ -274,5 +293,9 @@ impl DirectoryHandler {
 impl Handler for DirectoryHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

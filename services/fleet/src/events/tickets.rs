@@ -17,6 +17,20 @@ use crate::{Dispatches, convert, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "fleet-tickets";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::TicketOpened::SUBJECT,
+    proto::TicketAssigned::SUBJECT,
+    proto::TicketUnassigned::SUBJECT,
+    proto::TicketStarted::SUBJECT,
+    proto::TicketDone::SUBJECT,
+    proto::TicketClosed::SUBJECT,
+    proto::TicketCancelled::SUBJECT,
+    proto::TicketReopened::SUBJECT,
+    proto::TicketVisibilityChanged::SUBJECT,
+    proto::TicketDeleted::SUBJECT,
+];
+
 /// Reacts to tickets. Events of one ticket come in order, so offers never go out for a ticket that has ended since.
 #[derive(Debug, Clone)]
 pub struct TicketsHandler {
@@ -111,5 +125,9 @@ impl TicketsHandler {
 impl Handler for TicketsHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -128,7 +128,8 @@ impl Hub {
     fn take(&self, context: &str, sequence: u64, event: &Event) {
         let Some(at) = index(context) else { return };
         self.learn(event);
-        let item = Arc::new(Item::new(at, sequence, event));
+        // Outside the lock, and not at all while nobody listens.
+        let item = (self.news.receiver_count() > 0).then(|| Item::new(at, sequence, event));
         let mut state = self.state.lock();
         if sequence <= state.position.0[at] {
             return;
@@ -136,9 +137,11 @@ impl Hub {
         state.position.0[at] = sequence;
         let id = Some(event.id.uuid());
         state.newest[at] = state.newest[at].max(id);
-        if id > state.repeats_until[at] {
-            // Nobody listening is no failure.
-            let _ = self.news.send(News::Event(item));
+        // Whoever subscribes does so under the lock: nobody comes after this look and before the sequence above.
+        if id > state.repeats_until[at] && self.news.receiver_count() > 0 {
+            let item = item.unwrap_or_else(|| Item::new(at, sequence, event));
+            // Somebody who left meanwhile is no failure.
+            let _ = self.news.send(News::Event(Arc::new(item)));
         }
     }
 

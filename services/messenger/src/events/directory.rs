@@ -14,6 +14,10 @@ use crate::store::Copies;
 /// The durable's name.
 pub const CONSUMER: &str = "messenger-directory";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] =
+    &[proto::OrganisationChanged::SUBJECT, proto::DeviceChanged::SUBJECT, proto::DeviceRemoved::SUBJECT];
+
 /// Keeps the read copies.
 #[derive(Debug, Clone)]
 pub struct DirectoryHandler {
@@ -78,5 +82,9 @@ impl DirectoryHandler {
 impl Handler for DirectoryHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -16,6 +16,10 @@ use crate::live::Hub;
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "messenger-fleet";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] =
+    &[proto::OfferAccepted::SUBJECT, proto::EmployeeAssigned::SUBJECT, proto::AssignmentCancelled::SUBJECT];
+
 /// Keeps who is involved. It may hear of them before it hears of their ticket.
 #[derive(Debug, Clone)]
 pub struct FleetHandler {
@@ -56,5 +60,9 @@ impl FleetHandler {
 impl Handler for FleetHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

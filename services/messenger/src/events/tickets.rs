@@ -18,6 +18,20 @@ use crate::{Conversations, convert};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "messenger-tickets";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::TicketOpened::SUBJECT,
+    proto::TicketAssigned::SUBJECT,
+    proto::TicketUnassigned::SUBJECT,
+    proto::TicketStarted::SUBJECT,
+    proto::TicketDone::SUBJECT,
+    proto::TicketClosed::SUBJECT,
+    proto::TicketCancelled::SUBJECT,
+    proto::TicketReopened::SUBJECT,
+    proto::TicketVisibilityChanged::SUBJECT,
+    proto::TicketDeleted::SUBJECT,
+];
+
 /// Follows tickets.
 #[derive(Debug, Clone)]
 pub struct TicketsHandler {
@@ -82,5 +96,9 @@ impl TicketsHandler {
 impl Handler for TicketsHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -16,6 +16,9 @@ use crate::{Conversations, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "messenger-video";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[proto::SessionCreated::SUBJECT];
+
 /// Posts join links.
 #[derive(Debug, Clone)]
 pub struct VideoHandler {
@@ -55,5 +58,9 @@ impl VideoHandler {
 impl Handler for VideoHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -13,6 +13,21 @@ use crate::not_now;
 use crate::store::{Copies, Drawers, KnownEmployee};
 use crate::window::Windows;
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::OrganisationChanged::SUBJECT,
+    proto::EmployeeCreated::SUBJECT,
+    proto::EmployeeChanged::SUBJECT,
+    proto::EmployeeDepartmentsChanged::SUBJECT,
+    proto::EmployeeRemoved::SUBJECT,
+    proto::CustomerUserChanged::SUBJECT,
+    proto::CustomerUserRemoved::SUBJECT,
+    proto::DeviceChanged::SUBJECT,
+    proto::DeviceRemoved::SUBJECT,
+    proto::CodeChanged::SUBJECT,
+    proto::CodeRemoved::SUBJECT,
+];
+
 /// Keeps the read copies.
 #[derive(Debug, Clone)]
 pub struct DirectoryHandler {
@@ -174,4 +189,4 @@ impl DirectoryHandler {
     }
 }
 
-handles!(DirectoryHandler);
+handles!(DirectoryHandler, HEARS);

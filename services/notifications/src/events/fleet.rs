@@ -12,6 +12,20 @@ use super::{by, handles, lacks, optional_id};
 use crate::not_now;
 use crate::tell::{Happening, Teller};
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::OffersMade::SUBJECT,
+    proto::OfferDeclined::SUBJECT,
+    proto::OfferAccepted::SUBJECT,
+    proto::OfferCancelled::SUBJECT,
+    proto::OfferExpired::SUBJECT,
+    proto::OfferRescinded::SUBJECT,
+    proto::EmployeeAssigned::SUBJECT,
+    proto::AssignmentCancelled::SUBJECT,
+    proto::TicketUnserved::SUBJECT,
+    proto::TicketEscalated::SUBJECT,
+];
+
 /// Tells those whom it is about.
 #[derive(Debug, Clone)]
 pub struct FleetHandler(pub Teller);
@@ -126,4 +140,4 @@ fn facts(event: &Event, offer: Option<proto::OfferFacts>) -> Result<(Uuid, Emplo
     Ok((event_id("ticket_id", &offer.ticket_id)?, event_id("employee_id", &offer.employee_id)?))
 }
 
-handles!(FleetHandler);
+handles!(FleetHandler, HEARS);

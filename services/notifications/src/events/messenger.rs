@@ -14,6 +14,10 @@ use crate::not_now;
 use crate::store::KnownSubject;
 use crate::tell::{Happening, Teller};
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] =
+    &[proto::MessageSent::SUBJECT, proto::MessageWithdrawn::SUBJECT, proto::ConversationRead::SUBJECT];
+
 /// Tells of messages, takes off what was withdrawn, and marks what was read.
 #[derive(Debug, Clone)]
 pub struct MessengerHandler(pub Teller);
@@ -87,4 +91,4 @@ impl MessengerHandler {
     }
 }
 
-handles!(MessengerHandler);
+handles!(MessengerHandler, HEARS);

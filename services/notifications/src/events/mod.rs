@@ -17,6 +17,8 @@ use callboard_kernel::{Actor, DepartmentId, EmployeeId};
 use callboard_proto::common::v1 as common;
 use callboard_service::Context;
 use callboard_service::convert::from_proto_actor;
+use chrono::TimeDelta;
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -34,6 +36,10 @@ pub(crate) const FOR_WEBHOOKS: [(&str, &str); 8] = [
     ("notifications-webhooks-video", "video"),
 ];
 
+/// Events are heard for webhooks from so long before the oldest was made: clocks differ, and [`Webhooks::hearing`] has the
+/// last word.
+const BEFORE: TimeDelta = TimeDelta::minutes(2);
+
 /// Takes the events of all contexts. The names of the durables must never change.
 pub(crate) fn subscribe(context: &mut Context, teller: &Teller, hooks_wake: &Arc<Notify>) {
     // Apart from what people are told: neither waits for the other.
@@ -43,8 +49,13 @@ pub(crate) fn subscribe(context: &mut Context, teller: &Teller, hooks_wake: &Arc
         wake: Arc::clone(hooks_wake),
         clock: Arc::clone(&teller.clock),
     });
+    let webhooks = teller.tables.webhooks.clone();
+    let demand = context.demand(webhooks.nudge(), move || {
+        let webhooks = webhooks.clone();
+        async move { Ok(webhooks.wanted().await?.map(|since| since - BEFORE)) }.boxed()
+    });
     for (durable, producer) in FOR_WEBHOOKS {
-        context.consume(durable, producer, handler.clone());
+        context.consume_while(&demand, durable, producer, handler.clone());
     }
     let directory = directory::DirectoryHandler {
         copies: teller.tables.copies.clone(),
@@ -65,9 +76,9 @@ pub(crate) fn subscribe(context: &mut Context, teller: &Teller, hooks_wake: &Arc
     context.consume("notifications-support", "support", Arc::new(support::SupportHandler(teller.clone())));
 }
 
-/// Implements the port for a handler with a `react` of its own.
+/// Implements the port for a handler with a `react` of its own, and says what it hears if that is not everything.
 macro_rules! handles {
-    ($handler:ident) => {
+    ($handler:ident $(, $hears:expr)?) => {
         impl callboard_bus::Handler for $handler {
             fn handle<'a>(
                 &'a self,
@@ -76,6 +87,11 @@ macro_rules! handles {
             {
                 Box::pin(self.react(event))
             }
+            $(
+                fn hears(&self) -> Option<&'static [&'static str]> {
+                    Some($hears)
+                }
+            )?
         }
     };
 }

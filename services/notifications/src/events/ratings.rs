@@ -10,6 +10,9 @@ use callboard_service::reaction::{decode, event_id};
 use super::{handles, lacks};
 use crate::tell::{Happening, Teller};
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[proto::RatingRequested::SUBJECT];
+
 /// Tells those who are asked. Of the rating itself the subject's own context tells.
 #[derive(Debug, Clone)]
 pub struct RatingsHandler(pub Teller);
@@ -31,4 +34,4 @@ impl RatingsHandler {
     }
 }
 
-handles!(RatingsHandler);
+handles!(RatingsHandler, HEARS);

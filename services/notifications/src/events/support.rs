@@ -15,6 +15,14 @@ use crate::not_now;
 use crate::store::KnownSubject;
 use crate::tell::{Happening, Teller};
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::TicketOpened::SUBJECT,
+    proto::TicketAssigned::SUBJECT,
+    proto::TicketCommented::SUBJECT,
+    proto::DomainDecided::SUBJECT,
+];
+
 /// Tells agents, assignees and requesters.
 #[derive(Debug, Clone)]
 pub struct SupportHandler(pub Teller);
@@ -120,4 +128,4 @@ impl SupportHandler {
     }
 }
 
-handles!(SupportHandler);
+handles!(SupportHandler, HEARS);

@@ -12,6 +12,18 @@ use crate::not_now;
 use crate::store::KnownSubject;
 use crate::tell::{Happening, Teller};
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::TaskCreated::SUBJECT,
+    proto::TaskStatusChanged::SUBJECT,
+    proto::TaskAssigneesChanged::SUBJECT,
+    proto::TaskVisibilityChanged::SUBJECT,
+    proto::TaskStepTicked::SUBJECT,
+    proto::TaskEdited::SUBJECT,
+    proto::TaskDue::SUBJECT,
+    proto::TaskDeleted::SUBJECT,
+];
+
 /// Keeps tasks, and tells of them.
 #[derive(Debug, Clone)]
 pub struct TasksHandler(pub Teller);
@@ -137,4 +149,4 @@ impl TasksHandler {
     }
 }
 
-handles!(TasksHandler);
+handles!(TasksHandler, HEARS);

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgPool, Row as _};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{Sql, decoded, json};
@@ -159,6 +160,7 @@ pub struct Webhooks {
     pool: PgPool,
     /// Rises with every change by this process: what was read before it is not looked at any more.
     changes: Arc<AtomicU64>,
+    nudge: Arc<Notify>,
     hearing: Cache<(OrganisationId, u64), Arc<Vec<Hearing>>>,
 }
 
@@ -177,12 +179,32 @@ impl Webhooks {
     /// In this database.
     pub fn new(pool: PgPool) -> Self {
         let hearing = Cache::builder().max_capacity(10_000).time_to_live(TTL).build();
-        Self { pool, changes: Arc::default(), hearing }
+        Self { pool, changes: Arc::default(), nudge: Arc::default(), hearing }
     }
 
     /// A webhook was made, changed, switched off or removed. Other processes notice it within a second.
     pub fn changed(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
+        self.nudge.notify_one();
+    }
+
+    /// Told of changes by this process.
+    pub fn nudge(&self) -> Arc<Notify> {
+        Arc::clone(&self.nudge)
+    }
+
+    /// Since when events are wanted: since the oldest webhook was made, or since now when there is none but something of
+    /// earlier ones is still kept, which goes with its ticket (T-11). `None`: neither.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn wanted(&self) -> Sql<Option<Timestamp>> {
+        sqlx::query_scalar(
+            "select coalesce((select min(created_at) from webhook where url is not null),
+                             case when exists (select from webhook_event) then now() end)",
+        )
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// A webhook; `None`: not there.

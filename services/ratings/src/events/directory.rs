@@ -14,6 +14,15 @@ use crate::store::Copies;
 /// The durable's name.
 pub const CONSUMER: &str = "ratings-directory";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::OrganisationChanged::SUBJECT,
+    proto::DeviceChanged::SUBJECT,
+    proto::DeviceRemoved::SUBJECT,
+    proto::TemplateChanged::SUBJECT,
+    proto::TemplateRemoved::SUBJECT,
+];
+
 /// Keeps the read copies.
 #[derive(Debug, Clone)]
 pub struct DirectoryHandler {
@@ -92,5 +101,9 @@ impl DirectoryHandler {
 impl Handler for DirectoryHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -16,6 +16,18 @@ use crate::{Requests, convert, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "ratings-tickets";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::TicketOpened::SUBJECT,
+    proto::TicketDone::SUBJECT,
+    proto::TicketClosed::SUBJECT,
+    proto::TicketCancelled::SUBJECT,
+    proto::TicketReopened::SUBJECT,
+    proto::TicketVisibilityChanged::SUBJECT,
+    proto::TicketInvolvedChanged::SUBJECT,
+    proto::TicketDeleted::SUBJECT,
+];
+
 /// Asks, waives and withdraws.
 #[derive(Debug, Clone)]
 pub struct TicketsHandler {
@@ -94,5 +106,9 @@ impl TicketsHandler {
 impl Handler for TicketsHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -16,6 +16,15 @@ use crate::{Requests, convert, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "ratings-video";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::SessionDone::SUBJECT,
+    proto::SessionClosed::SUBJECT,
+    proto::SessionCancelled::SUBJECT,
+    proto::SessionReopened::SUBJECT,
+    proto::SessionVisibilityChanged::SUBJECT,
+];
+
 /// Asks, waives and withdraws.
 #[derive(Debug, Clone)]
 pub struct VideoHandler {
@@ -71,5 +80,9 @@ impl VideoHandler {
 impl Handler for VideoHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -21,6 +21,21 @@ use crate::{Actors, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "tasks-directory";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::OrganisationChanged::SUBJECT,
+    proto::TemplateChanged::SUBJECT,
+    proto::TemplateRemoved::SUBJECT,
+    proto::DeviceChanged::SUBJECT,
+    proto::DeviceRemoved::SUBJECT,
+    proto::EmployeeCreated::SUBJECT,
+    proto::EmployeeChanged::SUBJECT,
+    proto::EmployeeDepartmentsChanged::SUBJECT,
+    proto::EmployeeRemoved::SUBJECT,
+    proto::CustomerUserChanged::SUBJECT,
+    proto::CustomerUserRemoved::SUBJECT,
+];
+
 /// Keeps the read copies, moves device events with their devices, and takes away what those who left had.
 #[derive(Debug, Clone)]
 pub struct DirectoryHandler {
@@ -236,5 +251,9 @@ impl DirectoryHandler {
 impl Handler for DirectoryHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -22,6 +22,9 @@ use crate::{Tasks, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "tasks-due";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[proto::TaskDue::SUBJECT];
+
 /// Makes tasks.
 #[derive(Debug, Clone)]
 pub struct OwnHandler {
@@ -89,5 +92,9 @@ impl OwnHandler {
 impl Handler for OwnHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

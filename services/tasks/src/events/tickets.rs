@@ -16,6 +16,10 @@ use crate::{Tasks, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "tasks-tickets";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] =
+    &[proto::TicketOpened::SUBJECT, proto::TicketVisibilityChanged::SUBJECT, proto::TicketDeleted::SUBJECT];
+
 /// Keeps the copies.
 #[derive(Debug, Clone)]
 pub struct TicketsHandler {
@@ -79,5 +83,9 @@ impl TicketsHandler {
 impl Handler for TicketsHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

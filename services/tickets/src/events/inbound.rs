@@ -38,6 +38,19 @@ impl FromFleet {
     /// Part of the ids of the commands it gives: never changes.
     pub const CONSUMER: &'static str = "tickets-fleet";
 
+    /// What it takes; no other event is sent to it.
+    const HEARS: &[&'static str] = &[
+        fleet::OffersMade::SUBJECT,
+        fleet::OfferSeen::SUBJECT,
+        fleet::OfferDeclined::SUBJECT,
+        fleet::OfferCancelled::SUBJECT,
+        fleet::OfferExpired::SUBJECT,
+        fleet::OfferRescinded::SUBJECT,
+        fleet::OfferAccepted::SUBJECT,
+        fleet::EmployeeAssigned::SUBJECT,
+        fleet::AssignmentCancelled::SUBJECT,
+    ];
+
     async fn take(&self, event: &Event) -> Result<Handled, HandleError> {
         match event.kind.as_str() {
             fleet::OffersMade::TYPE => {
@@ -128,6 +141,10 @@ impl Handler for FromFleet {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.take(event))
     }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(Self::HEARS)
+    }
 }
 
 /// A rating or its waiver closes what is DONE (T-8). Ratings of other subjects are not ours.
@@ -140,6 +157,9 @@ pub struct FromRatings {
 impl FromRatings {
     /// Part of the ids of the commands it gives: never changes.
     pub const CONSUMER: &'static str = "tickets-ratings";
+
+    /// What it takes; no other event is sent to it.
+    const HEARS: &[&'static str] = &[ratings::RatingSubmitted::SUBJECT, ratings::RatingWaived::SUBJECT];
 
     async fn take(&self, event: &Event) -> Result<Handled, HandleError> {
         let (rating, score) = match event.kind.as_str() {
@@ -171,6 +191,10 @@ impl Handler for FromRatings {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.take(event))
     }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(Self::HEARS)
+    }
 }
 
 /// Devices, isolation and templates are kept as read copies; a removed template takes its flows along.
@@ -185,6 +209,15 @@ pub struct FromDirectory {
 impl FromDirectory {
     /// Part of the ids of the commands it gives: never changes.
     pub const CONSUMER: &'static str = "tickets-directory";
+
+    /// What it takes; no other event is sent to it.
+    const HEARS: &[&'static str] = &[
+        directory::DeviceChanged::SUBJECT,
+        directory::DeviceRemoved::SUBJECT,
+        directory::OrganisationChanged::SUBJECT,
+        directory::TemplateChanged::SUBJECT,
+        directory::TemplateRemoved::SUBJECT,
+    ];
 
     async fn take(&self, event: &Event) -> Result<Handled, HandleError> {
         match event.kind.as_str() {
@@ -260,5 +293,9 @@ impl FromDirectory {
 impl Handler for FromDirectory {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.take(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(Self::HEARS)
     }
 }

@@ -14,6 +14,18 @@ use crate::store::Copies;
 /// The durable's name.
 pub const CONSUMER: &str = "video-fleet";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] = &[
+    proto::OffersMade::SUBJECT,
+    proto::OfferDeclined::SUBJECT,
+    proto::OfferCancelled::SUBJECT,
+    proto::OfferExpired::SUBJECT,
+    proto::OfferRescinded::SUBJECT,
+    proto::OfferAccepted::SUBJECT,
+    proto::EmployeeAssigned::SUBJECT,
+    proto::AssignmentCancelled::SUBJECT,
+];
+
 /// Keeps the read copies.
 #[derive(Debug, Clone)]
 pub struct FleetHandler {
@@ -91,5 +103,9 @@ impl FleetHandler {
 impl Handler for FleetHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

@@ -14,6 +14,10 @@ use crate::{Sessions, not_now};
 /// The durable's name; part of command ids.
 pub const CONSUMER: &str = "video-ratings";
 
+/// What it takes; no other event is sent to it.
+const HEARS: &[&str] =
+    &[proto::SwitchesChanged::SUBJECT, proto::RatingSubmitted::SUBJECT, proto::RatingWaived::SUBJECT];
+
 /// Closes what was rated.
 #[derive(Debug, Clone)]
 pub struct RatingsHandler {
@@ -61,5 +65,9 @@ impl RatingsHandler {
 impl Handler for RatingsHandler {
     fn handle<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<Handled, HandleError>> {
         Box::pin(self.react(event))
+    }
+
+    fn hears(&self) -> Option<&'static [&'static str]> {
+        Some(HEARS)
     }
 }

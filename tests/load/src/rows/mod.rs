@@ -6,12 +6,15 @@ mod life;
 mod list;
 mod live;
 mod memory;
+mod messages;
 mod micro;
+mod notify;
 mod one;
 mod rush;
 mod scale;
 mod start;
 mod team;
+mod upload;
 mod view;
 
 use std::time::Duration;
@@ -45,6 +48,8 @@ const fn target(row: &str) -> Target {
         b"accept-p99" => Target::AtMost(25.0),
         b"life" => Target::AtLeast(256.0),
         b"live" => Target::AtMost(250.0),
+        b"messages" => Target::AtLeast(193.0),
+        b"messages-last" => Target::AtLeast(142.0),
         b"scale-create" | b"scale-view" | b"scale-list" => Target::RatioAtMost(1.5),
         b"memory-services" => Target::AtMost(120.0),
         b"memory-standalone" => Target::AtMost(60.0),
@@ -78,6 +83,9 @@ pub async fn all(house: &mut House, options: &Options) -> Vec<Row> {
     part!(["accept"], accept::rows(house, options, &mut team));
     part!(["rush"], rush::rows(house));
     part!(["life"], life::rows(house, options, &mut team));
+    part!(["message", "messages", "messages-last"], messages::rows(house, options, &mut team));
+    part!(["upload"], upload::rows(house, &mut team));
+    part!(["notify"], notify::rows(house, options));
     part!(["live"], live::rows(house, options));
     part!([SCALE], scale::rows(house, options, &mut team), LIMIT * 5);
     part!([START], start::rows(house));
