@@ -212,7 +212,9 @@ fn employees(
         let rows: Vec<(i64, Uuid, Json<Vec<DepartmentId>>)> = sqlx::query_as(
             "select a.place, e.id, e.department_ids
              from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a(place, organisation_id, id)
-             join known_employee e on e.organisation_id = a.organisation_id and e.id = a.id and not e.removed",
+             cross join lateral (
+                 select * from known_employee e
+                 where e.organisation_id = a.organisation_id and e.id = a.id and not e.removed limit 1) e",
         )
         .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
         .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())

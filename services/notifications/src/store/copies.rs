@@ -367,7 +367,9 @@ fn meet_all(
         let rows = sqlx::query(
             "select a.place, e.id, e.department_ids, e.language, e.support_roles <> '[]' as is_agent
              from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
-             join known_employee e on e.organisation_id = a.organisation_id and e.id = a.id and not e.removed",
+             cross join lateral (
+                 select * from known_employee e
+                 where e.organisation_id = a.organisation_id and e.id = a.id and not e.removed limit 1) e",
         )
         .bind(all.iter().map(|(organisation, _)| organisation.uuid()).collect::<Vec<_>>())
         .bind(all.iter().map(|(_, id)| id.uuid()).collect::<Vec<_>>())

@@ -137,7 +137,9 @@ fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'s
         let rows: Vec<Found> = sqlx::query_as(
             "select a.place, p.person, p.rules, p.switched_off, p.version
              from unnest($1::bigint[], $2::uuid[], $3::text[]) as a(place, organisation_id, person)
-             join preferences p on p.organisation_id = a.organisation_id and p.person = a.person",
+             cross join lateral (
+                 select * from preferences p
+                 where p.organisation_id = a.organisation_id and p.person = a.person limit 1) p",
         )
         .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
         .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())

@@ -141,8 +141,10 @@ async fn read(pool: &PgPool, all: &[Settling]) -> Sql<HashMap<Whose, (Strategy, 
     let rows = sqlx::query(
         "select d.event_id, d.person, d.channel, d.place, d.state, d.attempts, d.due, t.strategy
          from unnest($1::uuid[], $2::text[]) as a(event_id, person)
-         join delivery d on d.event_id = a.event_id and d.person = a.person
-         join telling t on t.event_id = a.event_id and t.person = a.person
+         cross join lateral (
+             select * from delivery d where d.event_id = a.event_id and d.person = a.person offset 0) d
+         cross join lateral (
+             select * from telling t where t.event_id = a.event_id and t.person = a.person limit 1) t
          order by d.event_id, d.person, d.channel",
     )
     .bind(columns(all, |one| one.event.uuid()))

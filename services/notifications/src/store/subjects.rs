@@ -95,7 +95,8 @@ impl Copies {
     }
 }
 
-/// Reads subjects in one statement, each by its key.
+/// Reads subjects in one statement, each by its key. The limits say that there is one at most: a plan that was made while
+/// the table was empty and is kept would else read all of it each time.
 pub(super) fn judge_all(
     pool: PgPool,
     all: Vec<(OrganisationId, Uuid)>,
@@ -107,8 +108,11 @@ pub(super) fn judge_all(
                  array(select employee_id from known_decline k
                        where k.organisation_id = s.organisation_id and k.ticket_id = s.id and k.declined) as declined
              from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
-             join known_subject s on s.organisation_id = a.organisation_id and s.id = a.id
-             left join known_device d on d.id = s.device_id and d.organisation_id = s.organisation_id"
+             cross join lateral (
+                 select * from known_subject s where s.organisation_id = a.organisation_id and s.id = a.id limit 1) s
+             left join lateral (
+                 select * from known_device d
+                 where d.id = s.device_id and d.organisation_id = s.organisation_id limit 1) d on true"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(all.iter().map(|(organisation, _)| organisation.uuid()).collect::<Vec<_>>())
