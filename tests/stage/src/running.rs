@@ -8,6 +8,7 @@ use callboard_kernel::Clock;
 use callboard_proto::Event as ProtoEvent;
 use callboard_service::{Definition, Running, StartOptions};
 use callboard_testkit::{Database, PATIENCE, Servers, eventually, fresh_nats};
+use futures::TryStreamExt as _;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
@@ -176,6 +177,16 @@ impl Stage {
     /// Publishes an event as it is. One that is on the stream already is refused.
     pub async fn publish_event(&self, event: Event) {
         self.around.publish(event).await;
+    }
+
+    /// The durables on a context's stream.
+    pub async fn durables(&self, producer: &str) -> Vec<String> {
+        let client = async_nats::connect(self.broker.url()).await.expect("a connection");
+        let jetstream = async_nats::jetstream::new(client);
+        let stream = jetstream.get_stream(callboard_bus::stream_name(producer)).await.expect("a stream");
+        let mut names: Vec<String> = stream.consumer_names().try_collect().await.expect("names");
+        names.sort();
+        names
     }
 
     /// The names of an aggregate's events that are on the stream, in order.

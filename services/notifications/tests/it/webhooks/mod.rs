@@ -3,6 +3,7 @@
 mod again;
 mod keeping;
 mod sending;
+mod wanted;
 
 use std::sync::Arc;
 
