@@ -16,6 +16,11 @@ pub const ROWS: [&str; 13] = [
     "accept",
     "rush",
     "life",
+    "message",
+    "messages",
+    "messages-last",
+    "upload",
+    "notify",
     "live",
 ];
 /// Run last; [`SCALE`] only when asked for.

@@ -187,12 +187,12 @@ impl Deliveries {
     pub async fn claim(&self, channel: Channel, now: Timestamp, limit: usize) -> Sql<Vec<Claimed>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let few = limit.saturating_mul(4).clamp(64, LOOKED_AT);
-        let mut claimed = self.claim_among(few, channel, now, limit).await?;
+        let (mut claimed, seen) = self.claim_among(few, channel, now, limit).await?;
         let left = limit - i64::try_from(claimed.len()).unwrap_or(limit);
-        // The queue may begin with many of a few destinations.
-        if left > 0 && few < LOOKED_AT {
+        // The queue may begin with many of a few destinations. What was seen whole holds nothing else.
+        if left > 0 && seen == few && few < LOOKED_AT {
             match self.claim_among(LOOKED_AT, channel, now, left).await {
-                Ok(more) => claimed.extend(more),
+                Ok((more, _)) => claimed.extend(more),
                 // What was taken is worked on all the same.
                 Err(error) => tracing::warn!(%error, "no more can be claimed"),
             }
@@ -200,13 +200,14 @@ impl Deliveries {
         Ok(claimed)
     }
 
+    /// Claims among the first `looked_at` that are due; answers also how many there were.
     async fn claim_among(
         &self,
         looked_at: i64,
         channel: Channel,
         now: Timestamp,
         limit: i64,
-    ) -> Sql<Vec<Claimed>> {
+    ) -> Sql<(Vec<Claimed>, i64)> {
         let rows = sqlx::query(
             "with resting as materialized (
                  select name from destination where channel = $1 and not_before > $2),
@@ -252,9 +253,10 @@ impl Deliveries {
                      destination = case when $1 = 'PUSH' then c.destination else d.destination end
                  from chosen c where d.event_id = c.event_id and d.person = c.person and d.channel = $1
                  returning d.event_id, d.person, d.channel, d.organisation_id, d.attempts)
-             select k.event_id, k.person, k.channel, k.organisation_id, k.attempts, t.event_type, t.subject_kind,
-                 t.subject_id, t.origin, t.because, t.actor, t.at, t.details, t.strategy
-             from taken k join telling t using (event_id, person)",
+             select seen.count as seen, event_id, person, k.channel, k.organisation_id, k.attempts, t.event_type,
+                 t.subject_kind, t.subject_id, t.origin, t.because, t.actor, t.at, t.details, t.strategy
+             from (select count(*) from due) seen
+             left join (taken k join telling t using (event_id, person)) on true",
         )
         .bind(channel.as_str())
         .bind(now)
@@ -264,7 +266,15 @@ impl Deliveries {
         .bind(now + LEASE)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(claimed).collect()
+        let seen = rows.first().map_or(Ok(0), |row| row.try_get("seen"))?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // One row without a delivery says that there was none.
+            if row.try_get::<Option<Uuid>, _>("event_id")?.is_some() {
+                all.push(claimed(row)?);
+            }
+        }
+        Ok((all, seen))
     }
 
     /// The mark before something leaves the house; false: it is not this worker's any more, so nothing may leave. Marks
