@@ -19,8 +19,10 @@ use uuid::Uuid;
 
 use crate::presence::{BEAT, Part, Presence};
 
-/// The topic of all of them.
+/// The topic of all of them but [`Changed`].
 const TOPIC: &str = "notifications.windows";
+/// Of [`Changed`]. The gateway listens, too: it shows people's own drawers on the live stream.
+const CHANGES: &str = "notifications.drawers";
 /// How long a lost connection rests.
 const PAUSE: Duration = Duration::from_millis(500);
 /// What waits for a slow window; beyond it, it takes nothing.
@@ -35,8 +37,6 @@ enum Whisper {
     Tell { id: Uuid, organisation: OrganisationId, person: String, entry: Uuid },
     /// A window took it.
     Taken { id: Uuid },
-    /// The drawers of these people changed.
-    Changed { organisation: OrganisationId, people: Vec<String> },
     /// This process is there, after so many changes of who has a window in it.
     Here { process: Uuid, version: u64 },
     /// Somebody's first window opened, or the last one closed.
@@ -53,6 +53,13 @@ enum Whisper {
         total: usize,
         people: Vec<(OrganisationId, String)>,
     },
+}
+
+/// The drawers of these people changed. Others read it: fields are added and never taken away.
+#[derive(Debug, Serialize, Deserialize)]
+struct Changed {
+    organisation: OrganisationId,
+    people: Vec<String>,
 }
 
 /// What a window is told.
@@ -218,7 +225,9 @@ impl Windows {
     pub async fn changed(&self, organisation: OrganisationId, people: impl IntoIterator<Item = Person>) {
         let names: Vec<String> = people.into_iter().map(|person| person.to_string()).collect();
         for crowd in names.chunks(CROWD) {
-            self.whisper(&Whisper::Changed { organisation, people: crowd.to_vec() }).await;
+            let changed = Changed { organisation, people: crowd.to_vec() };
+            let payload = serde_json::to_vec(&changed).unwrap_or_default();
+            self.0.bus.whisper(CHANGES, payload.into()).await;
         }
     }
 
@@ -238,6 +247,17 @@ impl Windows {
         }
     }
 
+    fn hear_of_changes(&self, payload: &[u8]) {
+        match serde_json::from_slice(payload) {
+            Ok(Changed { organisation, people }) => {
+                for person in people {
+                    self.signal(organisation, &person, Signal::Changed);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "a whisper of another kind"),
+        }
+    }
+
     /// Takes a whisper; answers what is to be whispered in turn.
     fn hear(&self, payload: &[u8]) -> Vec<Whisper> {
         let now = Instant::now();
@@ -249,11 +269,6 @@ impl Windows {
                 if let Some(asked) = self.0.asked.lock().remove(&id) {
                     // Nobody waits any more: too late, which is not taken.
                     let _ = asked.send(());
-                }
-            }
-            Ok(Whisper::Changed { organisation, people }) => {
-                for person in people {
-                    self.signal(organisation, &person, Signal::Changed);
                 }
             }
             Ok(Whisper::Who { process }) if process == self.0.process || process.is_nil() => {
@@ -320,8 +335,8 @@ impl Windows {
     /// Listens to what processes whisper, this one included, and tells who has a window here. Ends never; drop it.
     pub async fn listen(&self) {
         loop {
-            match self.0.bus.listen(TOPIC).await {
-                Ok(mut whispers) => {
+            match tokio::try_join!(self.0.bus.listen(TOPIC), self.0.bus.listen(CHANGES)) {
+                Ok((mut whispers, mut changes)) => {
                     self.wake_all();
                     self.0.elsewhere.lock().listens(Instant::now());
                     self.whisper(&Whisper::Who { process: Uuid::nil() }).await;
@@ -334,6 +349,10 @@ impl Windows {
                                 for answer in self.hear(&payload) {
                                     self.whisper(&answer).await;
                                 }
+                            }
+                            changed = changes.next() => {
+                                let Some(payload) = changed else { break };
+                                self.hear_of_changes(&payload);
                             }
                             Moved { version, key: (organisation, person), is_open } = self.next_move() => {
                                 let (process, person) = (self.0.process, person.to_string());

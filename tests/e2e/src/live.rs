@@ -30,6 +30,10 @@ impl Frame {
         self.data["id"].as_str().unwrap_or_default()
     }
 
+    fn is_of_drawer(&self) -> bool {
+        matches!(self.event.as_str(), "unread" | "notification")
+    }
+
     /// The ticket it is about; empty when it is about none.
     pub fn ticket(&self) -> &str {
         self.data["ticketId"].as_str().unwrap_or_default()
@@ -64,8 +68,28 @@ impl Live {
         Self { response, read: String::new() }
     }
 
-    /// The next event; `None` at the end of the stream. Heartbeats are passed over.
+    /// The next event; `None` at the end of the stream. Heartbeats are passed over, and so is what the stream says of the
+    /// caller's own drawer.
     pub async fn next(&mut self) -> Option<Frame> {
+        loop {
+            let frame = self.any().await?;
+            if !frame.is_of_drawer() {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// What it says next of the caller's own drawer.
+    pub async fn of_drawer(&mut self) -> Frame {
+        loop {
+            let frame = self.any().await.expect("an open stream");
+            if frame.is_of_drawer() {
+                return frame;
+            }
+        }
+    }
+
+    async fn any(&mut self) -> Option<Frame> {
         loop {
             while let Some((frame, rest)) = self.read.split_once("\n\n") {
                 let frame = parse(frame);

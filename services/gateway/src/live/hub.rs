@@ -13,6 +13,7 @@ use prost::Message;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
+use super::drawers::Drawers;
 use super::facts::{Facts, isolation};
 use super::position::{Position, index};
 use super::project::{Projected, project, ticket_facts};
@@ -57,6 +58,7 @@ impl Item {
 pub struct Hub {
     pub(super) bus: Bus,
     pub(super) facts: Facts,
+    pub(super) drawers: Drawers,
     news: broadcast::Sender<News>,
     /// Where the feed is. Also the lock that makes "subscribe and note the position" one step.
     state: Mutex<State>,
@@ -81,6 +83,7 @@ impl Hub {
         Self {
             bus,
             facts: Facts::new(usize::try_from(settings.remembered_tickets).unwrap_or(usize::MAX)),
+            drawers: Drawers::default(),
             news: broadcast::Sender::new(settings.buffer),
             state: Mutex::default(),
             ready: watch::Sender::new(false),
@@ -89,8 +92,12 @@ impl Hub {
         }
     }
 
-    /// Reads until dropped.
+    /// Reads and listens until dropped.
     pub async fn run(&self) {
+        tokio::join!(self.read(), self.drawers.listen(&self.bus));
+    }
+
+    async fn read(&self) {
         let mut from = Vec::new();
         let mut position = Position::default();
         for (at, context) in CONTEXTS.iter().enumerate() {

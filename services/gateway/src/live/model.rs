@@ -11,6 +11,11 @@ use crate::model::{Actor, Time};
 /// `id:` names the reader's position in all streams; send it back as `Last-Event-ID` to resume. Besides these, the
 /// stream has `event: ready` at its beginning, `event: reset` when something was missed for good and what is shown
 /// must be read anew, and `event: end` with the reason when the server ends it.
+///
+/// The caller's own drawer comes along, without `id:`. `event: notification` is a Notification that is new or has
+/// changed, on another device too. `event: unread` says how many are `unread` and the `position` of the latest: soon
+/// after the beginning, when the count changes, and when something is gone. A page whose drawer has another position
+/// reads it anew. These streams are no windows: `told` comes on `/v1/notifications/live` alone (N-2).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveEvent {

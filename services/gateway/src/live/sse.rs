@@ -17,10 +17,14 @@ use serde_json::json;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use super::drawers::{Follower, News as DrawerNews};
 use super::hub::{Item, News, Seat};
 use super::position::{Position, index};
-use super::visibility::{Eyes, Undecided};
+use super::relayed::written;
+use super::visibility::{Eyes, Undecided, is_hidden};
 use crate::call::Call;
+use crate::model::mirror::Mirror as _;
+use crate::model::notifications::{Notification, UnreadNotifications};
 use crate::problem::Problem;
 use crate::upstream::CONTEXTS;
 
@@ -97,6 +101,7 @@ struct Connection {
     call: Call,
     token: String,
     eyes: Eyes,
+    drawer: Follower,
     receiver: broadcast::Receiver<News>,
     /// What happened while the reader was away; read before anything new.
     replay: Option<BoxStream<'static, TailItem>>,
@@ -130,6 +135,7 @@ impl Connection {
         let mut check = interval(CHECK);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut connection = Self {
+            drawer: Follower::new(&call),
             receiver,
             joint,
             position: joint,
@@ -200,6 +206,7 @@ impl Connection {
                 () = stopping.cancelled() => self.end("STOPPING"),
                 () = tokio::time::sleep_until(self.expires_at) => self.end("TOKEN_EXPIRED"),
                 _ = self.check.tick() => self.check_token().await,
+                news = self.drawer.next() => self.tell(news),
                 incoming = incoming => self.take(incoming).await,
                 () = tokio::time::sleep_until(self.heartbeat_at) => self.beat(),
             }
@@ -282,6 +289,20 @@ impl Connection {
                 self.position = before;
                 self.end("SERVICE_UNAVAILABLE");
             }
+        }
+    }
+
+    /// Of the caller's own drawer. It has no place in the streams, and the heartbeat, which carries the place, goes on
+    /// beside it.
+    fn tell(&mut self, news: DrawerNews) {
+        let DrawerNews { entries, count } = news;
+        for entry in entries {
+            if !is_hidden(&self.call, &entry) {
+                self.waiting.push_back(written(0, "notification", &Notification::out(entry)));
+            }
+        }
+        if let Some(count) = count {
+            self.waiting.push_back(written(0, "unread", &UnreadNotifications::out(count)));
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use callboard_kernel::{Isolation, Principal, Role, Subject};
 use callboard_proto::directory::v1::GetOrganisationRequest;
+use callboard_proto::notifications::v1::{Entry, SubjectKind};
 use callboard_proto::tasks::v1::{GetDeviceEventRequest, GetTaskRequest};
 use callboard_proto::tickets::v1::CheckVisibilityRequest;
 use callboard_proto::video::v1::GetSessionRequest;
@@ -213,6 +214,19 @@ impl Eyes {
         call.gateway.live.facts.learn_isolation(organisation, found);
         Ok(found)
     }
+}
+
+/// Whether the feed knows that what an entry of somebody's drawer is about is hidden from them, though notifications had
+/// not heard of it when they said it (T-13). They judge by all else themselves.
+pub fn is_hidden(call: &Call, entry: &Entry) -> bool {
+    call.principal().is_outsider()
+        && entry.subject_kind() == SubjectKind::Ticket
+        && entry
+            .subject_id
+            .parse()
+            .ok()
+            .and_then(|ticket| call.gateway.live.facts.ticket(ticket))
+            .is_some_and(|facts| !facts.public)
 }
 
 /// The table of domain.md, "see a public ticket", "see an internal ticket".

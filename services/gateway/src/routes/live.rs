@@ -21,7 +21,8 @@ pub fn resource() -> Resource {
         routes: vec![
             Route::get("/v1/live", live).named("live").answers_as::<LiveEvent>("200", "text/event-stream").about(
                 "Server-sent events of what the caller may see; `data` is a LiveEvent. Resume with `Last-Event-ID`: \
-                 nothing is missed, nothing comes twice. A reader that is too slow is cut off and resumes. The stream \
+                 nothing is missed, nothing comes twice. The caller's own drawer comes along: `unread` and \
+                 `notification`, as on `/v1/notifications/live`; but this stream is no window (N-2). A reader that is too slow is cut off and resumes. The stream \
                  ends with the token or the session.",
             ),
         ],

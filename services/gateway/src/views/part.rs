@@ -3,7 +3,12 @@
 use callboard_kernel::ErrorKind;
 use callboard_service::error::report;
 use tokio::time::Instant;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
+
+use crate::call::Call;
+
+/// Notes a context that cannot be reached.
+pub type Miss<'a> = dyn Fn(&'static str) + Sync + 'a;
 
 /// What became of a part.
 #[derive(Debug)]
@@ -38,6 +43,24 @@ impl<T> Part<T> {
             Self::Nothing(_) | Self::Unreachable => None,
         }
     }
+}
+
+/// A message on its way, with what is left of the view's time.
+pub fn within<T>(call: &Call, message: T, until: Instant) -> Request<T> {
+    call.request_within(message, until.saturating_duration_since(Instant::now()))
+}
+
+/// What is there of a part; its context is noted where it cannot be reached.
+pub async fn part<T>(
+    context: &'static str,
+    miss: &Miss<'_>,
+    part: impl Future<Output = Part<T>>,
+) -> Option<T> {
+    let part = part.await;
+    if part.is_unreachable() {
+        miss(context);
+    }
+    part.here()
 }
 
 /// Whether a status is the context's own word, as against a failure to get one.

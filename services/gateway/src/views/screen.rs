@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::model::Time;
 use crate::model::fleet::{AssignmentSource, OfferStatus};
 use crate::model::messenger::{Conversation, MessagePage};
+use crate::model::notifications::Notification;
 use crate::model::ratings::Rating;
 use crate::model::tasks::TaskPage;
 use crate::model::tickets::{Flow, Ticket, TicketMoves, TicketStatus, TimelinePage, UpdatePage, Visibility};
@@ -18,7 +19,7 @@ pub struct TicketView {
     /// UUID.
     pub ticket_id: String,
     /// Contexts that could not be reached in time: `directory`, `tickets`, `fleet`, `messenger`,
-    /// `ratings`, `tasks`, `video`.
+    /// `notifications`, `ratings`, `tasks`, `video`.
     pub unreachable: Vec<&'static str>,
     /// Progress, visibility, priority and moves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +45,9 @@ pub struct TicketView {
     /// Video sessions linked to it that the caller may see, newest first (V-9); more by their own route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video_sessions: Option<SessionsPart>,
+    /// What the caller's own drawer holds of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<NotificationsPart>,
     /// Its rating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,
@@ -60,6 +64,16 @@ pub struct ConversationPart {
     pub conversation: Conversation,
     /// The latest messages, the latest first.
     pub messages: MessagePage,
+}
+
+/// The caller's own notifications about the ticket (N-1). Looking at them reads none: `:mark` does.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationsPart {
+    /// How many of them are unread: stacks.
+    pub unread: usize,
+    /// All of them, latest first.
+    pub entries: Vec<Notification>,
 }
 
 /// The tab of video sessions.

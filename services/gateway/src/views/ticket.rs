@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use callboard_kernel::Language;
-use callboard_proto::{directory, fleet, messenger, ratings, tasks, tickets, video};
+use callboard_proto::{directory, fleet, ratings, tickets, video};
 use callboard_service::request::Deadline;
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::linked::{conversation_part, linked_sessions, linked_tasks, own_notifications};
 use super::names::ById;
-use super::part::Part;
+use super::part::{Miss, Part, part, within};
 use super::screen::{
-    AssignedEmployee, ConversationPart, FleetPart, General, LabelledStatus, NamedEmployee, ProgressStep,
-    Reached, RequestedEmployee, SessionsPart, ShownSession, StatusBar, TicketView,
+    AssignedEmployee, FleetPart, General, LabelledStatus, NamedEmployee, ProgressStep, Reached,
+    RequestedEmployee, SessionsPart, ShownSession, StatusBar, TicketView,
 };
 use crate::call::{Call, Id};
 use crate::language::{priority_label, session_status_label, status_label, visibility_label};
@@ -25,12 +26,6 @@ use crate::problem::Problem;
 
 /// Entries of each list that the view shows at once; more by the list's own route.
 const LIST_LENGTH: i32 = 200;
-/// Messages that the view shows at once.
-const MESSAGES: i32 = 50;
-/// Tasks that the view shows at once.
-const TASKS: i32 = 50;
-/// Video sessions that the view shows at once.
-const SESSIONS: i32 = 50;
 
 /// What the view has of the directory and the flow, once the ticket is known.
 #[derive(Debug, Default)]
@@ -112,6 +107,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
     let conversation = conversation_part(&call, ticket_id, until, &miss);
     let linked = linked_tasks(&call, ticket_id, until, &miss);
     let sessions = linked_sessions(&call, ticket_id, until, &miss);
+    let notifications = own_notifications(&call, ticket_id, until, &miss);
     let names = async {
         if !is_employee {
             return ById::default();
@@ -129,6 +125,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         conversation,
         linked,
         sessions,
+        notifications,
         rating,
         names,
     ) = Box::pin(async {
@@ -142,6 +139,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
             conversation,
             linked,
             sessions,
+            notifications,
             rating,
             names
         )
@@ -170,6 +168,7 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         conversation,
         tasks: linked.map(Mirror::out),
         video_sessions: sessions.map(|page| sessions_part(page, call.language)),
+        notifications,
         rating: rating.and_then(|response| response.rating).map(Mirror::out),
         timeline: timeline.map(Mirror::out),
         ..TicketView::default()
@@ -182,29 +181,12 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
     Ok(Json(view))
 }
 
-fn within<T>(call: &Call, message: T, until: Instant) -> tonic::Request<T> {
-    call.request_within(message, until.saturating_duration_since(Instant::now()))
-}
-
-/// Notes a context that cannot be reached.
-async fn part<T>(
-    context: &'static str,
-    miss: &(dyn Fn(&'static str) + Sync),
-    part: impl Future<Output = Part<T>>,
-) -> Option<T> {
-    let part = part.await;
-    if part.is_unreachable() {
-        miss(context);
-    }
-    part.here()
-}
-
 async fn list_updates(
     call: &Call,
     ticket_id: &str,
     visibility: tickets::v1::Visibility,
     until: Instant,
-    miss: &(dyn Fn(&'static str) + Sync),
+    miss: &Miss<'_>,
 ) -> Option<tickets::v1::ListUpdatesResponse> {
     let message = tickets::v1::ListUpdatesRequest {
         ticket_id: ticket_id.to_owned(),
@@ -220,83 +202,12 @@ async fn list_updates(
     .await
 }
 
-/// The conversation and its latest messages, asked for at once.
-async fn conversation_part(
-    call: &Call,
-    ticket_id: &str,
-    until: Instant,
-    miss: &(dyn Fn(&'static str) + Sync),
-) -> Option<ConversationPart> {
-    let upstreams = &call.gateway.upstreams;
-    let conversation_id = ticket_id.to_owned();
-    let message = messenger::v1::GetConversationRequest { conversation_id: conversation_id.clone() };
-    let mut one = upstreams.messenger();
-    let conversation =
-        part("messenger", miss, Part::of(one.get_conversation(within(call, message, until)), until));
-    let message = messenger::v1::ListMessagesRequest {
-        conversation_id,
-        page_size: MESSAGES,
-        page_token: String::new(),
-    };
-    let mut other = upstreams.messenger();
-    let messages =
-        part("messenger", miss, Part::of(other.list_messages(within(call, message, until)), until));
-    let (conversation, messages) = tokio::join!(conversation, messages);
-    Some(ConversationPart {
-        conversation: Mirror::out(conversation?.conversation?),
-        messages: Mirror::out(messages?),
-    })
-}
-
-/// Tasks linked to the ticket (K-5).
-async fn linked_tasks(
-    call: &Call,
-    ticket_id: &str,
-    until: Instant,
-    miss: &(dyn Fn(&'static str) + Sync),
-) -> Option<tasks::v1::ListTasksResponse> {
-    let filter = tasks::v1::TaskFilter { ticket_id: ticket_id.to_owned(), ..Default::default() };
-    let message = tasks::v1::ListTasksRequest {
-        filter: Some(filter),
-        order: tasks::v1::TaskOrder::Due.into(),
-        page_size: TASKS,
-        page_token: String::new(),
-    };
-    part(
-        "tasks",
-        miss,
-        Part::of(call.gateway.upstreams.tasks().list_tasks(within(call, message, until)), until),
-    )
-    .await
-}
-
-/// Video sessions linked to the ticket (V-9).
-async fn linked_sessions(
-    call: &Call,
-    ticket_id: &str,
-    until: Instant,
-    miss: &(dyn Fn(&'static str) + Sync),
-) -> Option<video::v1::ListSessionsResponse> {
-    let filter = video::v1::SessionFilter { ticket_id: ticket_id.to_owned(), ..Default::default() };
-    let message = video::v1::ListSessionsRequest {
-        filter: Some(filter),
-        page_size: SESSIONS,
-        page_token: String::new(),
-    };
-    part(
-        "video",
-        miss,
-        Part::of(call.gateway.upstreams.video().list_sessions(within(call, message, until)), until),
-    )
-    .await
-}
-
 /// The ticket and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be reached.
 async fn about_ticket(
     call: &Call,
     ticket_id: &str,
     until: Instant,
-    miss: &(dyn Fn(&'static str) + Sync),
+    miss: &Miss<'_>,
 ) -> Result<Option<(tickets::v1::Ticket, Surroundings)>, Status> {
     let message = tickets::v1::GetTicketRequest { ticket_id: ticket_id.to_owned() };
     let upstreams = &call.gateway.upstreams;

@@ -6,6 +6,7 @@ mod chassis;
 mod document;
 mod fake;
 mod live;
+mod live_drawer;
 mod live_visibility;
 mod proxy;
 mod rest;

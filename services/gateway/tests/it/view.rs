@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use callboard_kernel::Refusal;
 use callboard_proto::{
     common::v1 as common, directory::v1 as directory, fleet::v1 as fleet, messenger::v1 as messenger,
-    ratings::v1 as ratings, tasks::v1 as tasks, tickets::v1 as tickets, video::v1 as video,
+    notifications::v1 as notifications, ratings::v1 as ratings, tasks::v1 as tasks, tickets::v1 as tickets,
+    video::v1 as video,
 };
 use callboard_service::error::status;
 use callboard_testkit::{PATIENCE, eventually_some};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::world::{DEVICE, EMPLOYEE, OFFER, TICKET, World, member, nobody, read, visitor};
 
 const MARK_SEEN: &str = "callboard.fleet.v1.FleetService/MarkSeen";
+const LIST_ENTRIES: &str = "callboard.notifications.v1.NotificationService/ListEntries";
 
 fn text(en: &str, de: &str) -> common::LocalizedText {
     common::LocalizedText { by_language: [("en".into(), en.into()), ("de".into(), de.into())].into() }
@@ -116,6 +118,21 @@ fn fill(world: &World) {
         };
         Ok(video::ListSessionsResponse { sessions: vec![session], next_page_token: String::new() })
     });
+    world.notifications.on(LIST_ENTRIES, |asked: notifications::ListEntriesRequest| {
+        let entry = |event_type: notifications::EventType, unread| notifications::Entry {
+            event_type: event_type.into(),
+            subject_kind: notifications::SubjectKind::Ticket.into(),
+            subject_id: asked.subject_id.clone(),
+            text: "Ticket 7 is offered to you".into(),
+            unread,
+            ..Default::default()
+        };
+        let entries = vec![
+            entry(notifications::EventType::Offer, true),
+            entry(notifications::EventType::TicketOpened, false),
+        ];
+        Ok(notifications::ListEntriesResponse { entries, next_page_token: String::new() })
+    });
     world.directory.on(&directory("GetDevice"), |_: directory::GetDeviceRequest| {
         Ok(directory::GetDeviceResponse {
             device: Some(directory::Device { name: "Pump".into(), ..Default::default() }),
@@ -176,6 +193,12 @@ async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
     assert_eq!(session["session"]["ticketIds"], json!([TICKET]));
     assert_eq!(view["conversation"]["conversation"]["unreadCount"], 1);
     assert_eq!(view["conversation"]["messages"]["messages"][0]["text"], "It hisses");
+    let mine = &view["notifications"];
+    assert_eq!((&mine["unread"], mine["entries"].as_array().map(Vec::len)), (&json!(1), Some(2)));
+    assert_eq!(
+        (&mine["entries"][0]["eventType"], &mine["entries"][0]["subjectId"]),
+        (&json!("OFFER"), &json!(TICKET))
+    );
     eventually_some("the offer is marked as seen", PATIENCE, || async {
         world.fleet.asked::<fleet::MarkSeenRequest>(MARK_SEEN).pop()
     })
@@ -194,6 +217,11 @@ async fn an_outsider_gets_neither_fleet_nor_timeline_nor_internal_updates() {
     for hidden in ["fleet", "timeline", "internalUpdates"] {
         assert!(!parts.iter().any(|part| *part == hidden), "{parts:?}");
     }
+    // The drawer of the code, read with the visitor's own token.
+    assert_eq!(view["notifications"]["unread"], 1);
+    let asked = world.notifications.asked::<notifications::ListEntriesRequest>(LIST_ENTRIES);
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].1["authorization"].to_str().unwrap().starts_with("Bearer ey"));
     assert!(
         world
             .fleet
@@ -232,6 +260,20 @@ async fn without_the_messenger_its_tab_is_missing_and_named() {
     assert_eq!((status, &view["unreachable"]), (200, &json!(["messenger"])));
     assert!(view.get("conversation").is_none());
     assert_eq!(view["general"]["ticket"]["number"], 7);
+}
+
+#[tokio::test]
+async fn without_notifications_one_s_own_are_missing_and_named() {
+    let world = World::with(|settings| settings.view_budget = Duration::from_millis(700)).await;
+    fill(&world);
+    world.notifications.hang(LIST_ENTRIES);
+    let started = Instant::now();
+    let (status, view) = view(&world, "en").await;
+    let took = started.elapsed();
+    assert_eq!((status, &view["unreachable"]), (200, &json!(["notifications"])));
+    assert!(view.get("notifications").is_none());
+    assert_eq!(view["videoSessions"]["sessions"][0]["session"]["status"], "CONFIRMED");
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test]

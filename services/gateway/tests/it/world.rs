@@ -46,6 +46,7 @@ pub struct World {
     pub messenger: Fake,
     pub tasks: Fake,
     pub video: Fake,
+    pub notifications: Fake,
     pub bus: MemBus,
     pub revocations: Arc<Revocations>,
     pub address: SocketAddr,
@@ -126,6 +127,7 @@ impl World {
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         callboard_service::install_crypto_provider();
         let (messenger, tasks_fake, video) = (Fake::start().await, Fake::start().await, Fake::start().await);
+        let notifications = Fake::start().await;
         let (directory, tickets, fleet, ratings) =
             (Fake::start().await, Fake::start().await, Fake::start().await, Fake::start().await);
         let mut settings = settings();
@@ -139,6 +141,7 @@ impl World {
         settings.upstreams.insert("messenger".to_owned(), messenger.address.clone());
         settings.upstreams.insert("tasks".to_owned(), tasks_fake.address.clone());
         settings.upstreams.insert("video".to_owned(), video.address.clone());
+        settings.upstreams.insert("notifications".to_owned(), notifications.address.clone());
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let issuing =
@@ -187,6 +190,7 @@ impl World {
             messenger,
             tasks: tasks_fake,
             video,
+            notifications,
             bus,
             revocations,
             address,

@@ -46,7 +46,8 @@ struct Watcher {
     checks: u32,
     /// The latest position that was shown; `None`: nothing was.
     position: Option<i64>,
-    unread: Option<i64>,
+    /// How many were unread at the last look, and the latest position then.
+    found: Option<(i64, i64)>,
     waiting: VecDeque<(Event, Option<Uuid>)>,
     ended: bool,
 }
@@ -87,7 +88,7 @@ impl NotificationApi {
             check,
             checks: 0,
             position: None,
-            unread: None,
+            found: None,
             waiting: VecDeque::new(),
             ended: false,
         };
@@ -168,8 +169,10 @@ impl Watcher {
             }
         }
         self.position = Some(self.position.map_or(position, |known| known.max(position)));
-        if self.unread != Some(unread) {
-            self.unread = Some(unread);
+        // A position that is behind the one before: something is gone, as when the drawer was emptied elsewhere.
+        let is_news = self.found.is_none_or(|(count, latest)| count != unread || position < latest);
+        self.found = Some((unread, position));
+        if is_news {
             let unread = i32::try_from(unread).unwrap_or(i32::MAX);
             self.waiting.push_back((Event::UnreadCount(proto::UnreadCount { unread, position }), None));
         }

@@ -1,6 +1,6 @@
 //! What people are told, through REST (N-1, N-2, N-4).
 
-use callboard_e2e_tests::{Client, Platform, World};
+use callboard_e2e_tests::{Client, Live, Platform, World};
 use callboard_testkit::{PATIENCE, eventually};
 use serde_json::{Value, json};
 
@@ -16,16 +16,35 @@ async fn told(who: &Client, ticket: &str, event_type: &str) -> Value {
     .await
 }
 
+/// Waits until the live stream says of an entry that it is unread, or that it is not.
+async fn shown(live: &mut Live, entry: &Value, unread: bool) {
+    loop {
+        let frame = live.of_drawer().await;
+        if frame.event == "notification" && frame.data["id"] == entry["id"] && frame.data["unread"] == unread
+        {
+            return;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn n_1_everybody_who_is_to_hear_of_a_ticket_finds_it_in_the_drawer() {
     let platform = Platform::shared().await;
     let world = World::make(platform, "notifications.test").await;
     let (visitor, nora, sofia) =
         (world.visitor().await, world.person("nora").await, world.person("sofia").await);
+    let mut live = Live::open(&nora, None).await;
+    assert_eq!(live.of_drawer().await.data["unread"], 0);
     let ticket = open(&visitor, &world).await;
     offer_of(&nora, &ticket).await;
     let offered = told(&nora, &ticket, "OFFER").await;
     assert_eq!((&offered["unread"], &offered["origin"]), (&json!(true), &json!("OTHERS")), "{offered}");
+    // The one live stream says so, and the ticket's screen.
+    shown(&mut live, &offered, true).await;
+    let view = nora.get(&format!("/v1/tickets/{ticket}/view")).await.ok();
+    let mine = &view["notifications"];
+    assert!(mine["unread"].as_i64() >= Some(1), "{mine}");
+    assert!(mine["entries"].as_array().is_some_and(|all| all.contains(&offered)), "{mine}");
     accept(&nora, &ticket).await;
     let status = told(&visitor, &ticket, "TICKET_STATUS").await;
     assert!(status["text"].as_str().is_some_and(|text| text.ends_with("is now assigned")), "{status}");
@@ -37,6 +56,8 @@ async fn n_1_everybody_who_is_to_hear_of_a_ticket_finds_it_in_the_drawer() {
     let marked = json!({"entryIds": [offered["id"]]});
     let after = nora.post("/v1/notifications:mark", marked).await.ok();
     assert!(after["unread"].as_i64() < unread["unread"].as_i64(), "{unread} {after}");
+    // As on another device.
+    shown(&mut live, &offered, false).await;
 
     // Who chose e-mail alone has no e-mail here, and the log says so.
     let rule = json!({"eventType": "MESSAGE", "origin": "OTHERS", "channels": ["EMAIL"]});
