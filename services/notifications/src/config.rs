@@ -18,6 +18,10 @@ pub struct NotificationsConfig {
     pub public_url: String,
     /// `{public_url}` and `{ticket}` are filled in; empty: none.
     pub ticket_url: String,
+    /// `{public_url}` and `{session}` are filled in; empty: none.
+    pub video_session_url: String,
+    /// `{public_url}` and `{task}` are filled in; empty: none.
+    pub task_url: String,
     /// N-6.
     #[serde(deserialize_with = "duration::deserialize")]
     pub access_link_lifetime: Duration,

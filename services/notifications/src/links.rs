@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use callboard_kernel::{CodeId, DeviceId, OrganisationId, Timestamp};
-use callboard_notifications_domain::Person;
+use callboard_notifications_domain::{Person, SubjectKind};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,12 @@ pub enum Purpose {
         code: CodeId,
         /// while it is on this device.
         device: DeviceId,
-        /// To this ticket.
-        ticket: Uuid,
+        /// To this: a ticket, a video session, a task. Links of older releases knew tickets alone.
+        #[serde(alias = "ticket")]
+        subject: Uuid,
+        /// A word.
+        #[serde(default = "ticket")]
+        kind: String,
     },
     /// Confirms an address, and lets in as above.
     Confirm {
@@ -53,6 +57,10 @@ pub enum Purpose {
         /// A word.
         event_type: String,
     },
+}
+
+fn ticket() -> String {
+    SubjectKind::Ticket.as_str().to_owned()
 }
 
 /// What a link says.
@@ -84,6 +92,8 @@ pub struct Links {
     key: Vec<u8>,
     public_url: String,
     ticket_url: String,
+    video_session_url: String,
+    task_url: String,
     lifetime: TimeDelta,
 }
 
@@ -112,6 +122,8 @@ impl Links {
             key: key.to_vec(),
             public_url: settings.public_url.clone(),
             ticket_url: settings.ticket_url.clone(),
+            video_session_url: settings.video_session_url.clone(),
+            task_url: settings.task_url.clone(),
             lifetime: TimeDelta::from_std(settings.access_link_lifetime).unwrap_or_default(),
         }
     }
@@ -152,11 +164,11 @@ impl Links {
         organisation: OrganisationId,
         code: CodeId,
         device: DeviceId,
-        ticket: Uuid,
+        (kind, subject): (SubjectKind, Uuid),
         now: Timestamp,
     ) -> (String, Timestamp) {
         let ends = now + self.lifetime;
-        let purpose = Purpose::Access { code, device, ticket };
+        let purpose = Purpose::Access { code, device, subject, kind: kind.as_str().to_owned() };
         (self.url("a", &Link { organisation, expires: ends.timestamp(), purpose }), ends)
     }
 
@@ -194,12 +206,15 @@ impl Links {
         self.url("unsubscribe", &Link { organisation, expires, purpose })
     }
 
-    /// Where those who log in open a ticket; `None`: nowhere.
-    pub fn ticket(&self, ticket: Uuid) -> Option<String> {
-        let url = self
-            .ticket_url
-            .replace("{public_url}", &self.public_url)
-            .replace("{ticket}", &ticket.to_string());
+    /// Where those who log in open something; `None`: nowhere.
+    pub fn place(&self, kind: SubjectKind, id: Uuid) -> Option<String> {
+        let (url, name) = match kind {
+            SubjectKind::Ticket => (&self.ticket_url, "{ticket}"),
+            SubjectKind::VideoSession => (&self.video_session_url, "{session}"),
+            SubjectKind::Task => (&self.task_url, "{task}"),
+            SubjectKind::DeviceEvent | SubjectKind::SupportTicket | SubjectKind::Webhook => return None,
+        };
+        let url = url.replace("{public_url}", &self.public_url).replace(name, &id.to_string());
         (!url.is_empty()).then_some(url)
     }
 
@@ -217,6 +232,8 @@ mod tests {
             key: vec![key; 32],
             public_url: "https://x.example".into(),
             ticket_url: String::new(),
+            video_session_url: "{public_url}/sessions/{session}".into(),
+            task_url: String::new(),
             lifetime: TimeDelta::hours(1),
         }
     }
@@ -224,19 +241,38 @@ mod tests {
     #[test]
     fn n_6_a_link_ends_and_cannot_be_made_up() {
         let (organisation, code) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
-        let (device, ticket) = (Uuid::from_u128(3).into(), Uuid::from_u128(4));
+        let (device, subject) = (Uuid::from_u128(3).into(), Uuid::from_u128(4));
         let now = Timestamp::UNIX_EPOCH;
-        let (url, ends) = links(1).access(organisation, code, device, ticket, now);
+        let session = SubjectKind::VideoSession;
+        let (url, ends) = links(1).access(organisation, code, device, (session, subject), now);
         let token = url.strip_prefix("https://x.example/a/").expect("the address");
         let link = links(1).read(token, now).expect("it holds");
-        assert_eq!(link.purpose, Purpose::Access { code, device, ticket });
+        assert_eq!(link.purpose, Purpose::Access { code, device, subject, kind: "VIDEO_SESSION".into() });
         assert_eq!(links(1).read(token, ends), Err(BadLink::Expired));
         assert_eq!(links(2).read(token, now), Err(BadLink::Unknown), "another key");
         let (said, signature) = token.split_once('.').expect("two parts");
-        let other = links(1).access(organisation, code, device, Uuid::from_u128(5), now).0;
+        let other = links(1).access(organisation, code, device, (session, Uuid::from_u128(5)), now).0;
         let other = other.rsplit('/').next().and_then(|token| token.split_once('.')).expect("two parts");
         assert_ne!(said, other.0);
         assert_eq!(links(1).read(&format!("{}.{signature}", other.0), now), Err(BadLink::Unknown));
         assert!(token.len() < MAX_TOKEN / 2, "{}", token.len());
+    }
+
+    #[test]
+    fn links_of_older_releases_lead_to_tickets() {
+        let id = Uuid::from_u128(4);
+        let said =
+            serde_json::json!({"o": id, "e": 1, "k": "access", "code": id, "device": id, "ticket": id});
+        let link: Link = serde_json::from_value(said).expect("a link");
+        let (code, device) = (id.into(), id.into());
+        assert_eq!(link.purpose, Purpose::Access { code, device, subject: id, kind: "TICKET".into() });
+    }
+
+    #[test]
+    fn who_logs_in_is_led_to_where_the_settings_say() {
+        let id = Uuid::from_u128(4);
+        let session = links(1).place(SubjectKind::VideoSession, id);
+        assert_eq!(session, Some(format!("https://x.example/sessions/{id}")));
+        assert_eq!(links(1).place(SubjectKind::Ticket, id), None);
     }
 }

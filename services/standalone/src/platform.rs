@@ -84,6 +84,8 @@ impl Platform {
                 options = options
                     .with("notifications.public_url", format!("http://{gateway}"))
                     .with("notifications.ticket_url", "{public_url}/v1/tickets/{ticket}/view")
+                    .with("notifications.video_session_url", "{public_url}/v1/videoSessions/{session}")
+                    .with("notifications.task_url", "{public_url}/v1/tasks/{task}")
                     .with("notifications.directory.url", directory.unwrap_or_default())
                     .with("notifications.directory.issuer", own_issuer.clone())
                     .with("notifications.email.url", mail.url())

@@ -862,6 +862,12 @@ pub struct OpenLinkResponse {
     /// When the link ends.
     #[prost(message, optional, tag = "4")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What the e-mail was about; unspecified: nothing, it asked to confirm an address.
+    #[prost(enumeration = "SubjectKind", tag = "5")]
+    pub subject_kind: i32,
+    /// Which; empty: nothing.
+    #[prost(string, tag = "6")]
+    pub subject_id: ::prost::alloc::string::String,
 }
 /// Asks to end e-mails.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

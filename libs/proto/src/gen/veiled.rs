@@ -88,6 +88,8 @@ impl ::core::fmt::Debug for crate::notifications::v1::OpenLinkResponse {
             .field("ticket_id", &self.ticket_id)
             .field("confirmed", &self.confirmed)
             .field("expire_time", &self.expire_time)
+            .field("subject_kind", &self.subject_kind)
+            .field("subject_id", &self.subject_id)
             .finish()
     }
 }

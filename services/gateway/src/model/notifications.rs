@@ -221,8 +221,12 @@ mirror! {
     OpenedLink of proto::OpenLinkResponse {
         /// The text of the code that lets its users in.
         code_token: String,
-        /// What the e-mail was about.
+        /// The ticket that the e-mail was about, where it was about one.
         ticket_id: Option<String>,
+        /// About what it was. Not set: it asked to confirm an address.
+        subject_kind: Option<NotificationSubject>,
+        /// About which.
+        subject_id: Option<String>,
         /// An address was confirmed by it.
         confirmed: bool,
         /// When the link ends.

@@ -12,18 +12,25 @@ use crate::html::Text;
 use crate::problem::Problem;
 use crate::routes::ask;
 
-/// `GET /a/{token}`: to the ticket, or to the device's flows. Where the code has a PIN, that is asked for all the same.
+/// Where a link leads: to the ticket, to the page of the video session's call, else to what the device offers.
+fn place(link: &proto::OpenLinkResponse) -> String {
+    match link.subject_kind() {
+        proto::SubjectKind::Ticket => format!("/t/{}", link.subject_id),
+        proto::SubjectKind::VideoSession => format!("/call/{}", link.subject_id),
+        _ => format!("/c/{}", link.code_token),
+    }
+}
+
+/// `GET /a/{token}`: to what the e-mail was about. Where the code has a PIN, that is asked for all the same.
 pub async fn opened(guest: Guest, Path(token): Path<String>) -> Response {
     let link = async { Ok::<_, Problem>(ask!(guest, addresses.open_link(proto::OpenLinkRequest { token }))) };
     let link = match link.await {
         Ok(link) => link,
         Err(problem) => return sorry(guest.language, &problem),
     };
-    let code = format!("/c/{}", link.code_token);
     match Visitor::enter(&guest, &link.code_token, "").await {
-        Ok(visitor) if link.ticket_id.is_empty() => keep(go_to(&code), &guest.gateway, &visitor),
-        Ok(visitor) => keep(go_to(&format!("/t/{}", link.ticket_id)), &guest.gateway, &visitor),
-        Err(_) => go_to(&code),
+        Ok(visitor) => keep(go_to(&place(&link)), &guest.gateway, &visitor),
+        Err(_) => go_to(&format!("/c/{}", link.code_token)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `/c/{code}` | who scanned | lets in (PIN if the code has one), then the flows of the device; `?flow=` goes on at once |
 //! | `/start/{template}/{flow}` | who pressed a button | the first step for who is in; else asks for the code |
-//! | `/a/{token}` | who got an e-mail | lets in while the link lasts, to the ticket (N-6) |
+//! | `/a/{token}` | who got an e-mail | lets in while the link lasts, to the ticket or the video session (N-6) |
 //! | `/unsubscribe/{token}` | who got an e-mail | ends e-mails like it, once its button is pressed |
 //! | `/t/{ticket}` | who answers | the other steps, a look over all of them, and what became of it |
 //!

@@ -2,7 +2,9 @@
 
 use callboard_kernel::{ErrorKind, Refusal};
 use callboard_proto::common::v1::{Attachment, LocalizedText};
-use callboard_proto::{directory::v1 as directory, tickets::v1 as tickets};
+use callboard_proto::{
+    directory::v1 as directory, notifications::v1 as notifications, tickets::v1 as tickets,
+};
 use callboard_service::error::status;
 use reqwest::{Method, Response};
 use uuid::Uuid;
@@ -361,4 +363,38 @@ async fn a_program_that_follows_the_link_gets_the_flow_and_the_call_that_starts_
     let nobody =
         world.anonymous(Method::GET, &path).header("accept", "application/json").send().await.unwrap();
     assert_eq!(read(nobody).await.1["reason"], "TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn n_6_a_link_of_an_e_mail_leads_to_what_it_was_about() {
+    use notifications::SubjectKind::{DeviceEvent, Ticket, Unspecified, VideoSession};
+    const OPEN: &str = "callboard.notifications.v1.AddressService/OpenLink";
+    let world = world("", 300).await;
+    let device = format!("/c/{CODE}");
+    let about = Uuid::from_u128(90);
+    let table = [
+        (Ticket, format!("/t/{about}")),
+        (VideoSession, format!("/call/{about}")),
+        (DeviceEvent, device.clone()),
+        (Unspecified, device),
+    ];
+    for (kind, place) in table {
+        world.notifications.on(OPEN, move |_: notifications::OpenLinkRequest| {
+            Ok(notifications::OpenLinkResponse {
+                code_token: CODE.into(),
+                subject_kind: kind.into(),
+                subject_id: about.to_string(),
+                ..Default::default()
+            })
+        });
+        let opened = get(&world, "", "/a/token").await;
+        assert_eq!(leads_to(&opened), place, "{kind:?}");
+        assert!(!cookie(&opened).is_empty());
+    }
+    world.notifications.on(OPEN, |_: notifications::OpenLinkRequest| {
+        let expired = Refusal::new(ErrorKind::FailedPrecondition, "LINK_EXPIRED", "the link has ended");
+        Err::<notifications::OpenLinkResponse, _>(status("notifications", &expired))
+    });
+    let late = get(&world, "", "/a/token").await;
+    assert!(late.status().is_client_error() && late.headers().get("set-cookie").is_none());
 }

@@ -3,7 +3,7 @@
 use callboard_kernel::{CodeUser, ErrorKind, Principal, Refusal, Subject, Timestamp};
 use callboard_notifications_domain::delivery::Outcome;
 use callboard_notifications_domain::preferences::{PreferencesCommand, preferences_id};
-use callboard_notifications_domain::{EventType, Person};
+use callboard_notifications_domain::{EventType, Person, SubjectKind};
 use callboard_proto::notifications::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::convert::to_proto_time;
@@ -126,9 +126,12 @@ impl AddressApi {
     ) -> Result<proto::OpenLinkResponse, Refusal> {
         let link = self.links.read(&request.get_ref().token, self.clock.now()).map_err(bad)?;
         let organisation = link.organisation;
-        let (code, device, ticket, address) = match &link.purpose {
-            Purpose::Access { code, device, ticket } => (*code, *device, ticket.to_string(), None),
-            Purpose::Confirm { address, code, device } => (*code, *device, String::new(), Some(*address)),
+        let (code, device, about, address) = match &link.purpose {
+            Purpose::Access { code, device, subject, kind } => {
+                let kind: SubjectKind = kind.parse().map_err(|_| bad(BadLink::Unknown))?;
+                (*code, *device, Some((kind, *subject)), None)
+            }
+            Purpose::Confirm { address, code, device } => (*code, *device, None, Some(*address)),
             Purpose::Forget { .. } | Purpose::Mute { .. } => return Err(bad(BadLink::Unknown)),
         };
         // D-3, D-4: a code that was deactivated or taken off its device lets nobody in, by no link.
@@ -151,9 +154,13 @@ impl AddressApi {
             tracing::debug!(code = ?status.code(), "the directory cannot be asked");
             Refusal::new(ErrorKind::Unavailable, "DIRECTORY_UNREACHABLE", "the code cannot be looked up now")
         })?;
+        let subject_id = about.map(|(_, id)| id.to_string()).unwrap_or_default();
+        let is_ticket = matches!(about, Some((SubjectKind::Ticket, _)));
         Ok(proto::OpenLinkResponse {
             code_token: token.ok_or_else(|| bad(BadLink::Unknown))?,
-            ticket_id: ticket,
+            ticket_id: if is_ticket { subject_id.clone() } else { String::new() },
+            subject_kind: about.map(|(kind, _)| convert::subject_kind(kind)).unwrap_or_default().into(),
+            subject_id,
             confirmed,
             expire_time: Timestamp::from_timestamp(link.expires, 0).map(to_proto_time),
         })

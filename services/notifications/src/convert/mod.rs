@@ -50,7 +50,7 @@ pairs! {
     strategy, from_strategy: Strategy = Strategy { All = All, FirstSuccessful = FirstSuccessful }
 }
 
-const fn subject_kind(kind: SubjectKind) -> proto::SubjectKind {
+pub const fn subject_kind(kind: SubjectKind) -> proto::SubjectKind {
     match kind {
         SubjectKind::Ticket => proto::SubjectKind::Ticket,
         SubjectKind::Task => proto::SubjectKind::Task,

@@ -115,17 +115,16 @@ impl Courier {
             self.contacts.name(organisation, claimed.actor).await
         };
         let line = self.texts.line(language, &matter(claimed, subject.number, name.as_deref()));
-        let is_ticket = subject.kind == SubjectKind::Ticket;
         let open = match (claimed.person, subject.device) {
-            _ if !is_ticket => None,
+            // N-6: who does not log in is let in, whatever it is about.
             (Person::Code(code), Some(device)) => {
-                let now = self.clock.now();
-                let (url, ends) = self.links.access(organisation, code, device, subject.id, now);
+                let (now, about) = (self.clock.now(), (subject.kind, subject.id));
+                let (url, ends) = self.links.access(organisation, code, device, about, now);
                 Some((url, Some(ends)))
             }
             (Person::Code(_), None) => None,
             (Person::Employee(_) | Person::CustomerUser(_), _) => {
-                self.links.ticket(subject.id).map(|url| (url, None))
+                self.links.place(subject.kind, subject.id).map(|url| (url, None))
             }
         };
         let entry = entry_id(organisation, claimed.person, claimed.event_type, claimed.subject);

@@ -9,19 +9,19 @@ use callboard_stage::{done, fields, refused, request_id, signed};
 
 use super::house::{House, uuid};
 
-const EMAIL: &str = "vera@visitors.example";
+pub(super) const EMAIL: &str = "vera@visitors.example";
 
-async fn add(house: &House, who: &Principal, email: &str) -> Result<proto::CodeAddress, Report> {
+pub(super) async fn add(house: &House, who: &Principal, email: &str) -> Result<proto::CodeAddress, Report> {
     let request = proto::AddAddressRequest { request_id: request_id(), email: email.into() };
     Ok(done(house.addresses().add_address(signed(who, request)).await)?.address.expect("an address"))
 }
 
-async fn open(house: &House, token: &str) -> Result<proto::OpenLinkResponse, Report> {
+pub(super) async fn open(house: &House, token: &str) -> Result<proto::OpenLinkResponse, Report> {
     done(house.addresses().open_link(proto::OpenLinkRequest { token: token.into() }).await)
 }
 
 /// The token of the first link to let in.
-fn token(text: &str) -> String {
+pub(super) fn token(text: &str) -> String {
     let link = text.split("https://callboard.example/a/").nth(1).expect("a link");
     link.split_whitespace().next().expect("a token").to_owned()
 }
@@ -55,6 +55,10 @@ async fn n_6_an_address_confirms_itself_and_is_then_told_with_a_link_that_lets_i
     let access = token(&text);
     let opened = open(&house, &access).await.expect("it lets in");
     assert_eq!((opened.ticket_id.as_str(), opened.confirmed), (ticket.id(), false));
+    assert_eq!(
+        (opened.subject_kind(), opened.subject_id.as_str()),
+        (proto::SubjectKind::Ticket, ticket.id())
+    );
     assert!(opened.expire_time.is_some());
     assert_eq!(refused(open(&house, &format!("x{access}")).await), "NOT_FOUND");
 

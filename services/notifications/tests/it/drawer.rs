@@ -1,5 +1,6 @@
 //! N-1, N-4, T-11, T-13, D-4.
 
+use callboard_bus::{Bus, Nats, NatsOptions};
 use callboard_proto::messenger::v1 as messenger;
 use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::EventType;
@@ -7,6 +8,8 @@ use callboard_proto::notifications::v1::watch_entries_response::Event;
 use callboard_proto::tickets::v1 as tickets;
 use callboard_stage::{done, id, refused, request_id, signed};
 use callboard_testkit::{PATIENCE, eventually};
+use futures::StreamExt;
+use tokio::time::timeout;
 
 use super::house::{House, uuid};
 
@@ -235,4 +238,33 @@ async fn d_4_unpairing_a_code_and_clearing_hide_its_history_from_its_users_alone
     })
     .await;
     house.entry(&nora, EventType::Message, |entry| entry.count == 2).await;
+}
+
+#[tokio::test]
+async fn n_1_whose_drawer_has_changed_is_whispered_for_the_live_stream() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let ticket = house.ticket(&[]).await;
+    let options = NatsOptions::new(house.stage.broker().url(), "test");
+    let bus: Bus = Nats::connect(options).await.expect("a connection").into();
+    let mut whispers = bus.listen("notifications.drawers").await.expect("heard");
+    // Once it hears itself, the server knows that it listens.
+    bus.whisper("notifications.drawers", "{}".into()).await;
+    timeout(PATIENCE, whispers.next()).await.expect("its own").expect("a whisper");
+    house.offer(&ticket, 1, &[&nora]).await;
+    let entry = house.entry(&nora, EventType::Offer, |entry| entry.unread).await;
+    let mark =
+        proto::MarkEntriesRequest { request_id: request_id(), entry_ids: vec![entry.id], unread: false };
+    done(house.client().mark_entries(signed(&nora, mark)).await).expect("read elsewhere");
+    let person = format!("employee:{}", uuid(&nora));
+    for what in ["told", "read"] {
+        let heard = timeout(PATIENCE, whispers.next()).await;
+        let payload = heard.expect(what).expect("a whisper");
+        let said: serde_json::Value = serde_json::from_slice(&payload).expect("JSON");
+        assert_eq!(
+            said,
+            serde_json::json!({"organisation": house.people.id, "people": [person]}),
+            "the gateway reads these fields"
+        );
+    }
 }

@@ -10,6 +10,7 @@ use callboard_stage::{done, id, signed};
 use callboard_testkit::{PATIENCE, eventually};
 use uuid::Uuid;
 
+use super::addresses::{EMAIL, add, open, token};
 use super::house::{House, uuid};
 
 /// A session as others tell of it.
@@ -166,4 +167,35 @@ async fn v_2_a_request_that_nobody_is_responsible_for_is_heard_by_who_steers_and
         .iter()
         .find(|rule| rule.event_type() == EventType::VideoCall && rule.origin() == proto::Origin::Others);
     assert_eq!(urgent.map(|rule| rule.channels.len()), Some(3));
+}
+
+#[tokio::test]
+async fn n_6_e_mails_about_a_session_lead_to_it_and_let_in_for_a_while_who_does_not_log_in() {
+    let house =
+        House::with(|stage| stage.with("notifications.video_session_url", "{public_url}/sessions/{session}"))
+            .await;
+    let (template, device) = (id(), id());
+    let visitor = house.visitor(device).await;
+    add(&house, &visitor, EMAIL).await.expect("added");
+    let asked = house.mails(EMAIL, 1).await.remove(0).part("text/plain").expect("a text");
+    let confirmed = open(&house, &token(&asked)).await.expect("confirmed");
+    assert_eq!((confirmed.subject_kind(), confirmed.subject_id.as_str()), (Default::default(), ""));
+    let mut session = Session::requested(&house, template, &visitor, device);
+    let company = session.facts.customer_id.parse().expect("an id");
+    house.known_customer(company, "Carla").await;
+    let key = session.facts.session_id.clone();
+    session.facts.status = video::SessionStatus::InProgress.into();
+    let side = video::Side::Employee.into();
+    let message = video::CallStarted { session: session.session(), call_number: 1, side };
+    session.tell(&house, &message).await;
+    let text = house.mails(EMAIL, 2).await.remove(1).part("text/plain").expect("a text");
+    assert!(text.contains("It ends on "), "it says so: {text}");
+    let opened = open(&house, &token(&text)).await.expect("it lets in");
+    assert_eq!((opened.subject_kind(), &opened.subject_id), (proto::SubjectKind::VideoSession, &key));
+    assert_eq!((opened.ticket_id.as_str(), opened.code_token), ("", format!("text-of-{}", uuid(&visitor))));
+    assert!(opened.expire_time.is_some());
+    // Who logs in needs no way in.
+    let text = house.mails("carla@people.example", 1).await.remove(0).part("text/plain").expect("a text");
+    assert!(text.contains(&format!("https://callboard.example/sessions/{key}")), "{text}");
+    assert!(!text.contains("/a/"), "{text}");
 }
