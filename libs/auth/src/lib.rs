@@ -20,6 +20,6 @@ pub use claims::{ClaimNames, TokenKind};
 pub use error::AuthError;
 pub use issuer::{AccessToken, Issuer, IssuerSettings, KeyError, SigningKey};
 pub use keys::KeySource;
-pub use revocation::Revocations;
+pub use revocation::{Revocations, Standing};
 pub use secret::{SecretHash, hash_secret, random_secret, secret_matches};
 pub use verifier::{IssuerConfig, Verified, Verifier, VerifierConfig};

@@ -20,6 +20,25 @@ pub struct Revocations {
     complete: AtomicBool,
 }
 
+/// What can end a token before it expires. Whatever is given out on its strength and outlives it keeps this, and ends with
+/// it: also where the token's end was said before, and heard of only after. A time of giving out says nothing there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose end ends it: the person's, the code's.
+    pub keys: Vec<Uuid>,
+    /// The token's, where its issuer counts.
+    pub epoch: Option<i64>,
+    /// When the token was issued.
+    pub issued_at: Timestamp,
+}
+
+impl Standing {
+    /// Whether the token was ended.
+    pub fn is_ended(&self, revocations: &Revocations) -> bool {
+        revocations.is_revoked(&self.keys, self.epoch, self.issued_at)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Entries {
     by_key: HashMap<Uuid, Entry>,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::claims::Reader;
 use crate::keys::{Intervals, KeySet, RETRY_INTERVAL};
-use crate::{AuthError, ClaimNames, KeySource, Revocations, TokenKind};
+use crate::{AuthError, ClaimNames, KeySource, Revocations, Standing, TokenKind};
 
 /// Largest token that is looked at.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -97,10 +97,8 @@ pub struct Verified {
     pub kind: TokenKind,
     /// When the token ends, without skew.
     pub expires_at: Timestamp,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    epoch: Option<i64>,
-    revocation_keys: Vec<Uuid>,
+    /// What can end it before.
+    pub standing: Standing,
 }
 
 /// How long a verified token is remembered at most, so that a key taken out of a key set stops serving soon.
@@ -224,7 +222,7 @@ impl Verifier {
         if self.clock.now() - self.clock_skew >= verified.expires_at {
             return Err(AuthError::Expired);
         }
-        if self.revocations.is_revoked(&verified.revocation_keys, verified.epoch, verified.issued_at) {
+        if verified.standing.is_ended(&self.revocations) {
             return Err(AuthError::Revoked);
         }
         Ok(verified)
@@ -316,9 +314,11 @@ impl Verifier {
             principal: read.principal,
             kind: read.kind,
             expires_at: times.expires_at,
-            issued_at: times.issued_at,
-            epoch: read.epoch,
-            revocation_keys: read.subject.into_iter().chain(read.code).collect(),
+            standing: Standing {
+                keys: read.subject.into_iter().chain(read.code).collect(),
+                epoch: read.epoch,
+                issued_at: times.issued_at,
+            },
         })
     }
 }

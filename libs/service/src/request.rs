@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use callboard_auth::{Standing, Verified};
 use callboard_kernel::{CommandId, ErrorKind, Principal, Refusal, Timestamp, derive_uuid};
 use callboard_proto::Paged;
 use chrono::TimeDelta;
@@ -41,6 +42,18 @@ pub fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>, Refus
         .extensions()
         .get::<Arc<Principal>>()
         .cloned()
+        .ok_or_else(|| Refusal::new(ErrorKind::Unauthenticated, "TOKEN_MISSING", "a bearer token is needed"))
+}
+
+/// What can end the caller's token before it expires: for what is given out on its strength and outlives it.
+///
+/// # Errors
+/// As [`principal`].
+pub fn standing<T>(request: &tonic::Request<T>) -> Result<Standing, Refusal> {
+    request
+        .extensions()
+        .get::<Arc<Verified>>()
+        .map(|verified| verified.standing.clone())
         .ok_or_else(|| Refusal::new(ErrorKind::Unauthenticated, "TOKEN_MISSING", "a bearer token is needed"))
 }
 

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use callboard_auth::Revocations;
+use callboard_auth::{Revocations, Standing};
 use callboard_kernel::{ErrorKind, OrganisationId, Principal, Refusal, Subject, Timestamp};
 use callboard_service::BoxError;
 use callboard_video_domain::{ConnectionId, SessionId};
@@ -37,7 +37,10 @@ struct Claims {
     w: String,
     /// Whose end ends it: the person's, the code's.
     k: Vec<Uuid>,
-    /// Issued at, and expires at; seconds.
+    /// The epoch of the access token it was given for; missing where that has none, and in tokens of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<i64>,
+    /// When that was issued, and when this expires; seconds.
     i: i64,
     e: i64,
 }
@@ -53,15 +56,14 @@ pub struct Speaker {
     pub connection: ConnectionId,
     /// The person, as an actor's word.
     pub who: String,
-    keys: Vec<Uuid>,
-    issued: Timestamp,
+    standing: Standing,
     expires: Timestamp,
 }
 
 impl Speaker {
     /// Whether the token still counts.
     pub fn counts(&self, now: Timestamp, revocations: &Revocations) -> bool {
-        now < self.expires && !revocations.is_revoked(&self.keys, None, self.issued)
+        now < self.expires && !self.standing.is_ended(revocations)
     }
 }
 
@@ -105,30 +107,28 @@ impl Signer {
         Self { keys: secrets.iter().map(|secret| Key::new(HMAC_SHA256, secret)).collect() }
     }
 
-    /// A token for this person's connection.
+    /// A token for this person's connection, which ends with the person's access token should that be ended (D-3).
     ///
     /// # Errors
     /// Callboard itself calls nobody.
     pub fn seal(
         &self,
-        principal: &Principal,
+        (principal, standing): (&Principal, &Standing),
         session: SessionId,
         connection: ConnectionId,
         now: Timestamp,
     ) -> Result<String, Refusal> {
-        let keys = match &principal.subject {
-            Subject::Employee(employee) => vec![employee.id.uuid()],
-            Subject::CodeUser(user) => vec![user.session.uuid(), user.code.uuid()],
-            Subject::CustomerUser(user) => vec![user.id.uuid()],
-            Subject::System => return Err(Refusal::denied("calls are for people")),
-        };
+        if matches!(principal.subject, Subject::System) {
+            return Err(Refusal::denied("calls are for people"));
+        }
         let claims = Claims {
             o: principal.organisation.uuid(),
             s: session.uuid(),
             c: connection.uuid(),
             w: principal.actor().to_string(),
-            k: keys,
-            i: now.timestamp(),
+            k: standing.keys.clone(),
+            n: standing.epoch,
+            i: standing.issued_at.timestamp(),
             e: (now + LIFETIME).timestamp(),
         };
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims).unwrap_or_default());
@@ -160,8 +160,7 @@ impl Signer {
             session: claims.s.into(),
             connection: claims.c.into(),
             who: claims.w,
-            keys: claims.k,
-            issued: time(claims.i)?,
+            standing: Standing { keys: claims.k, epoch: claims.n, issued_at: time(claims.i)? },
             expires: time(claims.e)?,
         };
         if speaker.counts(now, revocations) { Ok(speaker) } else { Err(refused()) }
@@ -185,7 +184,9 @@ mod tests {
         let user = CodeUser { session: id(1), code: id(2), device: id(3) };
         let who = Principal { organisation: id(9), subject: Subject::CodeUser(user), language: Language::En };
         let signer = Signer::new(vec![vec![7; 32]]);
-        let token = signer.seal(&who, id(4), id(5), now).expect("a token");
+        let standing = |epoch| Standing { keys: vec![id(1), id(2)], epoch, issued_at: now };
+        let token = signer.seal((&who, &standing(None)), id(4), id(5), now).expect("a token");
+        let counted = signer.seal((&who, &standing(Some(1))), id(4), id(5), now).expect("a token");
         let speaker = signer.open(&token, now, &revocations).expect("a speaker");
         assert_eq!((speaker.session, speaker.connection), (id(4), id(5)));
         assert_eq!(speaker.who, who.actor().to_string());
@@ -199,7 +200,26 @@ mod tests {
         assert!(signer.open("", now, &revocations).is_err());
         // "Log out code users" of the code (D-3).
         revocations.revoke(id(2), 1, now + TimeDelta::seconds(1));
+        assert!(signer.open(&counted, now, &revocations).is_ok(), "of the sessions after it");
         assert!(signer.open(&token, now, &revocations).is_err());
         assert!(!speaker.counts(now, &revocations));
+    }
+
+    #[test]
+    fn d_3_who_joined_between_log_out_and_its_being_heard_of_has_no_place_either() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a moment");
+        let revocations = Revocations::new(TimeDelta::hours(24));
+        let user = CodeUser { session: id(1), code: id(2), device: id(3) };
+        let who = Principal { organisation: id(9), subject: Subject::CodeUser(user), language: Language::En };
+        let signer = Signer::new(vec![vec![7; 32]]);
+        let issued_at = now - TimeDelta::minutes(4);
+        for epoch in [Some(0), None] {
+            let standing = Standing { keys: vec![id(1), id(2)], epoch, issued_at };
+            let token = signer.seal((&who, &standing), id(4), id(5), now).expect("a token");
+            let speaker = signer.open(&token, now, &revocations).expect("not heard of yet");
+            let revocations = Revocations::new(TimeDelta::hours(24));
+            revocations.revoke(id(2), 1, now - TimeDelta::seconds(3));
+            assert!(!speaker.counts(now, &revocations), "{epoch:?}");
+        }
     }
 }

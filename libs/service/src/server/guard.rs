@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use callboard_auth::{AuthError, Verifier};
-use callboard_kernel::{ErrorKind, IdGenerator, Principal, Refusal};
+use callboard_auth::{AuthError, Verified, Verifier};
+use callboard_kernel::{ErrorKind, IdGenerator, Refusal};
 use futures::FutureExt;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -86,15 +86,14 @@ impl Guard {
             || content_type.is_some_and(|content_type| content_type.starts_with("application/grpc"))
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, AuthError> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Verified>, AuthError> {
         let value = headers.get(AUTHORIZATION).ok_or(AuthError::Missing)?;
         let value = value.to_str().map_err(|_| AuthError::Invalid("the header is not ASCII"))?;
         let (scheme, token) = value.split_once(' ').ok_or(AuthError::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(AuthError::Missing);
         }
-        let verified = self.verifier.verify(token.trim()).await?;
-        Ok(Arc::new(verified.principal.clone()))
+        self.verifier.verify(token.trim()).await
     }
 
     fn time_allowed(&self, path: &str, headers: &HeaderMap) -> Duration {
@@ -126,7 +125,10 @@ impl Guard {
         let wait = allowed.saturating_sub((allowed / 20).min(Duration::from_millis(10)));
         let work = async {
             match self.authenticate(request.headers()).await {
-                Ok(principal) => drop(request.extensions_mut().insert(principal)),
+                Ok(verified) => {
+                    request.extensions_mut().insert(Arc::new(verified.principal.clone()));
+                    request.extensions_mut().insert(verified);
+                }
                 // A bad token is refused on public RPCs too: better than to be taken for a stranger unnoticed.
                 Err(AuthError::Missing) if self.is_public(&path) => {}
                 Err(_) if methods::is_furniture(&path) => {}

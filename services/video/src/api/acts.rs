@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callboard_kernel::{Refusal, TicketId, Version};
 use callboard_proto::video::v1 as proto;
 use callboard_service::Mutation;
-use callboard_service::request::parse_id;
+use callboard_service::request::{self, parse_id};
 use callboard_video_domain::session::{Act, SessionCommand, SessionState};
 use callboard_video_domain::{ConnectionId, SessionId, Side};
 use tonic::Request;
@@ -161,10 +161,12 @@ impl VideoApi {
         // Answers of older releases do not say: there was only one.
         let provider = convert::from_provider(call.provider()).unwrap_or_default();
         let room = Room { organisation, session: id, number: call.number };
-        let place = Place { room, principal: Arc::clone(&principal), connection, side, now };
+        let standing = request::standing(request)?;
+        let call_token = self.signer.seal((&principal, &standing), id, connection, now)?;
+        let place = Place { room, standing, connection, side, now };
         let credentials = proto::CallCredentials {
             connection_id: connection.to_string(),
-            call_token: self.signer.seal(&principal, id, connection, now)?,
+            call_token,
             page_url: join_url(&self.config.call_page, id.uuid()),
             side: convert::side(side).into(),
             ..self.providers.to_join(provider)?.credentials(&place).await?

@@ -9,8 +9,9 @@ pub mod livekit;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use callboard_auth::Standing;
 use callboard_bus::HandleError;
-use callboard_kernel::{ErrorKind, Principal, Refusal, Timestamp};
+use callboard_kernel::{ErrorKind, Refusal, Timestamp};
 use callboard_proto::video::v1 as proto;
 use callboard_video_domain::session::{self, SessionContent};
 use callboard_video_domain::{ConnectionId, Side, StreamId};
@@ -27,8 +28,8 @@ pub use livekit::LiveKit;
 pub struct Place {
     /// In which.
     pub room: Room,
-    /// Who.
-    pub principal: Arc<Principal>,
+    /// What the person's access token hangs on: the place ends with it (D-3).
+    pub standing: Standing,
     /// By which joining.
     pub connection: ConnectionId,
     /// On which side.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use callboard_auth::Standing;
 use callboard_kernel::{OrganisationId, Timestamp};
 use callboard_video_domain::{ConnectionId, SessionId};
 use sqlx::PgPool;
@@ -58,16 +59,18 @@ pub enum Next {
 pub struct Seat {
     /// By which joining.
     pub connection: ConnectionId,
-    /// Whose end ends it.
-    pub keys: Vec<Uuid>,
-    /// When.
-    pub issued: Timestamp,
+    /// What the access token hangs on that they came with.
+    pub standing: Standing,
 }
 
 /// The tables of rooms and seats.
 #[derive(Debug, Clone)]
 pub struct Rooms {
     pool: PgPool,
+}
+
+fn seat((connection, keys, issued_at, epoch): (Uuid, Vec<Uuid>, Timestamp, Option<i64>)) -> Seat {
+    Seat { connection: connection.into(), standing: Standing { keys, epoch, issued_at } }
 }
 
 fn interval(duration: Duration) -> PgInterval {
@@ -166,14 +169,16 @@ impl Rooms {
     /// Somebody is let in.
     pub async fn seat(&self, room: Room, seat: &Seat) -> Sql<()> {
         sqlx::query(
-            "insert into call_seat (connection_id, session_id, number, keys, issued_at) values ($1, $2, $3, $4, $5)
-             on conflict (connection_id) do update set issued_at = excluded.issued_at",
+            "insert into call_seat (connection_id, session_id, number, keys, issued_at, epoch)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (connection_id) do update set issued_at = excluded.issued_at, epoch = excluded.epoch",
         )
         .bind(seat.connection.uuid())
         .bind(room.session.uuid())
         .bind(room.number)
-        .bind(&seat.keys)
-        .bind(seat.issued)
+        .bind(&seat.standing.keys)
+        .bind(seat.standing.issued_at)
+        .bind(seat.standing.epoch)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -181,30 +186,36 @@ impl Rooms {
 
     /// Who was let in.
     pub async fn seats(&self, room: Room) -> Sql<Vec<Seat>> {
-        let rows: Vec<(Uuid, Vec<Uuid>, Timestamp)> = sqlx::query_as(
-            "select connection_id, keys, issued_at from call_seat where session_id = $1 and number = $2",
+        let rows: Vec<(Uuid, Vec<Uuid>, Timestamp, Option<i64>)> = sqlx::query_as(
+            "select connection_id, keys, issued_at, epoch from call_seat where session_id = $1 and number = $2",
         )
         .bind(room.session.uuid())
         .bind(room.number)
         .fetch_all(&self.pool)
         .await?;
-        let seat =
-            |(connection, keys, issued): (Uuid, _, _)| Seat { connection: connection.into(), keys, issued };
         Ok(rows.into_iter().map(seat).collect())
     }
 
     /// Who was let into calls that run, with the rooms.
     pub async fn all_seats(&self) -> Sql<Vec<(Room, Seat)>> {
-        let rows: Vec<(Uuid, i32, Uuid, Uuid, Vec<Uuid>, Timestamp)> = sqlx::query_as(
-            "select r.session_id, r.number, r.organisation_id, s.connection_id, s.keys, s.issued_at
+        let rows: Vec<(Uuid, i32, Uuid, Uuid, Vec<Uuid>, Timestamp, Option<i64>)> = sqlx::query_as(
+            "select r.session_id, r.number, r.organisation_id, s.connection_id, s.keys, s.issued_at, s.epoch
              from call_room r join call_seat s on s.session_id = r.session_id and s.number = r.number
              where r.closed_at is null",
         )
         .fetch_all(&self.pool)
         .await?;
-        let one = |(session, number, organisation, connection, keys, issued): (Uuid, _, Uuid, Uuid, _, _)| {
+        let one = |(session, number, organisation, connection, keys, issued_at, epoch): (
+            Uuid,
+            _,
+            Uuid,
+            _,
+            _,
+            _,
+            _,
+        )| {
             let room = Room { organisation: organisation.into(), session: session.into(), number };
-            (room, Seat { connection: connection.into(), keys, issued })
+            (room, seat((connection, keys, issued_at, epoch)))
         };
         Ok(rows.into_iter().map(one).collect())
     }

@@ -243,12 +243,14 @@ async fn t_13_an_internal_session_ends_the_exchange_at_once_and_d_3_so_does_logg
     let mut guest = house.browser(&who, &session).await;
     guest.until_peer(false).await;
     let person = who.actor().id().expect("an id");
-    let later = callboard_kernel::Clock::now(&callboard_kernel::SystemClock) + chrono::TimeDelta::seconds(2);
+    // Said before they joined, and heard of only now.
+    let before =
+        callboard_kernel::Clock::now(&callboard_kernel::SystemClock) - chrono::TimeDelta::seconds(10);
     let revoked = directory::PrincipalTokensRevoked {
         subject_id: person.to_string(),
         organisation_id: house.people.id.to_string(),
         min_epoch: 1,
-        revoke_time: Some(callboard_service::convert::to_proto_time(later)),
+        revoke_time: Some(callboard_service::convert::to_proto_time(before)),
     };
     house.stage.publish(house.people.id, person, 1, &revoked).await;
     let ended = loop {

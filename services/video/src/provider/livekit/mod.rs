@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use callboard_auth::Revocations;
 use callboard_bus::HandleError;
-use callboard_kernel::{Cause, Clock, ErrorKind, IdGenerator, Principal, Refusal, Subject};
+use callboard_kernel::{Cause, Clock, ErrorKind, IdGenerator, Principal, Refusal};
 use callboard_proto::video::v1 as proto;
 use callboard_service::convert::to_proto_time;
 use callboard_service::database::refusal;
@@ -154,9 +154,9 @@ impl LiveKit {
         Ok(Seen::Running(present))
     }
 
-    /// Whether somebody's sessions were ended after they were let in (D-3).
+    /// Whether the session that let somebody in was ended (D-3).
     fn is_ended(&self, seat: &Seat) -> bool {
-        self.revocations.is_revoked(&seat.keys, None, seat.issued)
+        seat.standing.is_ended(&self.revocations)
     }
 }
 
@@ -183,7 +183,7 @@ impl Provider for LiveKit {
 
     fn credentials<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<proto::CallCredentials, Refusal>> {
         async move {
-            let Place { room, connection, side, now, .. } = *place;
+            let Place { room, ref standing, connection, side, now } = *place;
             // A repeat of a request may come when its call is over: nothing lets anybody into that room again.
             let content = self.queries.content(room.organisation, room.session).await.map_err(refusal)?;
             let call = content.as_ref().and_then(|content| running(content, room));
@@ -191,13 +191,8 @@ impl Provider for LiveKit {
                 let message = "this connection is in no call (any more): join again";
                 return Err(Refusal::new(ErrorKind::FailedPrecondition, "NO_CALL", message));
             }
-            let keys = match &place.principal.subject {
-                Subject::Employee(employee) => vec![employee.id.uuid()],
-                Subject::CodeUser(user) => vec![user.session.uuid(), user.code.uuid()],
-                Subject::CustomerUser(user) => vec![user.id.uuid()],
-                Subject::System => return Err(Refusal::denied("calls are for people")),
-            };
-            self.rooms.seat(room, &Seat { connection, keys, issued: now }).await.map_err(refusal)?;
+            let seat = Seat { connection, standing: standing.clone() };
+            self.rooms.seat(room, &seat).await.map_err(refusal)?;
             let until = now + TimeDelta::from_std(self.config.token_lifetime).unwrap_or_default();
             let livekit = proto::LiveKitCredentials {
                 server_url: self.config.url.clone(),

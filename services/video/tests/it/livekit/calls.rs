@@ -156,12 +156,14 @@ async fn d_3_who_was_logged_out_is_put_out_and_does_not_come_back() {
     }
     house.until_present(&session, true, true).await;
     let person = guest.actor().id().expect("an id");
-    let later = callboard_kernel::Clock::now(&callboard_kernel::SystemClock) + chrono::TimeDelta::seconds(2);
+    // Said before they joined, and heard of only now.
+    let before =
+        callboard_kernel::Clock::now(&callboard_kernel::SystemClock) - chrono::TimeDelta::seconds(10);
     let revoked = directory::PrincipalTokensRevoked {
         subject_id: person.to_string(),
         organisation_id: house.people.id.to_string(),
         min_epoch: 1,
-        revoke_time: Some(callboard_service::convert::to_proto_time(later)),
+        revoke_time: Some(callboard_service::convert::to_proto_time(before)),
     };
     house.stage.publish(house.people.id, person, 1, &revoked).await;
     until_people(&fake, &host.room, Some(vec![host.identity.clone()])).await;
