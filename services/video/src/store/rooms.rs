@@ -69,7 +69,12 @@ pub struct Rooms {
     pool: PgPool,
 }
 
-fn seat((connection, keys, issued_at, epoch): (Uuid, Vec<Uuid>, Timestamp, Option<i64>)) -> Seat {
+/// Connection, and what its [`Standing`] is of.
+type SeatRow = (Uuid, Vec<Uuid>, Timestamp, Option<i64>);
+/// Session, number and organisation of a room, and a seat in it.
+type PlacedRow = (Uuid, i32, Uuid, Uuid, Vec<Uuid>, Timestamp, Option<i64>);
+
+fn seat((connection, keys, issued_at, epoch): SeatRow) -> Seat {
     Seat { connection: connection.into(), standing: Standing { keys, epoch, issued_at } }
 }
 
@@ -186,7 +191,7 @@ impl Rooms {
 
     /// Who was let in.
     pub async fn seats(&self, room: Room) -> Sql<Vec<Seat>> {
-        let rows: Vec<(Uuid, Vec<Uuid>, Timestamp, Option<i64>)> = sqlx::query_as(
+        let rows: Vec<SeatRow> = sqlx::query_as(
             "select connection_id, keys, issued_at, epoch from call_seat where session_id = $1 and number = $2",
         )
         .bind(room.session.uuid())
@@ -198,22 +203,14 @@ impl Rooms {
 
     /// Who was let into calls that run, with the rooms.
     pub async fn all_seats(&self) -> Sql<Vec<(Room, Seat)>> {
-        let rows: Vec<(Uuid, i32, Uuid, Uuid, Vec<Uuid>, Timestamp, Option<i64>)> = sqlx::query_as(
+        let rows: Vec<PlacedRow> = sqlx::query_as(
             "select r.session_id, r.number, r.organisation_id, s.connection_id, s.keys, s.issued_at, s.epoch
              from call_room r join call_seat s on s.session_id = r.session_id and s.number = r.number
              where r.closed_at is null",
         )
         .fetch_all(&self.pool)
         .await?;
-        let one = |(session, number, organisation, connection, keys, issued_at, epoch): (
-            Uuid,
-            _,
-            Uuid,
-            _,
-            _,
-            _,
-            _,
-        )| {
+        let one = |(session, number, organisation, connection, keys, issued_at, epoch): PlacedRow| {
             let room = Room { organisation: organisation.into(), session: session.into(), number };
             (room, seat((connection, keys, issued_at, epoch)))
         };
