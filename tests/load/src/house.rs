@@ -312,6 +312,20 @@ impl House {
         name: &str,
         members: usize,
     ) -> Result<(String, Vec<(String, String)>), Failure> {
+        self.department_of(admin, name, members, "MEMBER").await
+    }
+
+    /// A department of so many people of a role; their names and ids.
+    ///
+    /// # Errors
+    /// What the gateway refuses.
+    pub async fn department_of(
+        &self,
+        admin: &Client,
+        name: &str,
+        members: usize,
+        role: &str,
+    ) -> Result<(String, Vec<(String, String)>), Failure> {
         let department = text(&post(admin, "/v1/departments", json!({"name": name})).await?, "id")?;
         let admin = Arc::new(admin.clone());
         let mut people = Vec::new();
@@ -319,7 +333,7 @@ impl House {
             let made = chunk.iter().map(|at| {
                 let person = format!("{name}{at}");
                 let body = json!({
-                    "name": person, "email": format!("{person}@{DOMAIN}"), "role": "MEMBER", "language": "en",
+                    "name": person, "email": format!("{person}@{DOMAIN}"), "role": role, "language": "en",
                     "departmentIds": [department], "teamIds": [],
                 });
                 let admin = Arc::clone(&admin);

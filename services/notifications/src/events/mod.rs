@@ -36,9 +36,9 @@ pub(crate) const FOR_WEBHOOKS: [(&str, &str); 8] = [
     ("notifications-webhooks-video", "video"),
 ];
 
-/// Events are heard for webhooks from so long before the oldest was made: clocks differ, and [`Webhooks::hearing`] has the
-/// last word.
-const BEFORE: TimeDelta = TimeDelta::minutes(2);
+/// Events are heard for webhooks from so long before the oldest was made: the broker's clock and this one's may differ, and
+/// rather is something told that happened a moment before than that something is missed.
+const BEFORE: TimeDelta = TimeDelta::seconds(5);
 
 /// Takes the events of all contexts. The names of the durables must never change.
 pub(crate) fn subscribe(context: &mut Context, teller: &Teller, hooks_wake: &Arc<Notify>) {

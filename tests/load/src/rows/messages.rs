@@ -12,17 +12,18 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::team::{MEMBERS, Shared, Team};
 use super::view::Getter;
 use crate::Failure;
-use crate::house::House;
+use crate::house::{House, Kind};
 use crate::live::{Stream, find};
 use crate::measure::{Caller, closed, histogram, open, record};
 use crate::options::Options;
 use crate::report::Row;
 use crate::rest::{Rest, text};
 
-/// Conversations; everybody of the team watches each.
+/// Who writes: moderators may everywhere.
+const MEMBERS: usize = 10;
+/// Conversations; everybody watches each.
 const CONVERSATIONS: usize = 20;
 /// Messages a second, open loop.
 const RATE: f64 = 20.0;
@@ -69,11 +70,11 @@ fn number(frame: &[u8]) -> Option<usize> {
 }
 
 /// Opens the conversations of new tickets.
-async fn conversations(house: &House, team: &Team) -> Result<Vec<String>, Failure> {
-    let mut rest = Rest::connect(&house.platform.gateway_url(), &team.tokens[0]).await?;
+async fn conversations(house: &House, kind: &Kind, token: &str) -> Result<Vec<String>, Failure> {
+    let mut rest = Rest::connect(&house.platform.gateway_url(), token).await?;
     let mut all = Vec::new();
     for _ in 0..CONVERSATIONS {
-        let body = json!({ "deviceId": team.kind.device, "title": "To be talked about", "open": true });
+        let body = json!({ "deviceId": kind.device, "title": "To be talked about", "open": true });
         let made = rest.json(Method::POST, "/v1/tickets", Some(&body)).await?;
         all.push(text(&made, "id")?);
     }
@@ -85,21 +86,27 @@ async fn conversations(house: &House, team: &Team) -> Result<Vec<String>, Failur
 ///
 /// # Errors
 /// What did not work.
-pub async fn rows(house: &House, options: &Options, team: &mut Shared) -> Result<Vec<Row>, Failure> {
-    let team = team.get(house).await?;
-    let tickets = conversations(house, &team).await?;
+pub async fn rows(house: &House, options: &Options) -> Result<Vec<Row>, Failure> {
+    let admin = house.admin().await?;
+    let (_, people) = house.department_of(&admin, "writers", MEMBERS, "MODERATOR").await?;
+    let kind = house.kind(&admin, "talkative", None, false).await?;
+    let mut tokens = Vec::new();
+    for (name, _) in &people {
+        tokens.push(house.token(name).await?);
+    }
+    let tickets = conversations(house, &kind, &tokens[0]).await?;
     let paths = Arc::new(tickets.iter().map(|id| format!("/v1/conversations/{id}:send")).collect::<Vec<_>>());
     Ok(vec![
-        to_streams(house, options, &team, &tickets, &paths).await?,
-        as_fast_as_it_goes(house, options, &team, &paths).await?,
-        read(house, options, &team, &tickets).await?,
+        to_streams(house, options, &tokens, &tickets, &paths).await?,
+        as_fast_as_it_goes(house, options, &tokens, &paths).await?,
+        read(house, options, &tokens, &tickets).await?,
     ])
 }
 
 async fn to_streams(
     house: &House,
     options: &Options,
-    team: &Team,
+    tokens: &[String],
     tickets: &[String],
     paths: &Arc<Vec<String>>,
 ) -> Result<Row, Failure> {
@@ -108,7 +115,7 @@ async fn to_streams(
     let due = Arc::new(Mutex::new(None::<Instant>));
     let times = Arc::new(Mutex::new(histogram()));
     let (stop, watching) = (CancellationToken::new(), TaskTracker::new());
-    for (member, token) in team.tokens.iter().enumerate() {
+    for (member, token) in tokens.iter().enumerate() {
         for ticket in tickets {
             let mut stream =
                 Stream::open_at(&gateway, token, &format!("/v1/conversations/{ticket}/live")).await?;
@@ -128,7 +135,7 @@ async fn to_streams(
     }
     watching.close();
     let mut senders = Vec::new();
-    for (at, token) in team.tokens.iter().enumerate() {
+    for (at, token) in tokens.iter().enumerate() {
         let rest = Rest::connect(&gateway, token).await?;
         senders.push(Sender { rest, paths: Arc::clone(paths), turn: Turn::Own { next: at, step: MEMBERS } });
     }
@@ -179,13 +186,13 @@ async fn arrive(times: &Mutex<Histogram<u64>>) {
 async fn as_fast_as_it_goes(
     house: &House,
     options: &Options,
-    team: &Team,
+    tokens: &[String],
     paths: &Arc<Vec<String>>,
 ) -> Result<Row, Failure> {
     let turn = Arc::new(AtomicUsize::new(0));
     let mut senders = Vec::new();
     for at in 0..SENDERS {
-        let rest = Rest::connect(&house.platform.gateway_url(), &team.tokens[at % MEMBERS]).await?;
+        let rest = Rest::connect(&house.platform.gateway_url(), &tokens[at % MEMBERS]).await?;
         senders.push(Sender { rest, paths: Arc::clone(paths), turn: Turn::Shared(Arc::clone(&turn)) });
     }
     let cpu = house.cpu();
@@ -203,10 +210,15 @@ async fn as_fast_as_it_goes(
     Ok(row)
 }
 
-async fn read(house: &House, options: &Options, team: &Team, tickets: &[String]) -> Result<Row, Failure> {
+async fn read(
+    house: &House,
+    options: &Options,
+    tokens: &[String],
+    tickets: &[String],
+) -> Result<Row, Failure> {
     let paths = tickets.iter().map(|id| format!("/v1/conversations/{id}/messages?pageSize=50")).collect();
     let paths = Arc::new(paths);
-    let getters = Getter::many(&house.platform.gateway_url(), SENDERS, &team.tokens[0], &paths).await?;
+    let getters = Getter::many(&house.platform.gateway_url(), SENDERS, &tokens[0], &paths).await?;
     let cpu = house.cpu();
     let read = closed(getters, options.span).await;
     let cost = house.cpu().since(&cpu).text(read.count());

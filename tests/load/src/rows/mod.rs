@@ -83,8 +83,8 @@ pub async fn all(house: &mut House, options: &Options) -> Vec<Row> {
     part!(["accept"], accept::rows(house, options, &mut team));
     part!(["rush"], rush::rows(house));
     part!(["life"], life::rows(house, options, &mut team));
-    part!(["message", "messages", "messages-last"], messages::rows(house, options, &mut team));
-    part!(["upload"], upload::rows(house, &mut team));
+    part!(["message", "messages", "messages-last"], messages::rows(house, options));
+    part!(["upload"], upload::rows(house));
     part!(["notify"], notify::rows(house, options));
     part!(["live"], live::rows(house, options));
     part!([SCALE], scale::rows(house, options, &mut team), LIMIT * 5);

@@ -10,7 +10,6 @@ use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::team::Shared;
 use crate::Failure;
 use crate::house::House;
 use crate::process::resident_mib;
@@ -46,10 +45,11 @@ async fn most(process: u32, stop: CancellationToken) -> f64 {
 ///
 /// # Errors
 /// What did not work.
-pub async fn rows(house: &House, team: &mut Shared) -> Result<Vec<Row>, Failure> {
-    let team = team.get(house).await?;
-    let mut rest = Rest::connect(&house.platform.gateway_url(), &team.tokens[0]).await?;
-    let body = json!({ "deviceId": team.kind.device, "title": "It sounds like this", "open": true });
+pub async fn rows(house: &House) -> Result<Vec<Row>, Failure> {
+    let admin = house.admin().await?;
+    let kind = house.kind(&admin, "loud", None, false).await?;
+    let mut rest = Rest::connect(&house.platform.gateway_url(), admin.token().unwrap_or_default()).await?;
+    let body = json!({ "deviceId": kind.device, "title": "It sounds like this", "open": true });
     let ticket = text(&rest.json(Method::POST, "/v1/tickets", Some(&body)).await?, "id")?;
     house.settle().await?;
     let path = format!("/v1/conversations/{ticket}/attachments?name=sound.wav");

@@ -180,7 +180,8 @@ async fn an_endpoint_that_does_nothing_but_fail_is_switched_off_in_the_end() {
     let house = House::with(|stage| stage.with("notifications.webhooks.disable_after", "1ms")).await;
     let boss = house.known(house.people.administrator(), "de", "Boss").await;
     let (url, backend) = Backend::start().await;
-    let (hook, _) = house.hook(&boss, &url, &[]).await;
+    // Of nothing but what is asked for below.
+    let (hook, _) = house.hook(&boss, &url, &[MESSAGES]).await;
     backend.behaves(Behaviour::Says(503));
     for count in 1..=10 {
         assert!(house.hook_now(&boss, &hook.id).await.enabled, "{count}");
