@@ -3,7 +3,7 @@
 //! [`Backing::start`] gives a pair: servers that are configured; else binaries that are there and new enough; else the
 //! pinned ones, which it installs. Servers listen on the loopback address and free ports alone, run beside others on
 //! the standard ports, work for root and for ordinary users, and never outlive the process that started them.
-//! `docs/adr/0003-backing-servers.md` says why it is done this way.
+//! `docs/adr/0003-backing-servers.md` says why it is done this way. For tests of files there is [`S3`] besides.
 
 mod error;
 mod find;
@@ -18,6 +18,7 @@ mod postgres;
 mod process;
 mod progress;
 mod run_as;
+mod s3;
 mod tools;
 mod version;
 
@@ -32,6 +33,7 @@ pub use nats::Nats;
 pub use options::{DATABASE_URL_VARIABLE, Data, NATS_URL_VARIABLE, Options};
 pub use port::free_port;
 pub use postgres::{Postgres, create_database};
+pub use s3::S3;
 pub use tools::{Tool, provide};
 pub use version::{Program, Version};
 
@@ -161,7 +163,7 @@ pub fn locate(home: &Path, tool: Tool) -> Result<PathBuf, Error> {
     let program = match tool {
         Tool::Postgres => Program::Postgres,
         Tool::NatsServer => Program::Nats,
-        Tool::Buf => return provide(&tools, tool),
+        Tool::Buf | Tool::SeaweedFs => return provide(&tools, tool),
     };
     match Search::from_env(program).choose(version::probe, tools::pinned_version(program), None)? {
         Choice::Installed(executable, _) => Ok(executable),

