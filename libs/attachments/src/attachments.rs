@@ -75,7 +75,7 @@ pub struct Attachments {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) tracker: TaskTracker,
     pub(crate) woken: Arc<Notify>,
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 impl std::fmt::Debug for Attachments {

@@ -132,7 +132,11 @@ impl Attachments {
             length: count(range.end - range.start),
             etag: tag,
         };
-        let bytes = self.objects.stream(&key, range).await?;
+        let bytes = self.objects.stream(&key, range).await.inspect_err(|refusal| {
+            if refusal.kind == ErrorKind::NotFound {
+                tracing::warn!(%id, key, "the bytes of an attachment are gone, or it was deleted just now");
+            }
+        })?;
         Ok((head, self.judged(principal.clone(), id, bytes)))
     }
 

@@ -3,7 +3,6 @@
 //! Any number of replicas do this at once: each file is claimed for a while by whoever works on it, removing is safe to
 //! repeat, and what a process leaves undone another finds in Postgres.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,10 +11,12 @@ use callboard_service::database::refusal;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use sqlx::Row as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::attachments::Attachments;
+use crate::compare::Compared;
 use crate::rows::thumbnail_key;
 use crate::scan::Verdict;
 use crate::thumbnail;
@@ -24,14 +25,13 @@ use crate::thumbnail;
 const BATCH: i64 = 100;
 /// How long a file is one worker's.
 const CLAIM: TimeDelta = TimeDelta::minutes(5);
+/// How often is asked whether it is time to compare all objects with what is known.
+const ASK_EVERY: Duration = Duration::from_secs(10 * 60);
 /// An upload that sent nothing for so long broke off with its process.
 const BROKEN_OFF: TimeDelta = TimeDelta::hours(1);
-/// How often all objects are compared with what is known.
-const COMPARE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-/// An object younger than this may be about to be known.
-const YOUNG: TimeDelta = TimeDelta::hours(24);
 /// After so many failures there is no thumbnail.
 const MOST_ATTEMPTS: i32 = 5;
+const INFECTED: &str = "INFECTED";
 
 /// A file that waits for something.
 struct Waiting {
@@ -46,24 +46,31 @@ struct Waiting {
 impl Attachments {
     /// Works until `stop`.
     pub(crate) async fn keep(self, stop: CancellationToken) {
-        let mut compared = tokio::time::Instant::now();
+        let mut asked: Option<Instant> = None;
         loop {
             if let Err(error) = self.round().await {
                 tracing::warn!(%error, "files are not looked after now");
             }
-            if compared.elapsed() >= COMPARE_EVERY {
-                compared = tokio::time::Instant::now();
-                match self.remove_strays(self.clock.now() - YOUNG).await {
-                    Ok(0) => {}
-                    Ok(strays) => tracing::info!(strays, "objects that nobody knew were removed"),
-                    Err(error) => tracing::warn!(%error, "objects could not be compared"),
-                }
+            if asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY) {
+                asked = Some(Instant::now());
+                self.tell_compared().await;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.woken.notified() => {}
                 () = tokio::time::sleep(self.config.sweep_every) => {}
             }
+        }
+    }
+
+    async fn tell_compared(&self) {
+        match self.compare_in_turn().await {
+            Ok(None) => {}
+            Ok(Some(compared)) if compared == Compared::default() => {
+                tracing::debug!("all objects are known, and all files are there");
+            }
+            Ok(Some(compared)) => tracing::warn!(?compared, "objects and files were compared"),
+            Err(error) => tracing::warn!(%error, "objects could not be compared"),
         }
     }
 
@@ -112,12 +119,32 @@ impl Attachments {
         .fetch_all(&self.rows.pool)
         .await
         .map_err(refusal)?;
-        for (id, key) in &purged {
-            self.objects.remove(&thumbnail_key(key)).await?;
-            self.objects.remove(key).await?;
-            self.rows.forget(*id, key, "PURGED").await?;
+        for (done, (id, key)) in purged.iter().enumerate() {
+            if let Err(refusal) = self.remove_one(*id, key).await {
+                // One that cannot be removed must not keep those behind it waiting.
+                self.release(&purged[done + 1..]).await?;
+                return Err(refusal);
+            }
         }
         Ok(i64::try_from(purged.len()).unwrap_or(BATCH) == BATCH)
+    }
+
+    async fn remove_one(&self, id: Uuid, key: &str) -> Result<(), Refusal> {
+        self.objects.remove(&thumbnail_key(key)).await?;
+        self.objects.remove(key).await?;
+        self.rows.forget(id, key, "PURGED").await?;
+        Ok(())
+    }
+
+    /// Lets others, or a later look, have what was claimed.
+    async fn release(&self, claimed: &[(Uuid, String)]) -> Result<(), Refusal> {
+        let ids: Vec<Uuid> = claimed.iter().map(|(id, _)| *id).collect();
+        sqlx::query("update attachment set claimed_until = null where id = any($1) and state = 'PURGED'")
+            .bind(ids)
+            .execute(&self.rows.pool)
+            .await
+            .map_err(refusal)?;
+        Ok(())
     }
 
     async fn claim(&self, now: Timestamp) -> Result<Option<Waiting>, Refusal> {
@@ -147,43 +174,61 @@ impl Attachments {
     }
 
     async fn care(&self, waiting: &Waiting) -> Result<(), Refusal> {
-        let mut scan = if waiting.scan { "OFF" } else { "" };
-        if waiting.scan
-            && let Some(scanner) = &self.scanner
-        {
-            match scanner.scan(self.bytes(waiting).await?).await {
-                Ok(Verdict::Clean) => scan = "CLEAN",
-                Ok(Verdict::Infected) => {
-                    tracing::warn!(id = %waiting.id, "an attachment is infected");
-                    scan = "INFECTED";
-                }
-                Err(refusal) => {
-                    // It stays locked away until it can be judged; the claim ends by itself.
-                    self.failed(waiting).await?;
-                    return Err(refusal);
-                }
+        let done = self.cared_for(waiting).await;
+        if done.is_err() {
+            self.failed(waiting).await?;
+        }
+        done
+    }
+
+    async fn cared_for(&self, waiting: &Waiting) -> Result<(), Refusal> {
+        let mut attempts = waiting.attempts;
+        if waiting.scan {
+            // Until it can be judged it stays locked away.
+            let verdict = self.verdict(waiting).await?;
+            // The verdict stands whatever becomes of the thumbnail, which has attempts of its own.
+            sqlx::query("update attachment set scan = $2, attempts = 0 where id = $1")
+                .bind(waiting.id)
+                .bind(verdict)
+                .execute(&self.rows.pool)
+                .await
+                .map_err(refusal)?;
+            attempts = 0;
+            if verdict == INFECTED {
+                return self.cared(waiting, "NONE").await;
             }
         }
-        let mut small = "NONE";
-        if waiting.thumbnail && scan != "INFECTED" {
-            match self.thumbnail(waiting).await {
-                Ok(true) => small = "MADE",
-                Ok(false) => {}
-                Err(refusal) if waiting.attempts + 1 < MOST_ATTEMPTS => {
-                    self.failed(waiting).await?;
-                    return Err(refusal);
-                }
-                Err(_) => {}
+        let small = match waiting.thumbnail {
+            false => "NONE",
+            true => match self.thumbnail(waiting).await {
+                Ok(true) => "MADE",
+                Err(refusal) if attempts + 1 < MOST_ATTEMPTS => return Err(refusal),
+                Ok(false) | Err(_) => "NONE",
+            },
+        };
+        self.cared(waiting, small).await
+    }
+
+    async fn verdict(&self, waiting: &Waiting) -> Result<&'static str, Refusal> {
+        // There was a scanner when it came in, and is none now.
+        let Some(scanner) = &self.scanner else { return Ok("OFF") };
+        match scanner.scan(self.bytes(waiting).await?).await? {
+            Verdict::Clean => Ok("CLEAN"),
+            Verdict::Infected => {
+                tracing::warn!(id = %waiting.id, "an attachment is infected");
+                Ok(INFECTED)
             }
         }
+    }
+
+    /// Nothing waits any more.
+    async fn cared(&self, waiting: &Waiting, thumbnail: &str) -> Result<(), Refusal> {
         sqlx::query(
-            "update attachment set scan = case when $2 = '' then scan else $2 end, \
-             thumbnail = case when thumbnail = 'WAITING' then $3 else thumbnail end, claimed_until = null \
-             where id = $1",
+            "update attachment set thumbnail = case when thumbnail = 'WAITING' then $2 else thumbnail end, \
+             claimed_until = null where id = $1",
         )
         .bind(waiting.id)
-        .bind(scan)
-        .bind(small)
+        .bind(thumbnail)
         .execute(&self.rows.pool)
         .await
         .map_err(refusal)?;
@@ -231,34 +276,5 @@ impl Attachments {
             }
             Err(error) => Err(Refusal::new(ErrorKind::Internal, "INTERNAL", error.to_string())),
         }
-    }
-
-    /// Removes objects older than this that no file names, such as after a database was restored from a backup.
-    /// Answers how many.
-    ///
-    /// # Errors
-    /// When store or database do not answer.
-    pub async fn remove_strays(&self, before: Timestamp) -> Result<usize, Refusal> {
-        let listed = self.objects.list().await?;
-        let mut pieces = listed.try_chunks(500);
-        let mut removed = 0;
-        while let Some(piece) = pieces.try_next().await.map_err(|error| error.1)? {
-            let old = piece.into_iter().filter(|object| object.last_modified < before);
-            let keys: Vec<String> = old.map(|object| object.location.to_string()).collect();
-            let owners: Vec<String> =
-                keys.iter().map(|key| key.trim_end_matches(".thumbnail").to_owned()).collect();
-            let known: Vec<String> =
-                sqlx::query_scalar("select object_key from attachment where object_key = any($1)")
-                    .bind(&owners)
-                    .fetch_all(&self.rows.pool)
-                    .await
-                    .map_err(refusal)?;
-            let known: HashSet<String> = known.into_iter().collect();
-            for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| !known.contains(*owner)) {
-                self.objects.remove(key).await?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
     }
 }

@@ -10,6 +10,7 @@
 //! - [`Scanner`]: a port for virus scanners.
 
 mod attachments;
+mod compare;
 mod config;
 mod download;
 mod keeper;
@@ -21,6 +22,8 @@ mod objects;
 mod rows;
 mod scan;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod thumbnail;
 mod upload;
 

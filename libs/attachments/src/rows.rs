@@ -117,9 +117,12 @@ impl File {
     }
 }
 
+/// What the name of a thumbnail's object ends with, after that of what it shows.
+pub(crate) const THUMBNAIL: &str = ".thumbnail";
+
 /// Where the thumbnail of an object is.
 pub(crate) fn thumbnail_key(object_key: &str) -> String {
-    format!("{object_key}.thumbnail")
+    format!("{object_key}{THUMBNAIL}")
 }
 
 /// A file about to come in.

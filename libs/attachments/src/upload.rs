@@ -177,7 +177,7 @@ impl Attachments {
         mut room: i64,
         body: impl Stream<Item = Result<Bytes, Refusal>> + Send,
     ) -> Result<Taken, Refusal> {
-        let mut sink = self.objects.sink(&new.object_key).await?;
+        let mut sink = self.objects.sink(&new.object_key, &self.tracker).await?;
         let outcome = self.fill(new, declared, &mut room, &mut sink, body).await;
         let (size, sha256, head, is_text) = match outcome {
             Ok(filled) => filled,
