@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callboard_bus::{Event, HandleError, Handled};
 use callboard_kernel::{Actor, Clock, EmployeeId, EventId, OrganisationId, Timestamp};
 use callboard_notifications_domain::audience::audience;
-use callboard_notifications_domain::delivery::plan;
+use callboard_notifications_domain::delivery::{give_up, plan};
 use callboard_notifications_domain::preferences::PreferencesState;
 use callboard_notifications_domain::{Channel, EventType, GroupId, Person, SubjectKind};
 use chrono::TimeDelta;
@@ -162,6 +162,8 @@ impl Teller {
             return Ok(Handled::Done);
         }
         let chosen = self.tables.chosen.of(organisation, &people).await.map_err(not_now)?;
+        let reached =
+            self.tables.subscriptions.with_browsers(organisation, &people).await.map_err(not_now)?;
         let nothing = PreferencesState::default();
         let now = self.clock.now();
         let told: Vec<Told> = listeners
@@ -172,7 +174,13 @@ impl Teller {
                 let chosen = chosen.get(&person).map_or(&nothing, |(chosen, _)| chosen);
                 let rule = chosen.rule(person, happening.event_type, listener.origin);
                 let at_once = happening.email_at_once.then_some(Channel::Email);
-                let deliveries = plan(&rule.channels, rule.strategy, at_once, now);
+                let mut deliveries = plan(&rule.channels, rule.strategy, at_once, now);
+                let leads_nowhere = |channel| match channel {
+                    Channel::Browser => !self.windows.may_be_open(organisation, person),
+                    Channel::Push => !reached.contains(&person),
+                    Channel::Email => false,
+                };
+                give_up(&mut deliveries, leads_nowhere, rule.strategy, now);
                 Told { listener, strategy: rule.strategy, deliveries }
             })
             .collect();

@@ -127,6 +127,29 @@ pub fn plan(
         .collect()
 }
 
+/// Why nothing was sent: no window is open.
+pub const NO_WINDOW: &str = "NO_WINDOW";
+/// Why nothing was sent: no browser takes pushes.
+pub const NO_SUBSCRIPTION: &str = "NO_SUBSCRIPTION";
+
+/// Gives up what is due on channels that lead nowhere now, as if it had been tried, and turns to the next: nothing has to
+/// wait in a queue to find that out.
+pub fn give_up(
+    deliveries: &mut [Delivery],
+    leads_nowhere: impl Fn(Channel) -> bool,
+    strategy: Strategy,
+    now: Timestamp,
+) {
+    while let Some(at) =
+        deliveries.iter().position(|delivery| delivery.state == State::Due && leads_nowhere(delivery.channel))
+    {
+        deliveries[at].due = now;
+        claim(&mut deliveries[at], now);
+        let (channel, attempt) = (deliveries[at].channel, deliveries[at].attempts);
+        settle(deliveries, channel, attempt, Outcome::Refused, strategy, now, 0);
+    }
+}
+
 /// Takes a due delivery into one worker's hands.
 ///
 /// Answers false, and changes nothing, where it is not due.
@@ -247,6 +270,34 @@ mod tests {
     fn n_2_all_is_all_at_once() {
         let planned = plan(&ALL, Strategy::All, None, now());
         assert_eq!(states(&planned), [State::Due; 3]);
+    }
+
+    #[test]
+    fn n_2_what_leads_nowhere_is_given_up_as_if_it_had_been_tried() {
+        for strategy in [Strategy::All, Strategy::FirstSuccessful] {
+            for nowhere in 0..8_u8 {
+                let leads_nowhere = |channel: Channel| {
+                    ALL.iter().position(|one| *one == channel).is_some_and(|at| nowhere >> at & 1 == 1)
+                };
+                let mut known = plan(&ALL, strategy, None, now());
+                give_up(&mut known, leads_nowhere, strategy, now());
+                let mut tried = plan(&ALL, strategy, None, now());
+                for channel in ALL.into_iter().filter(|channel| leads_nowhere(*channel)) {
+                    if tried.iter().any(|one| one.channel == channel && one.state == State::Due) {
+                        attempt(&mut tried, channel, Outcome::Refused, strategy);
+                    }
+                }
+                assert_eq!(known, tried, "{nowhere:03b}");
+                assert!(known.iter().all(|one| one.state != State::Due || !leads_nowhere(one.channel)));
+            }
+        }
+        let mut first = plan(&ALL, Strategy::FirstSuccessful, None, now());
+        give_up(&mut first, |channel| channel == Channel::Push, Strategy::FirstSuccessful, now());
+        assert_eq!(
+            states(&first),
+            [State::Due, State::Waiting, State::Waiting],
+            "it may not be needed at all"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_kernel::{Clock, Timestamp};
-use callboard_notifications_domain::delivery::{Outcome, abandoned};
+use callboard_notifications_domain::delivery::{NO_SUBSCRIPTION, NO_WINDOW, Outcome, abandoned};
 use callboard_notifications_domain::{Channel, Person};
 use chrono::TimeDelta;
 use futures::future::join_all;
@@ -163,14 +163,14 @@ impl Courier {
     async fn to_window(&self, claimed: &Claimed, prepared: &Prepared) -> Result<Option<Report>, sqlx::Error> {
         let (organisation, person) = (claimed.organisation, claimed.person);
         if !self.windows.may_be_open(organisation, person) {
-            return Ok(Some(report(Outcome::Refused, "NO_WINDOW")));
+            return Ok(Some(report(Outcome::Refused, NO_WINDOW)));
         }
         if !self.tables.deliveries.hand_over(claimed, Some("window"), self.clock.now()).await? {
             return Ok(None);
         }
         let event = claimed.event.uuid();
         let taken = self.windows.tell(organisation, person, event, prepared.entry, self.patience).await;
-        Ok(Some(if taken { report(Outcome::Delivered, "") } else { report(Outcome::Refused, "NO_WINDOW") }))
+        Ok(Some(if taken { report(Outcome::Delivered, "") } else { report(Outcome::Refused, NO_WINDOW) }))
     }
 
     async fn to_browsers(
@@ -182,7 +182,7 @@ impl Courier {
         let now = self.clock.now();
         let browsers = self.tables.subscriptions.reached(organisation, person, now).await?;
         if browsers.is_empty() {
-            return Ok(Some(report(Outcome::Refused, "NO_SUBSCRIPTION")));
+            return Ok(Some(report(Outcome::Refused, NO_SUBSCRIPTION)));
         }
         if !self.tables.deliveries.hand_over(claimed, None, now).await? {
             return Ok(None);

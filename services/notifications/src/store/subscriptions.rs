@@ -1,11 +1,16 @@
 //! Browsers that take pushes.
 
+use std::collections::HashSet;
+
+use callboard_journal::Gather;
 use callboard_kernel::{OrganisationId, Timestamp};
 use callboard_notifications_domain::Person;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Sql;
+use super::{Sql, decoded, shared_out};
 
 /// Browsers of one person.
 pub const MAX_PER_PERSON: i64 = 20;
@@ -43,12 +48,61 @@ pub struct Reached {
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
     pool: PgPool,
+    asked: Gather<(OrganisationId, Vec<Person>), HashSet<Person>>,
+}
+
+/// Questions that are answered at once.
+const TOGETHER: usize = 64;
+
+/// Who of all these people has a browser, in one statement.
+fn with_browsers(
+    pool: PgPool,
+    all: Vec<(OrganisationId, Vec<Person>)>,
+) -> BoxFuture<'static, Sql<Vec<HashSet<Person>>>> {
+    async move {
+        let asked = || {
+            (1_i64..).zip(&all).flat_map(|(place, (organisation, people))| {
+                people.iter().map(move |person| (place, organisation.uuid(), person.to_string()))
+            })
+        };
+        let rows: Vec<(i64, String)> = sqlx::query_as(
+            "select a.place, a.person
+             from unnest($1::bigint[], $2::uuid[], $3::text[]) as a(place, organisation_id, person)
+             cross join lateral (
+                 select from push_subscription s
+                 where s.organisation_id = a.organisation_id and s.person = a.person limit 1) s",
+        )
+        .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
+        .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())
+        .bind(asked().map(|(.., person)| person).collect::<Vec<_>>())
+        .fetch_all(&pool)
+        .await?;
+        let found: Vec<(i64, Person)> = rows
+            .into_iter()
+            .map(|(place, person)| Ok((place, decoded(person.parse())?)))
+            .collect::<Sql<_>>()?;
+        Ok(shared_out(all.len(), found).into_iter().map(|each| each.into_iter().collect()).collect())
+    }
+    .boxed()
 }
 
 impl Subscriptions {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        let asking = pool.clone();
+        Self { pool, asked: Gather::asking(TOGETHER, move |all| with_browsers(asking.clone(), all)) }
+    }
+
+    /// Who of these people has a browser that takes pushes. Those that are asked for at the same time are read together.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn with_browsers(
+        &self,
+        organisation: OrganisationId,
+        people: &[Person],
+    ) -> Sql<HashSet<Person>> {
+        self.asked.put((organisation, people.to_vec())).await
     }
 
     /// Adds a browser, or takes it over from whoever used it before: an endpoint is one browser's. Of more than the most

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use callboard_journal::Gather;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp, derive_uuid};
 use callboard_notifications_domain::audience::Listener;
-use callboard_notifications_domain::delivery::Delivery;
-use callboard_notifications_domain::{EventType, Origin, Person, Strategy};
+use callboard_notifications_domain::delivery::{Delivery, NO_SUBSCRIPTION, NO_WINDOW, State};
+use callboard_notifications_domain::{Channel, EventType, Origin, Person, Strategy};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -298,6 +298,15 @@ async fn stack(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
     Ok(())
 }
 
+/// Why something was given up before it was queued; empty: it was not.
+const fn given_up(delivery: &Delivery) -> &'static str {
+    match (delivery.state, delivery.channel) {
+        (State::Failed, Channel::Browser) => NO_WINDOW,
+        (State::Failed, Channel::Push) => NO_SUBSCRIPTION,
+        _ => "",
+    }
+}
+
 async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
     let all: Vec<(&Part<'_>, &Delivery)> =
         fresh.iter().flat_map(|part| part.1.deliveries.iter().map(move |one| (part, one))).collect();
@@ -307,10 +316,11 @@ async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
     sqlx::query(
         "insert into delivery (event_id, person, channel, organisation_id, subject_id, place, state, attempts, due,
              reason, answer, created_at, updated_at)
-         select t.event_id, t.person, t.channel, t.organisation_id, t.subject_id, t.place, t.state, 0, t.at, '', '',
-             t.at, t.at
+         select t.event_id, t.person, t.channel, t.organisation_id, t.subject_id, t.place, t.state, t.attempts, t.at,
+             t.reason, '', t.at, t.at
          from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::int[], $7::text[],
-             $8::timestamptz[]) as t(event_id, person, channel, organisation_id, subject_id, place, state, at)
+             $8::timestamptz[], $9::int[], $10::text[])
+             as t(event_id, person, channel, organisation_id, subject_id, place, state, at, attempts, reason)
          order by t.event_id, t.person, t.channel
          on conflict do nothing",
     )
@@ -322,6 +332,8 @@ async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
     .bind(all.iter().map(|one| i32::try_from(one.1.place).unwrap_or(i32::MAX)).collect::<Vec<_>>())
     .bind(all.iter().map(|one| one.1.state.as_str()).collect::<Vec<_>>())
     .bind(all.iter().map(|one| one.0.0.at).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| i32::try_from(one.1.attempts).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| given_up(one.1)).collect::<Vec<_>>())
     .execute(&mut **transaction)
     .await?;
     Ok(())
