@@ -8,6 +8,7 @@ use callboard_bus::{
     Bus, Consumer, ConsumerOptions, Event, Exclusive, Faults, HandleError, Handled, Handler, Held, MemBus,
     MemParking, StreamLog, StreamSpec,
 };
+use callboard_kernel::{Clock as _, SystemClock};
 use callboard_testkit::{PATIENCE, eventually};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -436,7 +437,7 @@ async fn a_durable_that_was_removed_begins_again_where_it_is_wanted_from() {
         };
         let now = |version: i64| {
             let mut event = event(1, version);
-            event.time = chrono::Utc::now();
+            event.time = SystemClock.now();
             event
         };
         let running = Running::of(&bus, consumer());
@@ -449,7 +450,7 @@ async fn a_durable_that_was_removed_begins_again_where_it_is_wanted_from() {
 
         assert!(!consumer().remove(&bus, async { true }).await, "it is wanted");
         publish(&bus, &[now(3)]).await;
-        let running = Running::of(&bus, consumer().since(chrono::Utc::now()));
+        let running = Running::of(&bus, consumer().since(SystemClock.now()));
         until_done(&recorder, 3).await;
         running.stop().await;
         assert_eq!(recorder.done_of(1), [1, 2, 3], "it was there and goes on where it was");
@@ -457,7 +458,7 @@ async fn a_durable_that_was_removed_begins_again_where_it_is_wanted_from() {
         assert!(consumer().remove(&bus, async { false }).await);
         assert!(consumer().remove(&bus, async { false }).await, "it is not there any more");
         publish(&bus, &[now(4)]).await;
-        let wanted = chrono::Utc::now();
+        let wanted = SystemClock.now();
         publish(&bus, &[now(5), now(6)]).await;
         let running = Running::of(&bus, consumer().since(wanted));
         until_done(&recorder, 5).await;
