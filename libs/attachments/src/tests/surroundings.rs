@@ -44,7 +44,7 @@ async fn the_key_is_in_no_log_and_in_no_debug_output() {
     let log = Log::default();
     let writer = log.clone();
     // With one alone, what other tests log first would be judged by them for all.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let _second = tracing::subscriber::set_default(tracing_subscriber::registry());
     let _logging = tracing::subscriber::set_default(
         tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
