@@ -124,9 +124,10 @@ impl Attachments {
         .await
         .map_err(refusal)?;
         for (key, noticed) in strays {
-            if noticed == now {
+            if noticed > now - EVERY {
+                // Said each time until it is removed: a comparison that fails half-way says nothing.
                 compared.noticed += 1;
-            } else if noticed <= now - EVERY {
+            } else {
                 self.objects.remove(&key).await?;
                 compared.removed += 1;
                 let gone = sqlx::query("delete from attachment_stray where object_key = $1").bind(&key);

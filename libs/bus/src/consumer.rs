@@ -200,10 +200,6 @@ impl Consumer {
         held: Option<&Held>,
         stop: &CancellationToken,
     ) -> Result<bool, ConfigDifference> {
-        if let Err(error) = self.parking.open(&self.name, held.is_some()).await {
-            tracing::warn!(%error, consumer = self.name, "the dead letters cannot be read");
-            return Ok(false);
-        }
         let durable = Durable {
             name: self.name.clone(),
             context: self.context.clone(),
@@ -221,6 +217,12 @@ impl Consumer {
                 return Ok(false);
             }
         };
+        // After the durable's place is read: an earlier reader that has not noticed yet that it is none may still park and
+        // acknowledge, and what it acknowledged is not sent here.
+        if let Err(error) = self.parking.open(&self.name, held.is_some()).await {
+            tracing::warn!(%error, consumer = self.name, "the dead letters cannot be read");
+            return Ok(false);
+        }
         let lanes = Lanes::start(Lane {
             consumer: self.name.clone(),
             context: self.context.clone(),

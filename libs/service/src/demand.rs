@@ -11,10 +11,13 @@ use callboard_bus::{Bus, ConfigDifference, Consumer};
 use callboard_kernel::Timestamp;
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often is asked; another replica's change is noticed so late.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether there is a durable again that nobody wants: a replica of an earlier release makes it.
+const DOUBT: Duration = Duration::from_secs(300);
 
 type Answer = BoxFuture<'static, Result<Option<Timestamp>, sqlx::Error>>;
 type Ask = Arc<dyn Fn() -> Answer + Send + Sync>;
@@ -87,21 +90,21 @@ impl Demand {
         bus: &Bus,
         stop: CancellationToken,
     ) -> Result<(), ConfigDifference> {
-        let mut removed = false;
+        let mut removed: Option<Instant> = None;
         while !stop.is_cancelled() {
             let known = *self.known.borrow_and_update();
             if let Known::Since(since) = known {
-                removed = false;
+                removed = None;
                 self.read(consumer().since(since), bus, stop.child_token()).await?;
                 continue;
             }
-            if known == Known::Unwanted && !removed {
-                removed = consumer().remove(bus, self.is_wanted()).await;
+            if known == Known::Unwanted && removed.is_none_or(|removed| removed.elapsed() >= DOUBT) {
+                removed = consumer().remove(bus, self.is_wanted()).await.then(Instant::now);
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = self.known.changed() => if changed.is_err() { break },
-                () = tokio::time::sleep(EVERY), if !removed => {}
+                () = tokio::time::sleep(if removed.is_some() { DOUBT } else { EVERY }) => {}
             }
         }
         Ok(())

@@ -29,8 +29,9 @@ pub enum Purpose {
         code: CodeId,
         /// while it is on this device.
         device: DeviceId,
-        /// To this: a ticket, a video session, a task. Links of older releases knew tickets alone.
-        #[serde(alias = "ticket")]
+        /// To this: a ticket, a video session, a task. Called as it was when it could be a ticket alone: releases before
+        /// and after this one read each other's links.
+        #[serde(rename = "ticket", alias = "subject")]
         subject: Uuid,
         /// A word.
         #[serde(default = "ticket")]

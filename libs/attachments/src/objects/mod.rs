@@ -72,9 +72,16 @@ fn remove_staged(folder: &std::path::Path, before: std::time::SystemTime) -> std
     for organisation in std::fs::read_dir(folder)?.flatten() {
         for file in std::fs::read_dir(organisation.path()).into_iter().flatten().flatten() {
             let staged = is_staged(&file.file_name().to_string_lossy());
-            if staged && file.metadata()?.modified()? < before {
-                std::fs::remove_file(file.path())?;
-                removed += 1;
+            // It may be whole by now, or removed by another.
+            let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+            let is_old = || file.metadata()?.modified().map(|changed| changed < before);
+            if !staged || !is_old().or_else(|error| if gone(&error) { Ok(false) } else { Err(error) })? {
+                continue;
+            }
+            match std::fs::remove_file(file.path()) {
+                Ok(()) => removed += 1,
+                Err(error) if gone(&error) => {}
+                Err(error) => return Err(error),
             }
         }
     }

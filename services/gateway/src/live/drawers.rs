@@ -23,6 +23,7 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::Sleep;
 use tonic::{Code, Status};
+use uuid::Uuid;
 
 use crate::call::Call;
 use crate::state::Gateway;
@@ -133,7 +134,35 @@ pub struct News {
 /// A drawer as it was found.
 struct Found {
     count: proto::GetUnreadCountResponse,
-    entries: Vec<proto::Entry>,
+    /// The latest, the latest first; `None`: not looked at, since nothing has changed.
+    entries: Option<Vec<proto::Entry>>,
+}
+
+/// Which entries are known, each with the position at which it was seen; by id. Not the latest position alone: changes
+/// that are made at the same time may be seen in another order than that of their positions.
+#[derive(Debug, Default)]
+struct Shown(Vec<(Uuid, i64)>);
+
+impl Shown {
+    fn of(entries: &[proto::Entry]) -> Self {
+        let id = |entry: &proto::Entry| entry.id.parse().unwrap_or_default();
+        let mut all: Vec<_> = entries.iter().map(|entry| (id(entry), entry.position)).collect();
+        all.sort_unstable();
+        Self(all)
+    }
+
+    fn position(&self, id: Uuid) -> Option<i64> {
+        self.0.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| self.0[at].1)
+    }
+
+    fn holds(&self, entry: &proto::Entry) -> bool {
+        entry.id.parse().is_ok_and(|id| self.position(id) == Some(entry.position))
+    }
+
+    /// True when something of it is not there any more. Of what was too much to look at nothing is known.
+    fn has_lost(&self, now: &Self) -> bool {
+        now.0.len() < LOOKED_AT as usize && self.0.iter().any(|(id, _)| now.position(*id).is_none())
+    }
 }
 
 /// Follows the caller's drawer for as long as a stream is open.
@@ -144,8 +173,8 @@ pub struct Follower {
     state: Following,
     /// What was found last.
     known: Option<proto::GetUnreadCountResponse>,
-    /// The latest position that was shown.
-    shown: i64,
+    /// What was in it.
+    shown: Shown,
     failures: u32,
 }
 
@@ -161,7 +190,14 @@ impl Follower {
     /// From now on. Reads nothing before it is asked.
     pub fn new(call: &Call) -> Self {
         let state = Following::Looking(look(call.clone(), None).boxed());
-        Self { call: call.clone(), bell: Bell::new(call), state, known: None, shown: 0, failures: 0 }
+        Self {
+            call: call.clone(),
+            bell: Bell::new(call),
+            state,
+            known: None,
+            shown: Shown::default(),
+            failures: 0,
+        }
     }
 
     /// What is new, once something is. Given up while it waits, it misses nothing.
@@ -192,23 +228,23 @@ impl Follower {
                     }
                 },
                 Following::Waiting(enough) => {
-                    tokio::select! {
-                        () = rung.notified() => {}
-                        () = enough => {}
-                    }
-                    self.look();
+                    let known = tokio::select! {
+                        () = rung.notified() => None,
+                        () = enough => self.known,
+                    };
+                    self.look(known);
                 }
                 Following::Resting(rested) => {
                     rested.await;
-                    self.look();
+                    self.look(None);
                 }
             }
         }
     }
 
-    fn look(&mut self) {
-        let shown = self.known.is_some().then_some(self.shown);
-        self.state = Following::Looking(look(self.call.clone(), shown).boxed());
+    /// Looks again; not further than at the count, where that is still the known one.
+    fn look(&mut self, known: Option<proto::GetUnreadCountResponse>) {
+        self.state = Following::Looking(look(self.call.clone(), known).boxed());
     }
 
     /// So long and up to half as long again, that not all streams ask at the same moment.
@@ -219,31 +255,33 @@ impl Follower {
 
     fn take(&mut self, found: Found) -> News {
         let Found { count, entries } = found;
-        // A position that is behind the one before: something is gone, as when the drawer was emptied elsewhere.
-        let is_news = self
-            .known
-            .as_ref()
-            .is_none_or(|known| known.unread != count.unread || count.position < known.position);
-        self.shown = self.shown.max(count.position);
+        let mut is_news = self.known.is_none_or(|known| known.unread != count.unread);
+        let mut news = Vec::new();
+        if let Some(entries) = entries {
+            let now = Shown::of(&entries);
+            if self.known.is_some() {
+                is_news |= self.shown.has_lost(&now);
+                news = entries.into_iter().filter(|entry| !self.shown.holds(entry)).collect();
+                news.reverse();
+            }
+            self.shown = now;
+        }
         self.known = Some(count);
-        News { entries, count: is_news.then_some(count) }
+        News { entries: news, count: is_news.then_some(count) }
     }
 }
 
-/// Reads a drawer: how many are unread, and what has changed since a position; since none, nothing is.
-async fn look(call: Call, since: Option<i64>) -> Result<Found, Status> {
+/// Reads a drawer: how many are unread, and the latest entries, unless the count is the known one.
+async fn look(call: Call, known: Option<proto::GetUnreadCountResponse>) -> Result<Found, Status> {
     let time = call.gateway.settings.call_timeout;
     let mut drawer = call.gateway.upstreams.notifications();
     let count = drawer.get_unread_count(call.request_within(proto::GetUnreadCountRequest {}, time)).await?;
     let count = count.into_inner();
-    let Some(since) = since.filter(|since| count.position > *since) else {
-        return Ok(Found { count, entries: Vec::new() });
-    };
+    if known == Some(count) {
+        return Ok(Found { count, entries: None });
+    }
     let message = proto::ListEntriesRequest { page_size: LOOKED_AT, ..Default::default() };
+    // What comes in between is told of by another whisper.
     let page = drawer.list_entries(call.request_within(message, time)).await?.into_inner();
-    // What came in between is found by the next look.
-    let is_new = |entry: &proto::Entry| since < entry.position && entry.position <= count.position;
-    let mut entries: Vec<_> = page.entries.into_iter().filter(is_new).collect();
-    entries.reverse();
-    Ok(Found { count, entries })
+    Ok(Found { count, entries: Some(page.entries) })
 }

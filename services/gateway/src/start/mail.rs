@@ -17,6 +17,8 @@ fn place(link: &proto::OpenLinkResponse) -> String {
     match link.subject_kind() {
         proto::SubjectKind::Ticket => format!("/t/{}", link.subject_id),
         proto::SubjectKind::VideoSession => format!("/call/{}", link.subject_id),
+        // An earlier release of notifications names tickets alone.
+        proto::SubjectKind::Unspecified if !link.ticket_id.is_empty() => format!("/t/{}", link.ticket_id),
         _ => format!("/c/{}", link.code_token),
     }
 }
