@@ -31,6 +31,9 @@ export class Peer {
     this.present = false;
     this.early = false;
     this.answered = new Set();
+    // Connections of theirs that one of ours was joined with which is gone: what was begun with it cannot be gone on with,
+    // neither the addresses that were checked nor the keys.
+    this.spent = new Set();
     this.work = Promise.resolve();
   }
 
@@ -153,6 +156,11 @@ export class Peer {
 
   async described({ type, sdp = "", answers = "" }) {
     const theirs = origin(sdp);
+    if (type === "rollback") return this.takenBack(answers);
+    if (type === "offer" && this.spent.has(theirs.session)) {
+      this.say({ description: { type: "rollback", sdp: "", answers: theirs.name } });
+      return;
+    }
     if (type === "offer") this.makeWay(theirs);
     const at = this.connection;
     if (type === "answer" && !this.awaits(at, answers)) {
@@ -167,6 +175,11 @@ export class Peer {
     if (!(await this.done(at, at.setRemoteDescription({ type, sdp })))) return;
     this.theirs = theirs.session;
     if (type === "offer" && (await this.done(at, at.setLocalDescription()))) this.describe(at, theirs.name);
+  }
+
+  /// The other side had answered this offer, and what had answered is gone: there is nobody any more whom it could join.
+  takenBack(offer) {
+    if (offer && this.awaits(this.connection, offer)) this.restart();
   }
 
   /// A connection that was not begun with theirs cannot answer it, and gives way to one that can; unless it is the polite
@@ -200,6 +213,7 @@ export class Peer {
   close() {
     this.connection?.close();
     this.end?.();
+    if (this.theirs !== null) this.spent.add(this.theirs);
     this.connection = null;
     this.theirs = null;
     this.makingOffer = false;
