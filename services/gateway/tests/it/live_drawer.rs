@@ -48,6 +48,8 @@ impl Drawer {
         let mut entries = self.0.lock();
         entries.retain(|entry| entry.subject_id != subject.to_string());
         entries.push(proto::Entry {
+            // One stack for each subject.
+            id: subject.to_string(),
             subject_kind: proto::SubjectKind::Ticket.into(),
             subject_id: subject.to_string(),
             text: format!("Number {position}"),
@@ -102,6 +104,15 @@ async fn n_1_what_is_new_and_what_was_read_elsewhere_is_seen_on_the_one_stream()
     whisper(&world, ORGANISATION, &[me()]).await;
     says(&mut reader, "notification").await;
     assert_eq!(says(&mut reader, "unread").await, unread(0, 8));
+    // Written at the same time as the last one and seen after it, though its position is an earlier one.
+    drawer.put(DEVICE, 7, true);
+    whisper(&world, ORGANISATION, &[me()]).await;
+    assert_eq!(says(&mut reader, "notification").await["text"], json!("Number 7"));
+    assert_eq!(says(&mut reader, "unread").await, unread(1, 8));
+    drawer.put(DEVICE, 9, false);
+    whisper(&world, ORGANISATION, &[me()]).await;
+    says(&mut reader, "notification").await;
+    assert_eq!(says(&mut reader, "unread").await, unread(0, 9));
     // Emptied there: as many are unread as before, and yet something is gone.
     drawer.0.lock().clear();
     whisper(&world, ORGANISATION, &[me()]).await;
