@@ -16,6 +16,7 @@ use std::time::Duration;
 use callboard_bus::Bus;
 use callboard_kernel::{OrganisationId, Principal, Subject};
 use callboard_proto::notifications::v1 as proto;
+use callboard_service::Seen;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use parking_lot::Mutex;
@@ -138,31 +139,9 @@ struct Found {
     entries: Option<Vec<proto::Entry>>,
 }
 
-/// Which entries are known, each with the position at which it was seen; by id. Not the latest position alone: changes
-/// that are made at the same time may be seen in another order than that of their positions.
-#[derive(Debug, Default)]
-struct Shown(Vec<(Uuid, i64)>);
-
-impl Shown {
-    fn of(entries: &[proto::Entry]) -> Self {
-        let id = |entry: &proto::Entry| entry.id.parse().unwrap_or_default();
-        let mut all: Vec<_> = entries.iter().map(|entry| (id(entry), entry.position)).collect();
-        all.sort_unstable();
-        Self(all)
-    }
-
-    fn position(&self, id: Uuid) -> Option<i64> {
-        self.0.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| self.0[at].1)
-    }
-
-    fn holds(&self, entry: &proto::Entry) -> bool {
-        entry.id.parse().is_ok_and(|id| self.position(id) == Some(entry.position))
-    }
-
-    /// True when something of it is not there any more. Of what was too much to look at nothing is known.
-    fn has_lost(&self, now: &Self) -> bool {
-        now.0.len() < LOOKED_AT as usize && self.0.iter().any(|(id, _)| now.position(*id).is_none())
-    }
+/// An entry by what tells whether it has changed.
+fn mark(entry: &proto::Entry) -> (Uuid, i64) {
+    (entry.id.parse().unwrap_or_default(), entry.position)
 }
 
 /// Follows the caller's drawer for as long as a stream is open.
@@ -174,7 +153,7 @@ pub struct Follower {
     /// What was found last.
     known: Option<proto::GetUnreadCountResponse>,
     /// What was in it.
-    shown: Shown,
+    seen: Seen,
     failures: u32,
 }
 
@@ -195,7 +174,7 @@ impl Follower {
             bell: Bell::new(call),
             state,
             known: None,
-            shown: Shown::default(),
+            seen: Seen::default(),
             failures: 0,
         }
     }
@@ -255,16 +234,22 @@ impl Follower {
 
     fn take(&mut self, found: Found) -> News {
         let Found { count, entries } = found;
-        let mut is_news = self.known.is_none_or(|known| known.unread != count.unread);
+        // A position that is behind the one before: something is gone, as when the drawer was emptied elsewhere.
+        let mut is_news =
+            self.known.is_none_or(|known| known.unread != count.unread || count.position < known.position);
         let mut news = Vec::new();
         if let Some(entries) = entries {
-            let now = Shown::of(&entries);
+            let now = Seen::of(entries.iter().map(mark), LOOKED_AT as usize);
             if self.known.is_some() {
-                is_news |= self.shown.has_lost(&now);
-                news = entries.into_iter().filter(|entry| !self.shown.holds(entry)).collect();
+                is_news |= self.seen.has_lost(&now);
+                let is_new = |entry: &proto::Entry| {
+                    let (id, position) = mark(entry);
+                    !self.seen.holds(id, position)
+                };
+                news = entries.into_iter().filter(is_new).collect();
                 news.reverse();
             }
-            self.shown = now;
+            self.seen = now;
         }
         self.known = Some(count);
         News { entries: news, count: is_news.then_some(count) }

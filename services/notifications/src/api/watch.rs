@@ -13,7 +13,7 @@ use callboard_kernel::{ErrorKind, Principal, Refusal};
 use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::watch_entries_response::Event;
 use callboard_service::database::refusal;
-use callboard_service::request;
+use callboard_service::{Seen, request};
 use futures::stream::{BoxStream, StreamExt, unfold};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -44,9 +44,9 @@ struct Watcher {
     stop: CancellationToken,
     check: Interval,
     checks: u32,
-    /// The latest position that was shown; `None`: nothing was.
-    position: Option<i64>,
-    /// How many were unread at the last look, and the latest position then.
+    /// What was in the drawer.
+    seen: Seen,
+    /// How many were unread at the last look, and the latest position then; `None`: there was none.
     found: Option<(i64, i64)>,
     waiting: VecDeque<(Event, Option<Uuid>)>,
     ended: bool,
@@ -87,12 +87,12 @@ impl NotificationApi {
             stop: self.stop.clone(),
             check,
             checks: 0,
-            position: None,
+            seen: Seen::default(),
             found: None,
             waiting: VecDeque::new(),
             ended: false,
         };
-        watcher.look().await?;
+        watcher.look(true).await?;
         let stream = unfold(Box::new(watcher), |mut watcher| async move {
             let next = watcher.next().await?;
             Some((next.map_err(status), watcher))
@@ -120,7 +120,7 @@ impl Watcher {
                 _ = self.check.tick() => Woken::Check,
             };
             let done = match woken {
-                Woken::Signal(Signal::Changed) => self.look().await,
+                Woken::Signal(Signal::Changed) => self.look(true).await,
                 Woken::Signal(Signal::Told { id, entry }) => self.told(id, entry).await,
                 Woken::Check => self.check().await,
                 Woken::Stop => Err(Refusal::new(
@@ -146,7 +146,7 @@ impl Watcher {
         }
         self.checks += 1;
         if self.checks.is_multiple_of(LOOK) {
-            self.look().await?;
+            self.look(false).await?;
             if self.waiting.is_empty() {
                 self.waiting.push_back((Event::KeepAlive(proto::KeepAlive {}), None));
             }
@@ -154,24 +154,28 @@ impl Watcher {
         Ok(())
     }
 
-    /// What has changed in the drawer. Those that were there when the stream began are listed, not streamed.
-    async fn look(&mut self) -> Result<(), Refusal> {
+    /// What has changed in the drawer. Those that were there when the stream began are listed, not streamed. `is_told`:
+    /// somebody said that something has; else the count tells whether it has.
+    async fn look(&mut self, is_told: bool) -> Result<(), Refusal> {
         let reader = reader(&self.tables, &self.principal).await?;
         let drawers = &self.tables.drawers;
-        let (unread, position) = drawers.unread(&reader).await.map_err(refusal)?;
-        if let Some(known) = self.position
-            && position > known
-        {
-            let found = drawers.list(&reader, &Filter::default(), None, LOOKED_AT).await.map_err(refusal)?;
-            for entry in found.iter().rev().filter(|entry| entry.position > known) {
+        let count = drawers.unread(&reader).await.map_err(refusal)?;
+        if !is_told && self.found == Some(count) {
+            return Ok(());
+        }
+        let entries = drawers.list(&reader, &Filter::default(), None, LOOKED_AT).await.map_err(refusal)?;
+        let seen = Seen::of(entries.iter().map(|entry| (entry.id, entry.position)), LOOKED_AT as usize);
+        let (unread, position) = count;
+        // A position that is behind the one before: something is gone, as when the drawer was emptied elsewhere.
+        let mut is_news = self.found.is_none_or(|(known, latest)| known != unread || position < latest);
+        if self.found.is_some() {
+            is_news |= self.seen.has_lost(&seen);
+            for entry in entries.iter().rev().filter(|entry| !self.seen.holds(entry.id, entry.position)) {
                 let shown = convert::entry(entry, reader.person, self.principal.language, &self.texts);
                 self.waiting.push_back((Event::Entry(shown), None));
             }
         }
-        self.position = Some(self.position.map_or(position, |known| known.max(position)));
-        // A position that is behind the one before: something is gone, as when the drawer was emptied elsewhere.
-        let is_news = self.found.is_none_or(|(count, latest)| count != unread || position < latest);
-        self.found = Some((unread, position));
+        (self.found, self.seen) = (Some(count), seen);
         if is_news {
             let unread = i32::try_from(unread).unwrap_or(i32::MAX);
             self.waiting.push_back((Event::UnreadCount(proto::UnreadCount { unread, position }), None));
@@ -182,7 +186,7 @@ impl Watcher {
     async fn told(&mut self, id: Uuid, entry: Uuid) -> Result<(), Refusal> {
         let reader = reader(&self.tables, &self.principal).await?;
         // The drawer first: a window that shows it has the entry by then.
-        self.look().await?;
+        self.look(true).await?;
         let found = self.tables.drawers.one(&reader, entry).await.map_err(refusal)?;
         if let Some(found) = found {
             let shown = convert::entry(&found, reader.person, self.principal.language, &self.texts);

@@ -268,3 +268,44 @@ async fn n_1_whose_drawer_has_changed_is_whispered_for_the_live_stream() {
         );
     }
 }
+
+/// Positions are drawn before a commit: what was committed late stands behind what was shown already.
+#[tokio::test]
+async fn n_1_a_window_is_shown_a_change_that_was_committed_after_a_later_one() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let emil = house.known(house.people.member(), "en", "Emil").await;
+    let (early, late) = (house.ticket(&[&nora, &emil]).await, house.ticket(&[&nora, &emil]).await);
+    house.say(&early, &emil).await;
+    let entry = house.entry(&nora, EventType::Message, |entry| entry.subject_id == early.id()).await;
+    house.say(&late, &emil).await;
+    house.entry(&nora, EventType::Message, |entry| entry.subject_id == late.id()).await;
+    let watching = house.client().watch_entries(signed(&nora, proto::WatchEntriesRequest {})).await;
+    let mut stream = watching.expect("a stream").into_inner();
+    let first = stream.message().await.expect("alive").expect("an event").event;
+    assert!(matches!(first, Some(Event::UnreadCount(_))), "{first:?}");
+    sqlx::query("update entry set count = 7, position = 0 where id = $1")
+        .bind(entry.id.parse::<uuid::Uuid>().expect("an id"))
+        .execute(house.stage.pool())
+        .await
+        .expect("committed");
+    let bus: Bus = Nats::connect(NatsOptions::new(house.stage.broker().url(), "test"))
+        .await
+        .expect("a connection")
+        .into();
+    let changed = serde_json::json!({
+        "organisation": house.people.id, "people": [format!("employee:{}", uuid(&nora))]
+    });
+    bus.whisper("notifications.drawers", changed.to_string().into()).await;
+    let shown = timeout(PATIENCE, async {
+        loop {
+            // Of the message itself it may be told meanwhile.
+            if let Some(Event::Entry(shown)) = stream.message().await.expect("alive").expect("an event").event
+            {
+                break shown;
+            }
+        }
+    });
+    let shown = shown.await.expect("in time");
+    assert_eq!((shown.id, shown.count), (entry.id, 7));
+}
