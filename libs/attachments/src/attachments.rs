@@ -149,6 +149,11 @@ impl Attachments {
             this.keep(stop).await;
             Ok(())
         }));
+        let (this, stop) = (self.clone(), self.stop.clone());
+        built.tasks.push(BackgroundTask::new("attachments-compared", Stage::Fetch, async move {
+            this.keep_compared(stop).await;
+            Ok(())
+        }));
     }
 
     /// Something was purged or let go: it is removed soon instead of at the next look.

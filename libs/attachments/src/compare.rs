@@ -12,6 +12,7 @@ use callboard_service::database::refusal;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use object_store::ObjectMeta;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::attachments::Attachments;
@@ -29,7 +30,7 @@ const NAMED: usize = 20;
 /// What a comparison came upon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Objects that no file names, noticed the first time.
+    /// Objects that no file names, and that nobody has noticed for a day yet.
     pub noticed: usize,
     /// Objects that no file named a day ago either: removed.
     pub removed: usize,
@@ -47,11 +48,15 @@ fn id_of(key: &str) -> Option<Uuid> {
 }
 
 impl Attachments {
-    /// Compares, when nobody has for a day. The first day, all is as new.
+    /// Compares, when nobody has for a day. The first day, all is as new. What is broken off by `stop` is done again in an
+    /// hour, too.
     ///
     /// # Errors
     /// When store or database do not answer; it is tried again in an hour.
-    pub(crate) async fn compare_in_turn(&self) -> Result<Option<Compared>, Refusal> {
+    pub(crate) async fn compare_in_turn(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<Compared>, Refusal> {
         let now = self.clock.now();
         let begin = |at: Timestamp, last: Timestamp| {
             sqlx::query("update attachment_comparison set begun_at = $1 where begun_at <= $2")
@@ -70,13 +75,11 @@ impl Attachments {
             .map_err(refusal)?;
             return Ok(None);
         }
-        match self.compare(now).await {
-            Ok(compared) => Ok(Some(compared)),
-            Err(error) => {
-                begin(now - EVERY + AGAIN, now).execute(pool).await.map_err(refusal)?;
-                Err(error)
-            }
+        let outcome = stop.run_until_cancelled(self.compare(now)).await.transpose();
+        if !matches!(outcome, Ok(Some(_))) {
+            begin(now - EVERY + AGAIN, now).execute(pool).await.map_err(refusal)?;
         }
+        outcome
     }
 
     async fn compare(&self, now: Timestamp) -> Result<Compared, Refusal> {

@@ -11,7 +11,6 @@ use callboard_service::database::refusal;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use sqlx::Row as _;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -46,14 +45,9 @@ struct Waiting {
 impl Attachments {
     /// Works until `stop`.
     pub(crate) async fn keep(self, stop: CancellationToken) {
-        let mut asked: Option<Instant> = None;
         loop {
             if let Err(error) = self.round().await {
                 tracing::warn!(%error, "files are not looked after now");
-            }
-            if asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY) {
-                asked = Some(Instant::now());
-                self.tell_compared().await;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -63,8 +57,17 @@ impl Attachments {
         }
     }
 
-    async fn tell_compared(&self) {
-        match self.compare_in_turn().await {
+    /// Compares objects and files in turn with other replicas until `stop`. Apart from [`Attachments::keep`]: a large store
+    /// takes its time, and nothing that waits to be looked after waits for it.
+    pub(crate) async fn keep_compared(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.tell_compared(&stop).await;
+            stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await;
+        }
+    }
+
+    async fn tell_compared(&self, stop: &CancellationToken) {
+        match self.compare_in_turn(stop).await {
             Ok(None) => {}
             Ok(Some(compared)) if compared == Compared::default() => {
                 tracing::debug!("all objects are known, and all files are there");

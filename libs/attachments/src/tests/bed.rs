@@ -274,3 +274,16 @@ pub fn endless(bytes: Vec<u8>) -> impl futures::Stream<Item = Result<Bytes, Refu
     let pieces: Vec<_> = bytes.chunks(99_991).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     futures::stream::iter(pieces).chain(futures::stream::pending())
 }
+
+/// Runs tests that take a bed on each kind of place.
+macro_rules! everywhere {
+    ($($test:ident),+ $(,)?) => {
+        mod in_a_folder {
+            $(#[tokio::test] async fn $test() { super::$test(super::Bed::folder().await).await; })+
+        }
+        mod in_a_bucket {
+            $(#[tokio::test] async fn $test() { super::$test(super::Bed::bucket().await).await; })+
+        }
+    };
+}
+pub(super) use everywhere;

@@ -7,21 +7,10 @@ use callboard_testkit::{PATIENCE, eventually};
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
-use super::bed::{Bed, endless, png, text};
+use super::bed::{Bed, endless, everywhere, png, text};
 use crate::download::Asked;
 use crate::objects::PART;
 use crate::upload::hex;
-
-macro_rules! everywhere {
-    ($($test:ident),+ $(,)?) => {
-        mod in_a_folder {
-            $(#[tokio::test] async fn $test() { super::$test(super::Bed::folder().await).await; })+
-        }
-        mod in_a_bucket {
-            $(#[tokio::test] async fn $test() { super::$test(super::Bed::bucket().await).await; })+
-        }
-    };
-}
 
 everywhere!(
     a_file_goes_out_as_it_came_in_however_its_parts_fall,

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use callboard_kernel::{Clock, IdGenerator, RandomIds};
 use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, Place, png, s3};
+use super::bed::{Bed, Place, everywhere, png, s3};
 use super::gate::{Gate, Then};
 use crate::compare::Compared;
 
@@ -14,7 +15,11 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A bed where the first comparison has been: from now on each is a day after the last.
 async fn settled(bed: Bed) -> Bed {
-    assert_eq!(bed.files.compare_in_turn().await.unwrap(), None, "the first day all is as new");
+    assert_eq!(
+        bed.files.compare_in_turn(&CancellationToken::new()).await.unwrap(),
+        None,
+        "the first day all is as new"
+    );
     bed.clock.advance(A_DAY);
     bed
 }
@@ -27,7 +32,7 @@ async fn stray(bed: &Bed) -> String {
 }
 
 async fn compared(bed: &Bed) -> Option<Compared> {
-    bed.files.compare_in_turn().await.unwrap()
+    bed.files.compare_in_turn(&CancellationToken::new()).await.unwrap()
 }
 
 async fn objects_that_nobody_knows_are_removed_when_nobody_knew_them_for_a_day(bed: Bed) {
@@ -90,17 +95,6 @@ async fn a_file_whose_bytes_are_gone_is_told_of_and_stays(bed: Bed) {
     assert!(bed.fetch(&lost.id).await.unwrap() == png());
 }
 
-macro_rules! everywhere {
-    ($($test:ident),+ $(,)?) => {
-        mod in_a_folder {
-            $(#[tokio::test] async fn $test() { super::$test(super::Bed::folder().await).await; })+
-        }
-        mod in_a_bucket {
-            $(#[tokio::test] async fn $test() { super::$test(super::Bed::bucket().await).await; })+
-        }
-    };
-}
-
 everywhere!(
     objects_that_nobody_knows_are_removed_when_nobody_knew_them_for_a_day,
     a_file_whose_bytes_are_gone_is_told_of_and_stays,
@@ -134,12 +128,40 @@ async fn a_comparison_that_fails_is_made_again_in_an_hour_and_removes_nothing() 
     let bed = settled(bed).await;
     bed.bring(b"text").await.unwrap();
     gate.shut(Then::Closed);
-    assert!(bed.files.compare_in_turn().await.is_err());
+    assert!(bed.files.compare_in_turn(&CancellationToken::new()).await.is_err());
     gate.open();
     assert_eq!(compared(&bed).await, None);
     bed.clock.advance(Duration::from_secs(3600));
     assert_eq!(compared(&bed).await, Some(Compared::default()));
     assert_eq!(bed.objects().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_comparison_that_is_broken_off_by_a_stop_is_made_again_in_an_hour() {
+    let bed = settled(Bed::folder().await).await;
+    stray(&bed).await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    assert_eq!(bed.files.compare_in_turn(&stopped).await.unwrap(), None);
+    assert_eq!(compared(&bed).await, None);
+    bed.clock.advance(Duration::from_secs(3600));
+    assert_eq!(compared(&bed).await, Some(Compared { noticed: 1, ..Compared::default() }));
+}
+
+/// A comparison that fails half-way says nothing of what it noticed: the next one does, before anything is removed.
+#[tokio::test]
+async fn a_stray_is_told_of_until_it_is_removed() {
+    let bed = settled(Bed::folder().await).await;
+    let key = stray(&bed).await;
+    sqlx::query("insert into attachment_stray (object_key, noticed_at, seen_at) values ($1, $2, $2)")
+        .bind(&key)
+        .bind(bed.clock.now() - TimeDelta::hours(1))
+        .execute(&bed.files.rows.pool)
+        .await
+        .unwrap();
+    assert_eq!(compared(&bed).await, Some(Compared { noticed: 1, ..Compared::default() }));
+    bed.clock.advance(A_DAY);
+    assert_eq!(compared(&bed).await, Some(Compared { removed: 1, ..Compared::default() }));
 }
 
 /// A bucket that is not there says "not found" of everything. It must not be taken for an object that is gone.
