@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{KnownSubject, Sql, shared_out};
+use super::{KnownSubject, Sql, shared_out, spread};
 
 /// What of an event says who is looked up.
 #[derive(Debug, Clone, Default)]
@@ -204,11 +204,7 @@ fn employees(
     all: Vec<(OrganisationId, Vec<EmployeeId>)>,
 ) -> BoxFuture<'static, Sql<Vec<Vec<Colleague>>>> {
     async move {
-        let asked = || {
-            (1_i64..).zip(&all).flat_map(|(place, (organisation, ids))| {
-                ids.iter().map(move |id| (place, organisation.uuid(), id.uuid()))
-            })
-        };
+        let (places, organisations, who) = spread(&all, |id| id.uuid());
         let rows: Vec<(i64, Uuid, Json<Vec<DepartmentId>>)> = sqlx::query_as(
             "select a.place, e.id, e.department_ids
              from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a(place, organisation_id, id)
@@ -216,9 +212,9 @@ fn employees(
                  select * from known_employee e
                  where e.organisation_id = a.organisation_id and e.id = a.id and not e.removed limit 1) e",
         )
-        .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
-        .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())
-        .bind(asked().map(|(.., id)| id).collect::<Vec<_>>())
+        .bind(places)
+        .bind(organisations)
+        .bind(who)
         .fetch_all(&pool)
         .await?;
         let found = rows

@@ -38,6 +38,7 @@ pub use telling::{Telling, Tellings};
 pub use webhook::{StoredWebhook, WebhookMapping, Webhooks};
 
 use callboard_journal::Value;
+use callboard_kernel::OrganisationId;
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -70,6 +71,19 @@ fn placed<T>(asked: usize, rows: &[PgRow], read: impl Fn(&PgRow) -> Sql<T>) -> S
         }
     }
     Ok(answers)
+}
+
+/// Questions about several of an organisation each, as columns: place of the question, from 1, organisation, who.
+fn spread<T, C>(all: &[(OrganisationId, Vec<T>)], who: impl Fn(&T) -> C) -> (Vec<i64>, Vec<Uuid>, Vec<C>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (place, (organisation, asked)) in (1..).zip(all) {
+        for one in asked {
+            columns.0.push(place);
+            columns.1.push(organisation.uuid());
+            columns.2.push(who(one));
+        }
+    }
+    columns
 }
 
 /// What was asked for together, all answers to a question in its place, from 1.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
-use super::{Sql, decoded, json, shared_out};
+use super::{Sql, decoded, json, shared_out, spread};
 
 static PREFERENCES: Table = Table {
     name: "preferences",
@@ -129,11 +129,7 @@ type Found = (i64, String, Json<Vec<StoredRule>>, bool, i64);
 /// Reads the preferences of all these people in one statement.
 fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'static, Sql<Vec<Choices>>> {
     async move {
-        let asked = || {
-            (1_i64..).zip(&all).flat_map(|(place, (organisation, people))| {
-                people.iter().map(move |person| (place, organisation.uuid(), person.to_string()))
-            })
-        };
+        let (places, organisations, who) = spread(&all, ToString::to_string);
         let rows: Vec<Found> = sqlx::query_as(
             "select a.place, p.person, p.rules, p.switched_off, p.version
              from unnest($1::bigint[], $2::uuid[], $3::text[]) as a(place, organisation_id, person)
@@ -141,9 +137,9 @@ fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'s
                  select * from preferences p
                  where p.organisation_id = a.organisation_id and p.person = a.person limit 1) p",
         )
-        .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
-        .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())
-        .bind(asked().map(|(.., person)| person).collect::<Vec<_>>())
+        .bind(places)
+        .bind(organisations)
+        .bind(who)
         .fetch_all(&pool)
         .await?;
         let found: Vec<_> = rows

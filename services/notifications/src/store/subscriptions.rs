@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Sql, decoded, shared_out};
+use super::{Sql, decoded, shared_out, spread};
 
 /// Browsers of one person.
 pub const MAX_PER_PERSON: i64 = 20;
@@ -60,11 +60,7 @@ fn with_browsers(
     all: Vec<(OrganisationId, Vec<Person>)>,
 ) -> BoxFuture<'static, Sql<Vec<HashSet<Person>>>> {
     async move {
-        let asked = || {
-            (1_i64..).zip(&all).flat_map(|(place, (organisation, people))| {
-                people.iter().map(move |person| (place, organisation.uuid(), person.to_string()))
-            })
-        };
+        let (places, organisations, who) = spread(&all, ToString::to_string);
         let rows: Vec<(i64, String)> = sqlx::query_as(
             "select a.place, a.person
              from unnest($1::bigint[], $2::uuid[], $3::text[]) as a(place, organisation_id, person)
@@ -72,9 +68,9 @@ fn with_browsers(
                  select from push_subscription s
                  where s.organisation_id = a.organisation_id and s.person = a.person limit 1) s",
         )
-        .bind(asked().map(|(place, ..)| place).collect::<Vec<_>>())
-        .bind(asked().map(|(_, organisation, _)| organisation).collect::<Vec<_>>())
-        .bind(asked().map(|(.., person)| person).collect::<Vec<_>>())
+        .bind(places)
+        .bind(organisations)
+        .bind(who)
         .fetch_all(&pool)
         .await?;
         let found: Vec<(i64, Person)> = rows
