@@ -157,6 +157,7 @@ fn assemble(build: &BuildContext, settings: &NotificationsConfig) -> Result<Part
         circles: Circles::new(context.pool().clone()),
         tables: tables.clone(),
         windows: windows.clone(),
+        has_email: settings.email.address().is_ok_and(|address| address.is_some()),
         wake: Arc::default(),
         clock: Arc::clone(&build.clock),
     };

@@ -1,11 +1,14 @@
 //! From what happened to who is told (N-1, N-4).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use callboard_bus::{Event, HandleError, Handled};
 use callboard_kernel::{Actor, Clock, EmployeeId, EventId, OrganisationId, Timestamp};
 use callboard_notifications_domain::audience::audience;
-use callboard_notifications_domain::delivery::{give_up, plan};
+use callboard_notifications_domain::delivery::{
+    NO_ADDRESS, NO_EMAIL, NO_SUBSCRIPTION, NO_WINDOW, State, give_up, plan,
+};
 use callboard_notifications_domain::preferences::PreferencesState;
 use callboard_notifications_domain::{Channel, EventType, GroupId, Person, SubjectKind};
 use chrono::TimeDelta;
@@ -99,6 +102,8 @@ pub struct Teller {
     pub tables: Tables,
     /// Drawers that are open.
     pub windows: Windows,
+    /// Whether there is a mail server.
+    pub has_email: bool,
     /// Wakes the couriers.
     pub wake: Arc<Notify>,
     /// Now.
@@ -164,6 +169,11 @@ impl Teller {
         let chosen = self.tables.chosen.of(organisation, &people).await.map_err(not_now)?;
         let reached =
             self.tables.subscriptions.with_browsers(organisation, &people).await.map_err(not_now)?;
+        let addressed = if self.has_email {
+            self.tables.addresses.with_addresses(organisation, &people).await.map_err(not_now)?
+        } else {
+            HashSet::new()
+        };
         let nothing = PreferencesState::default();
         let now = self.clock.now();
         let told: Vec<Told> = listeners
@@ -176,12 +186,19 @@ impl Teller {
                 let at_once = happening.email_at_once.then_some(Channel::Email);
                 let mut deliveries = plan(&rule.channels, rule.strategy, at_once, now);
                 let leads_nowhere = |channel| match channel {
-                    Channel::Browser => !self.windows.may_be_open(organisation, person),
-                    Channel::Push => !reached.contains(&person),
-                    Channel::Email => false,
+                    Channel::Browser => {
+                        (!self.windows.may_be_open(organisation, person)).then_some(NO_WINDOW)
+                    }
+                    Channel::Push => (!reached.contains(&person)).then_some(NO_SUBSCRIPTION),
+                    Channel::Email if !self.has_email => Some(NO_EMAIL),
+                    // The addresses of all others are the directory's, which is asked for each letter.
+                    Channel::Email => match person {
+                        Person::Code(code) => (!addressed.contains(&code)).then_some(NO_ADDRESS),
+                        Person::Employee(_) | Person::CustomerUser(_) => None,
+                    },
                 };
-                give_up(&mut deliveries, leads_nowhere, rule.strategy, now);
-                Told { listener, strategy: rule.strategy, deliveries }
+                let given_up = give_up(&mut deliveries, leads_nowhere, rule.strategy, now);
+                Told { listener, strategy: rule.strategy, deliveries, given_up }
             })
             .collect();
         if told.is_empty() {
@@ -198,9 +215,12 @@ impl Teller {
             details: happening.details,
         };
         let people: Vec<Person> = told.iter().map(|told| told.listener.person).collect();
+        let is_due = told.iter().flat_map(|told| &told.deliveries).any(|one| one.state == State::Due);
         let fresh = self.tables.tellings.tell(telling, told, now).await.map_err(not_now)?;
         if fresh.is_some_and(|fresh| fresh > 0) {
-            self.wake.notify_waiters();
+            if is_due {
+                self.wake.notify_waiters();
+            }
             self.windows.changed(organisation, people).await;
         }
         Ok(Handled::Done)

@@ -131,23 +131,31 @@ pub fn plan(
 pub const NO_WINDOW: &str = "NO_WINDOW";
 /// Why nothing was sent: no browser takes pushes.
 pub const NO_SUBSCRIPTION: &str = "NO_SUBSCRIPTION";
+/// Why nothing was sent: no mail server is configured.
+pub const NO_EMAIL: &str = "NO_EMAIL";
+/// Why nothing was sent: nobody has told where to.
+pub const NO_ADDRESS: &str = "NO_ADDRESS";
 
 /// Gives up what is due on channels that lead nowhere now, as if it had been tried, and turns to the next: nothing has to
-/// wait in a queue to find that out.
+/// wait in a queue to find that out. Answers which, with the reasons that `leads_nowhere` has.
 pub fn give_up(
     deliveries: &mut [Delivery],
-    leads_nowhere: impl Fn(Channel) -> bool,
+    leads_nowhere: impl Fn(Channel) -> Option<&'static str>,
     strategy: Strategy,
     now: Timestamp,
-) {
-    while let Some(at) =
-        deliveries.iter().position(|delivery| delivery.state == State::Due && leads_nowhere(delivery.channel))
-    {
+) -> Vec<(Channel, &'static str)> {
+    let mut given_up = Vec::new();
+    while let Some((at, reason)) = deliveries.iter().enumerate().find_map(|(at, delivery)| {
+        let reason = leads_nowhere(delivery.channel).filter(|_| delivery.state == State::Due);
+        reason.map(|reason| (at, reason))
+    }) {
         deliveries[at].due = now;
         claim(&mut deliveries[at], now);
         let (channel, attempt) = (deliveries[at].channel, deliveries[at].attempts);
         settle(deliveries, channel, attempt, Outcome::Refused, strategy, now, 0);
+        given_up.push((channel, reason));
     }
+    given_up
 }
 
 /// Takes a due delivery into one worker's hands.
@@ -280,7 +288,11 @@ mod tests {
                     ALL.iter().position(|one| *one == channel).is_some_and(|at| nowhere >> at & 1 == 1)
                 };
                 let mut known = plan(&ALL, strategy, None, now());
-                give_up(&mut known, leads_nowhere, strategy, now());
+                let reason = |channel| leads_nowhere(channel).then_some("NOWHERE");
+                let given_up = give_up(&mut known, reason, strategy, now());
+                let failed = known.iter().filter(|one| one.state == State::Failed);
+                let failed: Vec<_> = failed.map(|one| (one.channel, "NOWHERE")).collect();
+                assert_eq!(given_up, failed);
                 let mut tried = plan(&ALL, strategy, None, now());
                 for channel in ALL.into_iter().filter(|channel| leads_nowhere(*channel)) {
                     if tried.iter().any(|one| one.channel == channel && one.state == State::Due) {
@@ -292,7 +304,8 @@ mod tests {
             }
         }
         let mut first = plan(&ALL, Strategy::FirstSuccessful, None, now());
-        give_up(&mut first, |channel| channel == Channel::Push, Strategy::FirstSuccessful, now());
+        let reason = |channel| (channel == Channel::Push).then_some(NO_SUBSCRIPTION);
+        give_up(&mut first, reason, Strategy::FirstSuccessful, now());
         assert_eq!(
             states(&first),
             [State::Due, State::Waiting, State::Waiting],

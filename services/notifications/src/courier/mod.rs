@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_kernel::{Clock, Timestamp};
-use callboard_notifications_domain::delivery::{NO_SUBSCRIPTION, NO_WINDOW, Outcome, abandoned};
+use callboard_notifications_domain::delivery::{
+    NO_ADDRESS, NO_EMAIL, NO_SUBSCRIPTION, NO_WINDOW, Outcome, abandoned,
+};
 use callboard_notifications_domain::{Channel, Person};
 use chrono::TimeDelta;
 use futures::future::join_all;
@@ -222,7 +224,7 @@ impl Courier {
 
     async fn by_email(&self, claimed: &Claimed, prepared: &Prepared) -> Result<Option<Report>, sqlx::Error> {
         let Some(channel) = &self.email else {
-            return Ok(Some(report(Outcome::Refused, "NO_EMAIL")));
+            return Ok(Some(report(Outcome::Refused, NO_EMAIL)));
         };
         let letters = match self.letters(claimed, prepared).await? {
             Ok(letters) => letters,
@@ -230,7 +232,7 @@ impl Courier {
         };
         // All connections stand before anything leaves the house.
         let mut ready = Vec::with_capacity(letters.len());
-        let mut last = report(Outcome::Refused, "NO_ADDRESS");
+        let mut last = report(Outcome::Refused, NO_ADDRESS);
         for (to, mail) in &letters {
             let id = callboard_kernel::derive_uuid(
                 claimed.event.uuid(),
@@ -270,7 +272,7 @@ impl Courier {
 
     /// Asks an address to confirm itself. Answers whether the server took it.
     pub async fn ask_to_confirm(&self, address: &Address, url: &str, ends: Timestamp) -> Result<(), Report> {
-        let Some(channel) = &self.email else { return Err(report(Outcome::Refused, "NO_EMAIL")) };
+        let Some(channel) = &self.email else { return Err(report(Outcome::Refused, NO_EMAIL)) };
         let mail = self.texts.confirmation(address.language, url, ends);
         let (envelope, message) = channel.message(&address.email, &mail, &address.id.to_string())?;
         let sent = channel.connect().await?.send(&envelope, &message).await;
@@ -288,7 +290,7 @@ impl Courier {
             person @ (Person::Employee(_) | Person::CustomerUser(_)) => {
                 let contact = match self.contacts.person(organisation, person).await {
                     Ok(Some(contact)) if !contact.email.is_empty() => contact,
-                    Ok(_) => return Ok(Err(report(Outcome::Refused, "NO_ADDRESS"))),
+                    Ok(_) => return Ok(Err(report(Outcome::Refused, NO_ADDRESS))),
                     Err(status) => {
                         tracing::debug!(code = ?status.code(), "the directory cannot be asked");
                         return Ok(Err(report(Outcome::NotNow, "DIRECTORY_UNREACHABLE")));
@@ -306,7 +308,7 @@ impl Courier {
                     (address.email.clone(), prepared.mail(&self.texts, None, Some(unsubscribe)))
                 });
                 let letters: Vec<(String, Mail)> = letters.collect();
-                Ok(if letters.is_empty() { Err(report(Outcome::Refused, "NO_ADDRESS")) } else { Ok(letters) })
+                Ok(if letters.is_empty() { Err(report(Outcome::Refused, NO_ADDRESS)) } else { Ok(letters) })
             }
         }
     }

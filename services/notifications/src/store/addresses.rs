@@ -1,10 +1,16 @@
 //! Addresses of people without login (N-6).
 
+use std::collections::HashSet;
+
+use callboard_journal::Gather;
 use callboard_kernel::{CodeId, Language, OrganisationId, Timestamp};
+use callboard_notifications_domain::Person;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Sql;
+use super::{Sql, shared_out, spread};
 
 /// Addresses of one code.
 pub const MAX_PER_CODE: i64 = 10;
@@ -41,12 +47,63 @@ fn address((id, organisation, code, email, language, confirmed, created): Row) -
 #[derive(Debug, Clone)]
 pub struct Addresses {
     pool: PgPool,
+    asked: Gather<(OrganisationId, Vec<CodeId>), HashSet<CodeId>>,
+}
+
+/// Questions that are answered at once.
+const TOGETHER: usize = 64;
+
+/// Which of all these codes have an address that is confirmed, in one statement.
+fn with_addresses(
+    pool: PgPool,
+    all: Vec<(OrganisationId, Vec<CodeId>)>,
+) -> BoxFuture<'static, Sql<Vec<HashSet<CodeId>>>> {
+    async move {
+        let (places, organisations, codes) = spread(&all, |code| code.uuid());
+        let found: Vec<(i64, Uuid)> = sqlx::query_as(
+            "select a.place, a.code
+             from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a(place, organisation_id, code)
+             cross join lateral (
+                 select from code_address c
+                 where c.organisation_id = a.organisation_id and c.code_id = a.code and c.confirmed limit 1) c",
+        )
+        .bind(places)
+        .bind(organisations)
+        .bind(codes)
+        .fetch_all(&pool)
+        .await?;
+        let found = shared_out(all.len(), found);
+        Ok(found.into_iter().map(|each| each.into_iter().map(CodeId::from).collect()).collect())
+    }
+    .boxed()
 }
 
 impl Addresses {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        let asking = pool.clone();
+        Self { pool, asked: Gather::asking(TOGETHER, move |all| with_addresses(asking.clone(), all)) }
+    }
+
+    /// Which codes among these people have an address that is confirmed. Those that are asked for at the same time are
+    /// read together.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn with_addresses(
+        &self,
+        organisation: OrganisationId,
+        people: &[Person],
+    ) -> Sql<HashSet<CodeId>> {
+        let code = |person: &Person| match person {
+            Person::Code(code) => Some(*code),
+            Person::Employee(_) | Person::CustomerUser(_) => None,
+        };
+        let codes: Vec<CodeId> = people.iter().filter_map(code).collect();
+        if codes.is_empty() {
+            return Ok(HashSet::new());
+        }
+        self.asked.put((organisation, codes)).await
     }
 
     /// Adds an address. Answers the one there is where it was entered before, and whether it is new; `None`: the code has

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use callboard_journal::Gather;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp, derive_uuid};
 use callboard_notifications_domain::audience::Listener;
-use callboard_notifications_domain::delivery::{Delivery, NO_SUBSCRIPTION, NO_WINDOW, State};
+use callboard_notifications_domain::delivery::Delivery;
 use callboard_notifications_domain::{Channel, EventType, Origin, Person, Strategy};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -46,6 +46,8 @@ pub struct Told {
     pub strategy: Strategy,
     /// What is to be sent; none: only the drawer.
     pub deliveries: Vec<Delivery>,
+    /// What of it was given up before it was queued, and why.
+    pub given_up: Vec<(Channel, &'static str)>,
 }
 
 /// The id of a drawer's entry: stacking is by type and subject.
@@ -299,12 +301,8 @@ async fn stack(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
 }
 
 /// Why something was given up before it was queued; empty: it was not.
-const fn given_up(delivery: &Delivery) -> &'static str {
-    match (delivery.state, delivery.channel) {
-        (State::Failed, Channel::Browser) => NO_WINDOW,
-        (State::Failed, Channel::Push) => NO_SUBSCRIPTION,
-        _ => "",
-    }
+fn given_up(told: &Told, channel: Channel) -> &'static str {
+    told.given_up.iter().find(|(of, _)| *of == channel).map_or("", |(_, reason)| reason)
 }
 
 async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
@@ -333,7 +331,7 @@ async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
     .bind(all.iter().map(|one| one.1.state.as_str()).collect::<Vec<_>>())
     .bind(all.iter().map(|one| one.0.0.at).collect::<Vec<_>>())
     .bind(all.iter().map(|one| i32::try_from(one.1.attempts).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-    .bind(all.iter().map(|one| given_up(one.1)).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| given_up(&one.0.1, one.1.channel)).collect::<Vec<_>>())
     .execute(&mut **transaction)
     .await?;
     Ok(())

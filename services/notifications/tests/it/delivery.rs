@@ -199,6 +199,7 @@ async fn n_5_the_same_event_again_tells_nobody_again() {
         details: serde_json::json!({}),
     };
     let told = |person: uuid::Uuid| Told {
+        given_up: Vec::new(),
         listener: Listener {
             person: Person::Employee(person.into()),
             because: Because::Named,

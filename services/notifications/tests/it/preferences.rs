@@ -67,6 +67,28 @@ async fn n_2_the_rule_of_type_and_origin_decides_what_is_sent() {
     assert_eq!(house.settled(own, &nora).await[&Channel::Email].0, DeliveryState::Delivered);
 }
 
+/// Nothing is queued to find out what is known: the log has it from the commit that told it.
+#[tokio::test]
+async fn n_2_what_leads_nowhere_is_settled_with_the_telling() {
+    let house = House::with(|stage| stage.with("notifications.email.url", "")).await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let emil = house.known(house.people.member(), "en", "Emil").await;
+    let ticket = house.ticket(&[&nora, &emil]).await;
+    let fresh = get(&house, &nora).await.expect("defaults");
+    let rules = vec![rule(EventType::Message, Origin::Others, &[Channel::Email], Strategy::All)];
+    set(&house, &nora, proto::Preferences { rules, ..fresh }).await.expect("chosen");
+    let (event, _) = house.say(&ticket, &emil).await;
+    let settled = house.settled(event, &nora).await;
+    assert_eq!(settled[&Channel::Email], (DeliveryState::Failed, "NO_EMAIL".to_owned()));
+    let queued: bool =
+        sqlx::query_scalar("select updated_at <> created_at from delivery where event_id = $1")
+            .bind(event)
+            .fetch_one(house.stage.pool())
+            .await
+            .expect("the one delivery");
+    assert!(!queued);
+}
+
 #[tokio::test]
 async fn n_2_every_wrong_rule_is_named() {
     let house = House::new().await;
