@@ -61,6 +61,7 @@ struct Known {
     tickets: HashMap<Uuid, TicketFacts>,
     order: VecDeque<Uuid>,
     isolation: HashMap<OrganisationId, Isolation>,
+    changes: HashMap<OrganisationId, u64>,
 }
 
 impl Facts {
@@ -93,6 +94,16 @@ impl Facts {
     /// The newest isolation of an organisation.
     pub fn learn_isolation(&self, organisation: OrganisationId, isolation: Isolation) {
         self.known.lock().isolation.insert(organisation, isolation);
+    }
+
+    /// The directory has told of something in an organisation.
+    pub fn directory_changed(&self, organisation: OrganisationId) {
+        *self.known.lock().changes.entry(organisation).or_default() += 1;
+    }
+
+    /// How often the directory has told of something in an organisation: what was read of it before is old.
+    pub fn changes_of_directory(&self, organisation: OrganisationId) -> u64 {
+        self.known.lock().changes.get(&organisation).copied().unwrap_or_default()
     }
 
     /// A ticket, if it is known.

@@ -157,6 +157,9 @@ impl Hub {
         if let Some((ticket, facts)) = ticket_facts(event) {
             self.facts.learn_ticket(ticket, facts);
         }
+        if event.context == "directory" {
+            self.facts.directory_changed(event.organisation);
+        }
         match (event.context.as_str(), event.name.as_str()) {
             ("directory", "organisation.changed") => {
                 let message = directory::OrganisationChanged::decode(event.payload.clone()).ok();
@@ -169,6 +172,11 @@ impl Hub {
             }
             _ => {}
         }
+    }
+
+    /// How often the directory has told of something in an organisation: what was read of it before is old.
+    pub fn changes_of_directory(&self, organisation: OrganisationId) -> u64 {
+        self.facts.changes_of_directory(organisation)
     }
 
     /// Waits until the feed knows where it is.

@@ -10,7 +10,8 @@ use crate::model::{Actor, Time};
 ///
 /// `id:` names the reader's position in all streams; send it back as `Last-Event-ID` to resume. Besides these, the
 /// stream has `event: ready` at its beginning, `event: reset` when something was missed for good and what is shown
-/// must be read anew, and `event: end` with the reason when the server ends it.
+/// must be read anew, and `event: end` with the reason when the server ends it. Where the service that says who may see an
+/// event cannot be asked, the event and those of its context wait until it can; all others go on.
 ///
 /// The caller's own drawer comes along, without `id:`. `event: notification` is a Notification that is new or has
 /// changed, on another device too. `event: unread` says how many are `unread` and the `position` of the latest: soon
@@ -21,7 +22,7 @@ use crate::model::{Actor, Time};
 pub struct LiveEvent {
     /// UUID of the event; the same on NATS.
     pub id: String,
-    /// Aggregate and what happened: `ticket.opened`. `ticket.hidden`: the ticket became internal and must vanish from
+    /// Aggregate and what happened: `ticket.opened`; of the support desk's tickets, `support_ticket.opened`. `ticket.hidden`: the ticket became internal and must vanish from
     /// the screen of who may not see internal ones (T-13). `task.hidden` and `video.session_hidden` are the
     /// same of a task and a video session.
     pub name: String,

@@ -28,6 +28,13 @@ pub enum Circle {
     Owned(Thing, TicketFacts),
     /// It became internal: as [`Circle::Owned`], and outsiders who saw it are told that it is gone (T-13).
     HiddenOwned(Thing, TicketFacts),
+    /// Who may see a ticket of the support desk: agents, and who requested care coordination (S-2).
+    Desk {
+        /// Which.
+        ticket: Uuid,
+        /// Who requested it, where somebody is known here.
+        requester: Option<Uuid>,
+    },
     /// Employees who may see a thing with these departments.
     Employees(Vec<String>),
     /// All employees.
@@ -49,6 +56,8 @@ pub enum Thing {
     DeviceEvent(Uuid),
     /// A video session.
     Session(Uuid),
+    /// A ticket of the support desk.
+    SupportTicket(Uuid),
 }
 
 /// An event, ready to be sent.
@@ -89,7 +98,8 @@ pub fn project(event: &Event) -> Option<Projected> {
         Circle::Owned(..) | Circle::HiddenOwned(..) | Circle::Deleted(_) => {
             data["task"]["ticketId"].as_str().map(str::to_owned)
         }
-        Circle::Employees(_)
+        Circle::Desk { .. }
+        | Circle::Employees(_)
         | Circle::Staff
         | Circle::Moderators
         | Circle::Administrators
@@ -97,7 +107,7 @@ pub fn project(event: &Event) -> Option<Projected> {
     };
     let full = LiveEvent {
         id: event.id.to_string(),
-        name: event.name.clone(),
+        name: name(event),
         kind: event.kind.clone(),
         time: Time(event.time),
         ticket_id,
@@ -136,6 +146,14 @@ pub fn project(event: &Event) -> Option<Projected> {
         outside.actor = model::Actor::default();
     }
     Some(Projected { circle, full, outside })
+}
+
+/// The desk's tickets are another kind than those of devices, and must not be taken for them.
+fn name(event: &Event) -> String {
+    match (event.context.as_str(), event.name.strip_prefix("ticket.")) {
+        ("support", Some(what)) => format!("support_ticket.{what}"),
+        _ => event.name.clone(),
+    }
 }
 
 fn actor(actor: Actor) -> model::Actor {
@@ -194,6 +212,11 @@ fn circle(event: &Event, data: &Value) -> Circle {
             on_ticket(&data["conversation"]["ticketId"], Circle::TicketEmployees)
         }
         ("messenger", _) => on_ticket(&data["conversation"]["ticketId"], Circle::Ticket),
+        ("support", _) => {
+            let said = &data["ticket"];
+            let requester = id(&said["requester"]["id"]);
+            id(&said["ticketId"]).map_or(Circle::Nobody, |ticket| Circle::Desk { ticket, requester })
+        }
         ("tasks", name) => of_tasks(name, data),
         ("video", name) => of_video(name, data),
         ("ratings", _) | ("directory", "principal.tokens_revoked") => Circle::Nobody,

@@ -32,6 +32,8 @@ use crate::upstream::CONTEXTS;
 const CHECK: Duration = Duration::from_secs(1);
 /// How long a reader waits before it comes back.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a context is held at first, and the longest.
+const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Opens a stream.
 pub fn open(call: Call, headers: &HeaderMap) -> Result<Response, Problem> {
@@ -109,6 +111,8 @@ struct Connection {
     joint: Position,
     /// Sent or passed over.
     position: Position,
+    /// Contexts that wait behind an event of which nobody could say whether the reader may see it.
+    held: Held,
     /// Written, but not yet asked for.
     waiting: VecDeque<Bytes>,
     heartbeat_at: Instant,
@@ -116,6 +120,34 @@ struct Connection {
     check: Interval,
     ended: bool,
     _seat: Seat,
+}
+
+/// What waits while the service that decides about it cannot be asked; all else goes on.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    contexts: [bool; CONTEXTS.len()],
+    /// When it is tried again.
+    until: Instant,
+    /// How long the next one is held.
+    pause: Duration,
+}
+
+impl Held {
+    fn nothing() -> Self {
+        Self { contexts: [false; CONTEXTS.len()], until: Instant::now(), pause: HOLD.0 }
+    }
+
+    fn is_any(&self) -> bool {
+        self.contexts.contains(&true)
+    }
+
+    fn hold(&mut self, at: usize) {
+        if !self.is_any() {
+            self.until = Instant::now() + self.pause;
+            self.pause = (self.pause * 2).min(HOLD.1);
+        }
+        self.contexts[at] = true;
+    }
 }
 
 #[expect(clippy::large_enum_variant, reason = "lives for a moment, one at a time")]
@@ -142,6 +174,7 @@ impl Connection {
             token,
             eyes: Eyes::default(),
             replay: None,
+            held: Held::nothing(),
             waiting: VecDeque::new(),
             heartbeat_at: Instant::now() + gateway.settings.live.heartbeat,
             expires_at: Instant::now() + left,
@@ -168,21 +201,31 @@ impl Connection {
                     reset = true;
                 }
             }
-            let behind: Vec<TailFrom> = CONTEXTS
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| connection.position.0[*at] < joint.0[*at])
-                .map(|(at, context)| TailFrom::new(*context, Start::Sequence(connection.position.0[at] + 1)))
-                .collect();
-            if !behind.is_empty() {
-                connection.replay = Some(hub.bus.tail(behind));
-            }
+            connection.catch_up();
         }
         connection.write(&format!("retry: {}\n", RETRY.as_millis()), "ready", &json!({}));
         if reset {
             connection.write("", "reset", &json!({}));
         }
         connection
+    }
+
+    /// Reads what is between the reader's position and the feed's.
+    fn catch_up(&mut self) {
+        let behind: Vec<TailFrom> = CONTEXTS
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| self.position.0[*at] < self.joint.0[*at])
+            .map(|(at, context)| TailFrom::new(*context, Start::Sequence(self.position.0[at] + 1)))
+            .collect();
+        self.replay = (!behind.is_empty()).then(|| self.call.gateway.live.bus.tail(behind));
+    }
+
+    /// Tries again what was held.
+    fn release(&mut self) {
+        self.held.contexts = Held::nothing().contexts;
+        (self.receiver, self.joint) = self.call.gateway.live.subscribe();
+        self.catch_up();
     }
 
     /// The next piece of the answer; `None`: the end.
@@ -207,6 +250,7 @@ impl Connection {
                 () = tokio::time::sleep_until(self.expires_at) => self.end("TOKEN_EXPIRED"),
                 _ = self.check.tick() => self.check_token().await,
                 news = self.drawer.next() => self.tell(news),
+                () = tokio::time::sleep_until(self.held.until), if self.held.is_any() => self.release(),
                 incoming = incoming => self.take(incoming).await,
                 () = tokio::time::sleep_until(self.heartbeat_at) => self.beat(),
             }
@@ -225,7 +269,7 @@ impl Connection {
         match incoming {
             Incoming::Replayed(Some(TailItem::Event { context, sequence, event })) => {
                 let Some(at) = index(&context) else { return };
-                if sequence > self.joint.0[at] || sequence <= self.position.0[at] {
+                if sequence > self.joint.0[at] || sequence <= self.position.0[at] || self.held.contexts[at] {
                     return;
                 }
                 // Only age takes events out of a stream, from its beginning: a hole here is what was lost to it.
@@ -238,8 +282,11 @@ impl Connection {
             Incoming::Replayed(Some(TailItem::Rebuilt { .. })) => self.rebuilt(None),
             Incoming::Replayed(Some(TailItem::CaughtUp) | None) => {
                 self.replay = None;
+                if !self.held.is_any() {
+                    self.held.pause = HOLD.0;
+                }
                 for at in 0..CONTEXTS.len() {
-                    if self.position.0[at] < self.joint.0[at] {
+                    if self.position.0[at] < self.joint.0[at] && !self.held.contexts[at] {
                         // All of it aged out.
                         self.position.0[at] = self.joint.0[at];
                         self.write("", "reset", &json!({}));
@@ -247,7 +294,7 @@ impl Connection {
                 }
             }
             Incoming::News(Ok(News::Event(item))) => {
-                if item.sequence > self.position.0[item.context] {
+                if item.sequence > self.position.0[item.context] && !self.held.contexts[item.context] {
                     self.send(&item).await;
                 }
             }
@@ -263,10 +310,14 @@ impl Connection {
     /// Positions in a stream that was built anew mean nothing any more.
     fn rebuilt(&mut self, at: Option<usize>) {
         match at {
-            Some(at) => self.position.0[at] = 0,
+            Some(at) => {
+                self.position.0[at] = 0;
+                self.held.contexts[at] = false;
+            }
             None => {
                 self.replay = None;
                 self.position = self.joint;
+                self.held = Held::nothing();
             }
         }
         self.write("", "reset", &json!({}));
@@ -279,7 +330,10 @@ impl Connection {
             return;
         }
         let Some(projected) = &item.projected else { return };
-        match self.eyes.see(&self.call, projected).await {
+        // What cannot be decided soon holds nobody else up.
+        let budget = self.call.gateway.settings.view_budget;
+        let seen = tokio::time::timeout(budget, self.eyes.see(&self.call, projected)).await;
+        match seen.unwrap_or(Err(Undecided)) {
             Ok(Some(event)) => {
                 let data = serde_json::to_string(event).unwrap_or_default();
                 self.push(format!("id: {}\ndata: {data}\n\n", self.position));
@@ -287,7 +341,7 @@ impl Connection {
             Ok(None) => {}
             Err(Undecided) => {
                 self.position = before;
-                self.end("SERVICE_UNAVAILABLE");
+                self.held.hold(item.context);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use callboard_kernel::{Isolation, Principal, Role, Subject};
 use callboard_proto::directory::v1::GetOrganisationRequest;
 use callboard_proto::notifications::v1::{Entry, SubjectKind};
+use callboard_proto::support::v1::GetTicketRequest;
 use callboard_proto::tasks::v1::{GetDeviceEventRequest, GetTaskRequest};
 use callboard_proto::tickets::v1::CheckVisibilityRequest;
 use callboard_proto::video::v1::GetSessionRequest;
@@ -17,7 +18,7 @@ use super::model::LiveEvent;
 use super::project::{Circle, Projected, Thing};
 use crate::call::Call;
 
-/// Nobody who could tell was reachable: the stream ends and is resumed, rather than show too much or leave a gap.
+/// Nobody who could tell was reachable: the event waits, rather than show too much or leave a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecided;
 
@@ -67,6 +68,9 @@ impl Eyes {
                     && !self.sees_owned(call, *thing, &was_external).await?
             }
             Circle::HiddenOwned(thing, facts) => self.sees_owned(call, *thing, facts).await?,
+            // Those outside see what they requested, or nothing.
+            Circle::Desk { requester, .. } if outsider && *requester != principal.actor().id() => false,
+            Circle::Desk { ticket, .. } => self.ask_owner(call, Thing::SupportTicket(*ticket)).await?,
             Circle::Employees(ids) => match principal.employee() {
                 None => false,
                 Some(employee) => {
@@ -149,7 +153,13 @@ impl Eyes {
                 return Ok(true);
             }
         }
-        // Those outside are judged by what was just changed, so nothing is remembered for them.
+        self.ask_owner(call, thing).await
+    }
+
+    /// Asks the service that a thing is of, as the caller. Those outside are judged by what was just changed, so nothing is
+    /// remembered for them.
+    async fn ask_owner(&mut self, call: &Call, thing: Thing) -> Result<bool, Undecided> {
+        let principal = call.principal();
         let now = Instant::now();
         if let Some((sees, asked_at)) = self.asked_of_owners.get(&thing)
             && !principal.is_outsider()
@@ -176,6 +186,15 @@ impl Eyes {
             Thing::DeviceEvent(id) => {
                 let message = GetDeviceEventRequest { device_event_id: id.to_string() };
                 tasks.get_device_event(call.request_within(message, timeout)).await.map(drop)
+            }
+            Thing::SupportTicket(id) => {
+                let message = GetTicketRequest { ticket_id: id.to_string() };
+                call.gateway
+                    .upstreams
+                    .support()
+                    .get_ticket(call.request_within(message, timeout))
+                    .await
+                    .map(drop)
             }
         };
         let sees = match answer {

@@ -1,9 +1,18 @@
 //! Who hears of what on the live stream, where the gateway alone does not know.
 
-use callboard_proto::{directory::v1 as directory, fleet::v1 as fleet, tickets::v1 as tickets};
+use std::time::Duration;
+
+use callboard_kernel::{Principal, Refusal};
+use callboard_proto::{
+    directory::v1 as directory, fleet::v1 as fleet, support::v1 as support, tickets::v1 as tickets,
+};
+use callboard_service::convert::to_proto_actor;
+use callboard_service::error::status;
 
 use crate::live::{OTHER, Reader, append, event_of, facts, publish};
-use crate::world::{CUSTOMER, DEPARTMENT, ORGANISATION, TICKET, World, customer_user, member};
+use crate::world::{
+    CUSTOMER, DEPARTMENT, DEVICE, OFFER, ORGANISATION, TICKET, World, customer_user, member, visitor,
+};
 
 const CHECK: &str = "callboard.tickets.v1.TicketService/CheckVisibility";
 
@@ -94,4 +103,74 @@ async fn unknown_tickets_are_judged_by_their_owner_with_the_caller_s_own_token()
     let asked = world.tickets.asked::<tickets::CheckVisibilityRequest>(CHECK);
     assert_eq!(asked.len(), 2);
     assert!(asked[0].1["authorization"].to_str().unwrap().starts_with("Bearer ey"));
+}
+
+#[tokio::test]
+async fn s_2_s_5_the_desk_s_tickets_are_told_to_who_may_see_them() {
+    const GET: &str = "callboard.support.v1.SupportService/GetTicket";
+    let world = World::new().await;
+    // For these callers: all but the first.
+    world.support.on(GET, |asked: support::GetTicketRequest| {
+        if asked.ticket_id == TICKET.to_string() {
+            return Err(status("support", &Refusal::not_found("support_ticket")));
+        }
+        Ok(support::GetTicketResponse::default())
+    });
+    let opened = |ticket_id: uuid::Uuid, requester: Option<&Principal>| support::TicketOpened {
+        ticket: Some(support::TicketFacts {
+            ticket_id: ticket_id.to_string(),
+            requester: requester.map(|requester| to_proto_actor(requester.actor())),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let (colleague, here, buyer) = (member(&[]), visitor(DEVICE), customer_user(CUSTOMER));
+    let mut readers = Vec::new();
+    for who in [&colleague, &here, &buyer] {
+        let mut reader = Reader::open(&world, who, None).await;
+        reader.ready().await;
+        readers.push(reader);
+    }
+    publish(&world, &opened(TICKET, Some(&here))).await;
+    publish(&world, &opened(OTHER, Some(&here))).await;
+    publish(&world, &opened(OFFER, Some(&buyer))).await;
+    for (reader, expected) in readers.iter_mut().zip([&[OTHER, OFFER][..], &[OTHER], &[OFFER]]) {
+        for ticket in expected {
+            let told = reader.next().await.unwrap().data;
+            assert_eq!(told["name"], "support_ticket.opened");
+            assert_eq!(told["type"], "callboard.support.v1.TicketOpened");
+            assert_eq!(told["data"]["ticket"]["ticketId"], ticket.to_string());
+            assert!(told.get("ticketId").is_none(), "that is a device's: {told}");
+        }
+    }
+    let asked = world.support.asked::<support::GetTicketRequest>(GET).len();
+    assert_eq!(asked, 3 + 2 + 1, "those outside are asked for only where they requested it");
+}
+
+#[tokio::test]
+async fn what_nobody_can_judge_now_waits_with_its_context_and_all_else_goes_on() {
+    let world = World::with(|settings| settings.view_budget = Duration::from_millis(300)).await;
+    world.tickets.hang(CHECK);
+    let mut reader = Reader::open(&world, &member(&[]), None).await;
+    reader.ready().await;
+    let offer =
+        |ticket: uuid::Uuid| fleet::OfferFacts { ticket_id: ticket.to_string(), ..Default::default() };
+    // A ticket that the feed has not heard of, and one that it will know: the second must not overtake the first.
+    append(&world, event_of(ORGANISATION, OTHER, &fleet::OfferSeen { offer: Some(offer(OTHER)) })).await;
+    let known = Some(facts(1, tickets::Visibility::Public));
+    publish(&world, &tickets::TicketStarted { ticket: known.clone(), ..Default::default() }).await;
+    assert_eq!(reader.titles(1).await, ["ticket.started 1"]);
+    append(&world, event_of(ORGANISATION, TICKET, &fleet::OfferSeen { offer: Some(offer(TICKET)) })).await;
+    publish(&world, &tickets::TicketDone { ticket: known, ..Default::default() }).await;
+    let block = reader.next().await.unwrap();
+    assert_eq!(block.data["name"], "ticket.done");
+    assert!(block.id.contains("-fl0-"), "whoever comes back from here misses nothing: {}", block.id);
+    visible(&world, |_| true);
+    for ticket in [OTHER, TICKET] {
+        let told = reader.next().await.unwrap();
+        assert_eq!(
+            (&told.data["name"], &told.data["ticketId"]),
+            (&"offer.seen".into(), &ticket.to_string().into())
+        );
+    }
 }

@@ -47,6 +47,7 @@ pub struct World {
     pub tasks: Fake,
     pub video: Fake,
     pub notifications: Fake,
+    pub support: Fake,
     pub bus: MemBus,
     pub revocations: Arc<Revocations>,
     pub address: SocketAddr,
@@ -127,7 +128,7 @@ impl World {
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         callboard_service::install_crypto_provider();
         let (messenger, tasks_fake, video) = (Fake::start().await, Fake::start().await, Fake::start().await);
-        let notifications = Fake::start().await;
+        let (notifications, support) = (Fake::start().await, Fake::start().await);
         let (directory, tickets, fleet, ratings) =
             (Fake::start().await, Fake::start().await, Fake::start().await, Fake::start().await);
         let mut settings = settings();
@@ -142,6 +143,7 @@ impl World {
         settings.upstreams.insert("tasks".to_owned(), tasks_fake.address.clone());
         settings.upstreams.insert("video".to_owned(), video.address.clone());
         settings.upstreams.insert("notifications".to_owned(), notifications.address.clone());
+        settings.upstreams.insert("support".to_owned(), support.address.clone());
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let issuing =
@@ -191,6 +193,7 @@ impl World {
             tasks: tasks_fake,
             video,
             notifications,
+            support,
             bus,
             revocations,
             address,
