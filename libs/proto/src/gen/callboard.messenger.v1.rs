@@ -1149,12 +1149,18 @@ pub struct GetConversationRequest {
     /// UUID.
     #[prost(string, tag = "1")]
     pub conversation_id: ::prost::alloc::string::String,
+    /// So many of the latest messages come along; 0: none, more than 200 counts as 200.
+    #[prost(int32, tag = "2")]
+    pub messages: i32,
 }
 /// The conversation.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetConversationResponse {
     #[prost(message, optional, tag = "1")]
     pub conversation: ::core::option::Option<Conversation>,
+    /// Where they were asked for: as ListMessages answers them, with the token of its next page.
+    #[prost(message, optional, tag = "2")]
+    pub latest: ::core::option::Option<ListMessagesResponse>,
 }
 /// Asks for a page of conversations.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

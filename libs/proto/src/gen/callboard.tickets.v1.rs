@@ -1736,6 +1736,35 @@ pub struct GetTicketMovesResponse {
     #[prost(bool, tag = "8")]
     pub may_post_internal_update: bool,
 }
+/// Asks for what a ticket's screen shows.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTicketScreenRequest {
+    #[prost(string, tag = "1")]
+    pub ticket_id: ::prost::alloc::string::String,
+    /// Entries of each list: 0 is 50, more than 200 counts as 200. What is behind them, the lists themselves tell: their page
+    /// tokens come along.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+}
+/// What a ticket's screen shows to this caller.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTicketScreenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<Ticket>,
+    #[prost(message, optional, tag = "2")]
+    pub moves: ::core::option::Option<GetTicketMovesResponse>,
+    /// The flow it was made by, if that is still there.
+    #[prost(message, optional, tag = "3")]
+    pub flow: ::core::option::Option<Flow>,
+    #[prost(message, optional, tag = "4")]
+    pub public_updates: ::core::option::Option<ListUpdatesResponse>,
+    /// Employees only; else not set.
+    #[prost(message, optional, tag = "5")]
+    pub internal_updates: ::core::option::Option<ListUpdatesResponse>,
+    /// Employees only; else not set.
+    #[prost(message, optional, tag = "6")]
+    pub timeline: ::core::option::Option<ListTimelineResponse>,
+}
 /// Asks which tickets are visible.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CheckVisibilityRequest {
@@ -2412,6 +2441,36 @@ pub mod ticket_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// What a ticket's screen shows at once: what the calls above answer each for itself, judged once.
+        pub async fn get_ticket_screen(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTicketScreenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTicketScreenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/callboard.tickets.v1.TicketService/GetTicketScreen",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "callboard.tickets.v1.TicketService",
+                        "GetTicketScreen",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Which of these tickets the caller may see now, for whoever forwards live events. At most 500 ids.
         pub async fn check_visibility(
             &mut self,
@@ -2592,6 +2651,14 @@ pub mod ticket_service_server {
             request: tonic::Request<super::GetTicketMovesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetTicketMovesResponse>,
+            tonic::Status,
+        >;
+        /// What a ticket's screen shows at once: what the calls above answer each for itself, judged once.
+        async fn get_ticket_screen(
+            &self,
+            request: tonic::Request<super::GetTicketScreenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTicketScreenResponse>,
             tonic::Status,
         >;
         /// Which of these tickets the caller may see now, for whoever forwards live events. At most 500 ids.
@@ -3391,6 +3458,52 @@ pub mod ticket_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetTicketMovesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/callboard.tickets.v1.TicketService/GetTicketScreen" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTicketScreenSvc<T: TicketService>(pub Arc<T>);
+                    impl<
+                        T: TicketService,
+                    > tonic::server::UnaryService<super::GetTicketScreenRequest>
+                    for GetTicketScreenSvc<T> {
+                        type Response = super::GetTicketScreenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTicketScreenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TicketService>::get_ticket_screen(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTicketScreenSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

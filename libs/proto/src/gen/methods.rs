@@ -192,6 +192,7 @@ pub const METHODS: &[&str] = &[
     "callboard.tickets.v1.TicketService/ExportServiceRecord",
     "callboard.tickets.v1.TicketService/ListTimeline",
     "callboard.tickets.v1.TicketService/GetTicketMoves",
+    "callboard.tickets.v1.TicketService/GetTicketScreen",
     "callboard.tickets.v1.TicketService/CheckVisibility",
     "callboard.tickets.v1.FlowService/ListFlows",
     "callboard.tickets.v1.FlowService/GetFlow",

@@ -67,7 +67,7 @@ async fn list(call: Call, Query(asked): Query<Asked>) -> Answer<ConversationPage
 }
 
 async fn get(call: Call, Id(conversation_id): Id) -> Answer<Conversation> {
-    let message = proto::GetConversationRequest { conversation_id };
+    let message = proto::GetConversationRequest { conversation_id, messages: 0 };
     show_inner(ask!(call, messenger.get_conversation(message)).conversation)
 }
 

@@ -373,6 +373,7 @@ fn verbs() -> Vec<Route> {
 fn parts() -> Vec<Route> {
     vec![
         Route::get("/v1/tickets/{id}/view", view)
+            .rpc(rpc!("tickets.v1.TicketService", "GetTicketScreen"))
             .named("viewTicket")
             .answers::<TicketView>()
             .about(

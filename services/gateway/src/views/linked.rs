@@ -18,31 +18,21 @@ const SESSIONS: i32 = 50;
 /// More than there are types: a drawer holds one entry of each about one thing (N-1), so these are all.
 const NOTIFICATIONS: i32 = 200;
 
-/// The conversation and its latest messages, asked for at once.
+/// The conversation and its latest messages.
 pub async fn conversation_part(
     call: &Call,
     ticket_id: &str,
     until: Instant,
     miss: &Miss<'_>,
 ) -> Option<ConversationPart> {
-    let upstreams = &call.gateway.upstreams;
-    let conversation_id = ticket_id.to_owned();
-    let message = messenger::v1::GetConversationRequest { conversation_id: conversation_id.clone() };
-    let mut one = upstreams.messenger();
-    let conversation =
-        part("messenger", miss, Part::of(one.get_conversation(within(call, message, until)), until));
-    let message = messenger::v1::ListMessagesRequest {
-        conversation_id,
-        page_size: MESSAGES,
-        page_token: String::new(),
-    };
-    let mut other = upstreams.messenger();
-    let messages =
-        part("messenger", miss, Part::of(other.list_messages(within(call, message, until)), until));
-    let (conversation, messages) = tokio::join!(conversation, messages);
+    let message =
+        messenger::v1::GetConversationRequest { conversation_id: ticket_id.to_owned(), messages: MESSAGES };
+    let mut upstream = call.gateway.upstreams.messenger();
+    let asked = Part::of(upstream.get_conversation(within(call, message, until)), until);
+    let found = part("messenger", miss, asked).await?;
     Some(ConversationPart {
-        conversation: Mirror::out(conversation?.conversation?),
-        messages: Mirror::out(messages?),
+        conversation: Mirror::out(found.conversation?),
+        messages: Mirror::out(found.latest.unwrap_or_default()),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Names of employees, which the other contexts do not know.
+//! Names of employees, which the other contexts do not know, and of what a ticket hangs on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use callboard_kernel::{Actor, OrganisationId};
 use callboard_proto::directory::v1::ListEmployeesRequest;
 use tokio::time::Instant;
 
+use super::around::Around;
 use super::part::Part;
 use crate::call::Call;
 
@@ -17,10 +18,13 @@ const MAX_PAGES: usize = 5;
 /// Names by employee id.
 pub type ById = Arc<HashMap<String, String>>;
 
-/// What the directory said a moment ago, for each caller by itself: nobody reads names by another's right.
+/// What the directory said a moment ago, for each caller by itself: nobody reads names by another's right. Forgotten as
+/// soon as the directory tells of a change in the organisation.
 #[derive(Debug)]
 pub struct Names {
-    known: moka::future::Cache<(OrganisationId, Actor), ById>,
+    known: moka::future::Cache<(OrganisationId, Actor, u64), ById>,
+    /// Devices, templates and customers.
+    pub(super) around: Around,
 }
 
 impl Default for Names {
@@ -30,6 +34,7 @@ impl Default for Names {
                 .max_capacity(500)
                 .time_to_live(Duration::from_secs(20))
                 .build(),
+            around: Around::default(),
         }
     }
 }
@@ -37,7 +42,9 @@ impl Default for Names {
 impl Names {
     /// The names that the caller may read; `Unreachable` when the directory does not answer in time.
     pub async fn of(&self, call: &Call, until: Instant) -> Part<ById> {
-        let key = (call.principal().organisation, call.principal().actor());
+        let organisation = call.principal().organisation;
+        let changes = call.gateway.live.changes_of_directory(organisation);
+        let key = (organisation, call.principal().actor(), changes);
         if let Some(known) = self.known.get(&key).await {
             return Part::Here(known);
         }

@@ -1,14 +1,16 @@
 //! The ticket details view.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Json;
 use callboard_kernel::Language;
-use callboard_proto::{directory, fleet, ratings, tickets, video};
+use callboard_proto::{fleet, ratings, tickets, video};
 use callboard_service::request::Deadline;
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::around::Surroundings;
 use super::linked::{conversation_part, linked_sessions, linked_tasks, own_notifications};
 use super::names::ById;
 use super::part::{Miss, Part, part, within};
@@ -27,15 +29,6 @@ use crate::problem::Problem;
 /// Entries of each list that the view shows at once; more by the list's own route.
 const LIST_LENGTH: i32 = 200;
 
-/// What the view has of the directory and the flow, once the ticket is known.
-#[derive(Debug, Default)]
-struct Surroundings {
-    flow: Option<tickets::v1::Flow>,
-    device: Option<directory::v1::Device>,
-    template: Option<directory::v1::Template>,
-    customer: Option<directory::v1::Customer>,
-}
-
 /// `GET /v1/tickets/{id}/view`.
 pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Problem> {
     let until = Instant::now() + call.gateway.settings.view_budget;
@@ -45,38 +38,6 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         missing.lock().insert(context);
     };
     let general = about_ticket(&call, ticket_id, until, &miss);
-    let moves = async {
-        let message = tickets::v1::GetTicketMovesRequest { ticket_id: ticket_id.to_owned() };
-        part(
-            "tickets",
-            &miss,
-            Part::of(call.gateway.upstreams.tickets().get_ticket_moves(within(&call, message, until)), until),
-        )
-        .await
-    };
-    let updates = list_updates(&call, ticket_id, tickets::v1::Visibility::Public, until, &miss);
-    let internal = async {
-        if !is_employee {
-            return None;
-        }
-        list_updates(&call, ticket_id, tickets::v1::Visibility::Internal, until, &miss).await
-    };
-    let timeline = async {
-        if !is_employee {
-            return None;
-        }
-        let message = tickets::v1::ListTimelineRequest {
-            ticket_id: ticket_id.to_owned(),
-            page_size: LIST_LENGTH,
-            page_token: String::new(),
-        };
-        part(
-            "tickets",
-            &miss,
-            Part::of(call.gateway.upstreams.tickets().list_timeline(within(&call, message, until)), until),
-        )
-        .await
-    };
     let dispatch = async {
         if !is_employee {
             return None;
@@ -115,34 +76,8 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
         part("directory", &miss, call.gateway.names.of(&call, until)).await.unwrap_or_default()
     };
     // Boxed: together they are large, and a request waits on them once.
-    let (
-        general,
-        moves,
-        updates,
-        internal,
-        timeline,
-        dispatch,
-        conversation,
-        linked,
-        sessions,
-        notifications,
-        rating,
-        names,
-    ) = Box::pin(async {
-        tokio::join!(
-            general,
-            moves,
-            updates,
-            internal,
-            timeline,
-            dispatch,
-            conversation,
-            linked,
-            sessions,
-            notifications,
-            rating,
-            names
-        )
+    let (general, dispatch, conversation, linked, sessions, notifications, rating, names) = Box::pin(async {
+        tokio::join!(general, dispatch, conversation, linked, sessions, notifications, rating, names)
     })
     .await;
     // The owner of the ticket has the last word on whether there is one for this caller.
@@ -162,111 +97,48 @@ pub async fn view(call: Call, Id(ticket_id): Id) -> Result<Json<TicketView>, Pro
     let mut view = TicketView {
         ticket_id: ticket_id.to_owned(),
         unreachable,
-        updates: updates.map(Mirror::out),
-        internal_updates: internal.map(Mirror::out),
         fleet: dispatch.map(|dispatch| fleet_part(dispatch, &names)),
         conversation,
         tasks: linked.map(Mirror::out),
         video_sessions: sessions.map(|page| sessions_part(page, call.language)),
         notifications,
         rating: rating.and_then(|response| response.rating).map(Mirror::out),
-        timeline: timeline.map(Mirror::out),
         ..TicketView::default()
     };
-    if let Some((ticket, surroundings)) = general {
-        let ticket = Ticket::out(ticket);
-        view.status_bar = status_bar(&ticket, moves.map(Mirror::out), call.language);
-        view.general = Some(general_part(ticket, surroundings, &names, call.language));
+    if let Some((screen, surroundings)) = general {
+        let ticket = Ticket::out(screen.ticket.unwrap_or_default());
+        view.status_bar = status_bar(&ticket, screen.moves.map(Mirror::out), call.language);
+        view.general =
+            Some(general_part(ticket, screen.flow.map(Mirror::out), &surroundings, &names, call.language));
+        view.updates = screen.public_updates.map(Mirror::out);
+        view.internal_updates = screen.internal_updates.map(Mirror::out);
+        view.timeline = screen.timeline.map(Mirror::out);
     }
     Ok(Json(view))
 }
 
-async fn list_updates(
-    call: &Call,
-    ticket_id: &str,
-    visibility: tickets::v1::Visibility,
-    until: Instant,
-    miss: &Miss<'_>,
-) -> Option<tickets::v1::ListUpdatesResponse> {
-    let message = tickets::v1::ListUpdatesRequest {
-        ticket_id: ticket_id.to_owned(),
-        visibility: visibility.into(),
-        page_size: LIST_LENGTH,
-        page_token: String::new(),
-    };
-    part(
-        "tickets",
-        miss,
-        Part::of(call.gateway.upstreams.tickets().list_updates(within(call, message, until)), until),
-    )
-    .await
-}
-
-/// The ticket and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be reached.
+/// What its owner has of the ticket, and what it hangs on. `Err`: its owner says no. `Ok(None)`: its owner cannot be
+/// reached.
 async fn about_ticket(
     call: &Call,
     ticket_id: &str,
     until: Instant,
     miss: &Miss<'_>,
-) -> Result<Option<(tickets::v1::Ticket, Surroundings)>, Status> {
-    let message = tickets::v1::GetTicketRequest { ticket_id: ticket_id.to_owned() };
-    let upstreams = &call.gateway.upstreams;
-    let ticket = match Part::of(upstreams.tickets().get_ticket(within(call, message, until)), until).await {
-        Part::Here(response) => response.ticket,
+) -> Result<Option<(tickets::v1::GetTicketScreenResponse, Arc<Surroundings>)>, Status> {
+    let message =
+        tickets::v1::GetTicketScreenRequest { ticket_id: ticket_id.to_owned(), page_size: LIST_LENGTH };
+    let mut upstream = call.gateway.upstreams.tickets();
+    let screen = match Part::of(upstream.get_ticket_screen(within(call, message, until)), until).await {
+        Part::Here(screen) => screen,
         Part::Nothing(status) => return Err(status),
-        Part::Unreachable => None,
-    };
-    let Some(ticket) = ticket else {
-        miss("tickets");
-        return Ok(None);
-    };
-    let flow = async {
-        if ticket.flow_id.is_empty() {
-            return None;
+        Part::Unreachable => {
+            miss("tickets");
+            return Ok(None);
         }
-        let message = tickets::v1::GetFlowRequest {
-            template_id: ticket.template_id.clone(),
-            flow_id: ticket.flow_id.clone(),
-        };
-        part("tickets", miss, Part::of(upstreams.flows().get_flow(within(call, message, until)), until))
-            .await?
-            .flow
     };
-    let device = async {
-        let message = directory::v1::GetDeviceRequest { id: ticket.device_id.clone() };
-        part(
-            "directory",
-            miss,
-            Part::of(upstreams.directory().get_device(within(call, message, until)), until),
-        )
-        .await?
-        .device
-    };
-    let template = async {
-        let message = directory::v1::GetTemplateRequest { id: ticket.template_id.clone() };
-        part(
-            "directory",
-            miss,
-            Part::of(upstreams.directory().get_template(within(call, message, until)), until),
-        )
-        .await?
-        .template
-    };
-    let customer = async {
-        if ticket.customer_id.is_empty() || call.principal().is_outsider() {
-            return None;
-        }
-        let message = directory::v1::GetCustomerRequest { id: ticket.customer_id.clone() };
-        part(
-            "directory",
-            miss,
-            Part::of(upstreams.directory().get_customer(within(call, message, until)), until),
-        )
-        .await?
-        .customer
-    };
-    let (flow, device, template, customer) = tokio::join!(flow, device, template, customer);
-    Ok(Some((ticket, Surroundings { flow, device, template, customer })))
+    let ticket = screen.ticket.as_ref().ok_or_else(|| Status::internal("a screen without a ticket"))?;
+    let around = call.gateway.names.around.of(call, ticket, until, miss).await;
+    Ok(Some((screen, around)))
 }
 
 /// Opening the details is what marks an offer as seen (F-3). Nobody waits for it, and a failure is only logged: the
@@ -334,21 +206,27 @@ fn progress(current: TicketStatus, language: Language) -> Vec<ProgressStep> {
         .collect()
 }
 
-fn general_part(ticket: Ticket, around: Surroundings, names: &ById, language: Language) -> General {
+fn general_part(
+    ticket: Ticket,
+    flow: Option<Flow>,
+    around: &Surroundings,
+    names: &ById,
+    language: Language,
+) -> General {
     let text = |localized: Option<&crate::model::Localized>| localized?.text(language).map(str::to_owned);
-    let flow: Option<Flow> = around.flow.map(Mirror::out);
-    let template: Option<crate::model::directory::Template> = around.template.map(Mirror::out);
+    let template: Option<crate::model::directory::Template> = around.template.clone().map(Mirror::out);
     let creator = match &ticket.creator {
         Some(Actor { kind: Some(ActorKind::Employee), id: Some(id) }) => names.get(id).cloned(),
         _ => None,
     };
-    let filled = |text: String| (!text.is_empty()).then_some(text);
-    let (device_name, device_serial_number) =
-        around.device.map(|device| (filled(device.name), filled(device.serial_number))).unwrap_or_default();
+    let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let device = around.device.as_ref();
+    let device_name = device.and_then(|device| filled(&device.name));
+    let device_serial_number = device.and_then(|device| filled(&device.serial_number));
     General {
         category: text(flow.as_ref().and_then(|flow| flow.label.as_ref())),
         template_name: text(template.as_ref().and_then(|template| template.name.as_ref())),
-        customer_name: around.customer.and_then(|customer| filled(customer.name)),
+        customer_name: around.customer.as_ref().and_then(|customer| filled(&customer.name)),
         creator_name: creator,
         device_name,
         device_serial_number,

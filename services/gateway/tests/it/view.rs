@@ -13,8 +13,10 @@ use callboard_testkit::{PATIENCE, eventually_some};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::live::publish;
 use crate::world::{DEVICE, EMPLOYEE, OFFER, TICKET, World, member, nobody, read, visitor};
 
+const SCREEN: &str = "callboard.tickets.v1.TicketService/GetTicketScreen";
 const MARK_SEEN: &str = "callboard.fleet.v1.FleetService/MarkSeen";
 const LIST_ENTRIES: &str = "callboard.notifications.v1.NotificationService/ListEntries";
 
@@ -23,9 +25,8 @@ fn text(en: &str, de: &str) -> common::LocalizedText {
 }
 
 fn fill(world: &World) {
-    let ticket = |method: &str| format!("callboard.tickets.v1.TicketService/{method}");
     let directory = |method: &str| format!("callboard.directory.v1.DirectoryService/{method}");
-    world.tickets.on(&ticket("GetTicket"), |_: tickets::GetTicketRequest| {
+    world.tickets.on(SCREEN, |_: tickets::GetTicketScreenRequest| {
         let ticket = tickets::Ticket {
             id: TICKET.to_string(),
             number: 7,
@@ -37,24 +38,15 @@ fn fill(world: &World) {
             priority: tickets::Priority::High.into(),
             ..Default::default()
         };
-        Ok(tickets::GetTicketResponse { ticket: Some(ticket) })
-    });
-    world.tickets.on(&ticket("GetTicketMoves"), |_: tickets::GetTicketMovesRequest| {
-        Ok(tickets::GetTicketMovesResponse {
+        let moves = tickets::GetTicketMovesResponse {
             statuses: vec![tickets::TicketStatus::InProgress.into()],
             may_cancel: true,
             ..Default::default()
-        })
-    });
-    world.tickets.on(&ticket("ListUpdates"), |asked: tickets::ListUpdatesRequest| {
-        let update = tickets::Update {
-            text: format!("{:?}", asked.visibility()),
-            visibility: asked.visibility,
-            ..Default::default()
         };
-        Ok(tickets::ListUpdatesResponse { updates: vec![update], next_page_token: String::new() })
-    });
-    world.tickets.on(&ticket("ListTimeline"), |_: tickets::ListTimelineRequest| {
+        let updates = |visibility: tickets::Visibility| tickets::ListUpdatesResponse {
+            updates: vec![tickets::Update { visibility: visibility.into(), ..Default::default() }],
+            next_page_token: String::new(),
+        };
         let entry = tickets::TimelineEntry {
             sequence: 1,
             field: "status".into(),
@@ -62,11 +54,16 @@ fn fill(world: &World) {
             automatic: true,
             ..Default::default()
         };
-        Ok(tickets::ListTimelineResponse { entries: vec![entry], next_page_token: String::new() })
-    });
-    world.tickets.on("callboard.tickets.v1.FlowService/GetFlow", |_: tickets::GetFlowRequest| {
-        Ok(tickets::GetFlowResponse {
+        Ok(tickets::GetTicketScreenResponse {
+            ticket: Some(ticket),
+            moves: Some(moves),
             flow: Some(tickets::Flow { label: Some(text("Leak", "Undicht")), ..Default::default() }),
+            public_updates: Some(updates(tickets::Visibility::Public)),
+            internal_updates: Some(updates(tickets::Visibility::Internal)),
+            timeline: Some(tickets::ListTimelineResponse {
+                entries: vec![entry],
+                next_page_token: String::new(),
+            }),
         })
     });
     world.fleet.on("callboard.fleet.v1.FleetService/GetDispatch", |_: fleet::GetDispatchRequest| {
@@ -90,15 +87,16 @@ fn fill(world: &World) {
             rating: Some(ratings::Rating { may_submit: true, ..Default::default() }),
         })
     });
-    let of_messenger = |method: &str| format!("callboard.messenger.v1.MessengerService/{method}");
-    world.messenger.on(&of_messenger("GetConversation"), |_: messenger::GetConversationRequest| {
+    let conversation = "callboard.messenger.v1.MessengerService/GetConversation";
+    world.messenger.on(conversation, |asked: messenger::GetConversationRequest| {
         let conversation =
             messenger::Conversation { id: TICKET.to_string(), unread_count: 1, ..Default::default() };
-        Ok(messenger::GetConversationResponse { conversation: Some(conversation) })
-    });
-    world.messenger.on(&of_messenger("ListMessages"), |_: messenger::ListMessagesRequest| {
         let message = messenger::Message { text: "It hisses".into(), sequence: 1, ..Default::default() };
-        Ok(messenger::ListMessagesResponse { messages: vec![message], next_page_token: String::new() })
+        let latest = messenger::ListMessagesResponse {
+            messages: vec![message; usize::from(asked.messages > 0)],
+            next_page_token: String::new(),
+        };
+        Ok(messenger::GetConversationResponse { conversation: Some(conversation), latest: Some(latest) })
     });
     world.tasks.on("callboard.tasks.v1.TaskService/ListTasks", |asked: tasks::ListTasksRequest| {
         let filter = asked.filter.unwrap_or_default();
@@ -209,6 +207,11 @@ async fn an_employee_sees_the_whole_screen_and_f_3_the_offer_is_marked_seen() {
 async fn an_outsider_gets_neither_fleet_nor_timeline_nor_internal_updates() {
     let world = World::new().await;
     fill(&world);
+    // What their owner leaves out for those outside.
+    world.tickets.on(SCREEN, |_: tickets::GetTicketScreenRequest| {
+        let ticket = tickets::Ticket { id: TICKET.to_string(), ..Default::default() };
+        Ok(tickets::GetTicketScreenResponse { ticket: Some(ticket), ..Default::default() })
+    });
     let path = format!("/v1/tickets/{TICKET}/view");
     let (status, view) =
         read(world.request(&visitor(DEVICE), Method::GET, &path).send().await.unwrap()).await;
@@ -306,9 +309,53 @@ async fn without_the_tickets_service_the_rest_is_still_shown() {
 async fn who_may_not_see_the_ticket_gets_404_whatever_the_others_say() {
     let world = World::new().await;
     fill(&world);
-    world.tickets.on("callboard.tickets.v1.TicketService/GetTicket", |_: tickets::GetTicketRequest| {
-        Err::<tickets::GetTicketResponse, _>(status("tickets", &Refusal::not_found("ticket")))
+    world.tickets.on(SCREEN, |_: tickets::GetTicketScreenRequest| {
+        Err::<tickets::GetTicketScreenResponse, _>(status("tickets", &Refusal::not_found("ticket")))
     });
     let (status, problem) = view(&world, "en").await;
     assert_eq!((status, problem["reason"].as_str()), (404, Some("NOT_FOUND")));
+}
+
+#[tokio::test]
+async fn what_the_directory_said_is_kept_for_its_caller_until_it_tells_of_a_change() {
+    const GET: &str = "callboard.directory.v1.DirectoryService/GetDevice";
+    let world = World::new().await;
+    fill(&world);
+    let asked = || world.directory.asked::<directory::GetDeviceRequest>(GET).len();
+    for _ in 0..2 {
+        assert_eq!(view(&world, "en").await.1["general"]["deviceName"], "Pump");
+    }
+    assert_eq!(asked(), 1);
+    let path = format!("/v1/tickets/{TICKET}/view");
+    let other = world.request(&visitor(DEVICE), Method::GET, &path).send().await.unwrap();
+    assert_eq!((other.status().as_u16(), asked()), (200, 2), "nobody reads by another's right");
+    world.directory.on(GET, |_: directory::GetDeviceRequest| {
+        Ok(directory::GetDeviceResponse {
+            device: Some(directory::Device { name: "New pump".into(), ..Default::default() }),
+        })
+    });
+    publish(&world, &directory::DeviceChanged::default()).await;
+    // The feed reads it in its own time.
+    eventually_some("the new name", PATIENCE, || async {
+        let (_, view) = view(&world, "en").await;
+        (view["general"]["deviceName"] == "New pump").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_directory_could_not_say_is_asked_for_again() {
+    const GET: &str = "callboard.directory.v1.DirectoryService/GetDevice";
+    let world = World::with(|settings| settings.view_budget = Duration::from_millis(700)).await;
+    fill(&world);
+    world.directory.hang(GET);
+    let (status, first) = view(&world, "en").await;
+    assert_eq!((status, &first["unreachable"]), (200, &json!(["directory"])));
+    world.directory.on(GET, |_: directory::GetDeviceRequest| {
+        Ok(directory::GetDeviceResponse {
+            device: Some(directory::Device { name: "Pump".into(), ..Default::default() }),
+        })
+    });
+    let (_, second) = view(&world, "en").await;
+    assert_eq!((&second["unreachable"], &second["general"]["deviceName"]), (&json!([]), &json!("Pump")));
 }

@@ -19,6 +19,11 @@ use crate::convert::{self, Eyes};
 use crate::live::{Watching, watch};
 use crate::store::{ListCursor, StoredMessage, Viewer, Wanted};
 
+/// Messages of a page where nothing is asked for.
+const MESSAGES: u32 = 50;
+/// The most of a page.
+const MOST_MESSAGES: u32 = 200;
+
 impl MessengerApi {
     fn eyes<'a>(&self, principal: &'a Principal, state: &ConversationState) -> Eyes<'a> {
         let may_write = state.may_write(principal);
@@ -39,18 +44,54 @@ impl MessengerApi {
     pub(super) async fn conversation(
         &self,
         request: &Request<proto::GetConversationRequest>,
-    ) -> Result<proto::Conversation, Refusal> {
+    ) -> Result<proto::GetConversationResponse, Refusal> {
         let principal = request::principal(request)?;
-        let id: Uuid = parse_id("conversation_id", &request.get_ref().conversation_id)?;
+        let message = request.get_ref();
+        let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
+        let wanted = u32::try_from(message.messages)
+            .map_err(|_| Refusal::field("messages", "must not be negative"))?
+            .min(MOST_MESSAGES);
         let found = self.queries.whole(principal.organisation, id).await.map_err(refusal)?;
         let (found, _) = self.if_visible(&principal, id, found).await?;
         let read = found.state.read_by(principal.actor());
-        let unread = self
+        let unread = async {
+            let counted = self.queries.unread(principal.organisation, id, principal.actor(), read);
+            counted.await.map_err(refusal)
+        };
+        let latest = async {
+            if wanted == 0 {
+                return Ok(None);
+            }
+            let conversation_id = message.conversation_id.clone();
+            let query = page_query(&proto::ListMessagesRequest { conversation_id, ..Default::default() });
+            self.page(&principal, id, &found.state, (i64::MAX, wanted, query)).await.map(Some)
+        };
+        let (unread, latest) = tokio::try_join!(unread, latest)?;
+        let conversation = convert::conversation(id, &found.state, found.version, unread, &principal);
+        Ok(proto::GetConversationResponse { conversation: Some(conversation), latest })
+    }
+
+    /// Messages before a sequence, the latest first; the token of what is before them is bound to `query`.
+    async fn page(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        state: &ConversationState,
+        (before, size, query): (i64, u32, i64),
+    ) -> Result<proto::ListMessagesResponse, Refusal> {
+        let mut found = self
             .queries
-            .unread(principal.organisation, id, principal.actor(), read)
+            .messages_before(principal.organisation, id, before, i64::from(size) + 1)
             .await
             .map_err(refusal)?;
-        Ok(convert::conversation(id, &found.state, found.version, unread, &principal))
+        let more = found.len() > size as usize;
+        found.truncate(size as usize);
+        let last = found.last().filter(|_| more);
+        let next_page_token = last
+            .map(|last| encode_page_token(&last.message.sequence, query, self.clock.now()))
+            .unwrap_or_default();
+        let messages = found.iter().map(|one| self.to_proto(principal, id, state, one)).collect();
+        Ok(proto::ListMessagesResponse { messages, next_page_token })
     }
 
     pub(super) async fn list(
@@ -91,23 +132,11 @@ impl MessengerApi {
         let principal = request::principal(request)?;
         let message = request.get_ref();
         let id: Uuid = parse_id("conversation_id", &message.conversation_id)?;
-        let size = page_size(message.page_size, 50, 200)?;
+        let size = page_size(message.page_size, MESSAGES, MOST_MESSAGES)?;
         let query = page_query(message);
-        let now = self.clock.now();
-        let before: Option<i64> = decode_page_token(&message.page_token, query, now)?;
+        let before: Option<i64> = decode_page_token(&message.page_token, query, self.clock.now())?;
         let (seen, _) = self.visible(&principal, id).await?;
-        let mut found = self
-            .queries
-            .messages_before(principal.organisation, id, before.unwrap_or(i64::MAX), i64::from(size) + 1)
-            .await
-            .map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let last = found.last().filter(|_| more);
-        let next_page_token =
-            last.map(|last| encode_page_token(&last.message.sequence, query, now)).unwrap_or_default();
-        let messages = found.iter().map(|one| self.to_proto(&principal, id, &seen.state, one)).collect();
-        Ok(proto::ListMessagesResponse { messages, next_page_token })
+        self.page(&principal, id, &seen.state, (before.unwrap_or(i64::MAX), size, query)).await
     }
 
     pub(super) async fn message(

@@ -25,8 +25,7 @@ impl MessengerService for MessengerApi {
         &self,
         request: Request<proto::GetConversationRequest>,
     ) -> Result<Response<proto::GetConversationResponse>, Status> {
-        let outcome = self.conversation(&request).await;
-        reply(outcome.map(|found| proto::GetConversationResponse { conversation: Some(found) }))
+        reply(self.conversation(&request).await)
     }
 
     async fn list_conversations(

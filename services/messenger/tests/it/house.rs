@@ -110,7 +110,7 @@ impl House {
     }
 
     pub async fn conversation(&self, who: &Principal, id: &str) -> Result<proto::Conversation, Status> {
-        let request = proto::GetConversationRequest { conversation_id: id.into() };
+        let request = proto::GetConversationRequest { conversation_id: id.into(), messages: 0 };
         let answer = self.service().get_conversation(signed(who, request)).await?;
         Ok(answer.into_inner().conversation.expect("a conversation"))
     }

@@ -3,7 +3,7 @@
 use callboard_kernel::{Principal, Role};
 use callboard_proto::directory::v1 as directory;
 use callboard_proto::messenger::v1 as proto;
-use callboard_stage::{Organisation, id, signed};
+use callboard_stage::{Organisation, done, fields, id, signed};
 use callboard_testkit::{PATIENCE, eventually};
 use tonic::Code;
 use uuid::Uuid;
@@ -189,6 +189,37 @@ async fn lists_show_what_one_may_see_page_by_page() {
     let page = house.service().list_conversations(request).await.expect("a page").into_inner();
     assert_eq!(page.conversations.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), [tickets[2].id()]);
     assert!(page.conversations[0].involved_employee_ids.is_empty());
+    house.stage.stop().await;
+}
+
+#[tokio::test]
+async fn the_latest_messages_come_along_where_they_are_asked_for() {
+    let house = House::new().await;
+    let boss = house.people.moderator();
+    let ticket = house.ticket().await;
+    for text in ["one", "two", "three"] {
+        house.send(&boss, ticket.id(), text).await.expect("sent");
+    }
+    let get = |messages| {
+        let request = proto::GetConversationRequest { conversation_id: ticket.id().into(), messages };
+        let (mut service, request) = (house.service(), signed(&boss, request));
+        async move { done(service.get_conversation(request).await) }
+    };
+    let list = |page_size, page_token| {
+        let request =
+            proto::ListMessagesRequest { conversation_id: ticket.id().into(), page_size, page_token };
+        let (mut service, request) = (house.service(), signed(&boss, request));
+        async move { done(service.list_messages(request).await).expect("a page") }
+    };
+    assert_eq!(get(0).await.expect("a conversation").latest, None);
+    assert_eq!(get(500).await.expect("all").latest, Some(list(0, String::new()).await));
+    let latest = get(2).await.expect("some").latest.expect("asked for");
+    let texts = |page: &proto::ListMessagesResponse| {
+        page.messages.iter().map(|message| message.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&latest), ["three", "two"]);
+    assert_eq!(texts(&list(2, latest.next_page_token).await), ["one"]);
+    assert_eq!(fields(get(-1).await), ["messages"]);
     house.stage.stop().await;
 }
 

@@ -6,6 +6,7 @@ mod creating;
 mod flow_service;
 mod lists;
 mod record;
+mod screen;
 mod ticket_service;
 
 pub use ask::Api;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use callboard_kernel::{FieldViolation, Refusal, TicketId, Version, derive_uuid};
+use callboard_kernel::{FieldViolation, Principal, Refusal, TicketId, Version, derive_uuid};
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::error::IntoStatus;
@@ -28,7 +28,7 @@ use crate::convert::{
 use crate::store::{Cursor, Found, StoredUpdate};
 
 /// Default and most entries of a page.
-const PAGE: (u32, u32) = (50, 200);
+pub(super) const PAGE: (u32, u32) = (50, 200);
 /// A page ends early rather than become larger than what clients take (4 MiB).
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// The most paths of an update mask.
@@ -45,6 +45,14 @@ pub(super) type Reply<R> = Result<R, Refusal>;
 /// The ticket of a state after a command.
 pub(super) fn shown(state: &State, version: Version) -> Option<proto::Ticket> {
     state.live().map(|ticket| to_proto_ticket(ticket, version))
+}
+
+/// A ticket as it is read by itself.
+pub(super) fn whole(caller: &Principal, found: &Found) -> proto::Ticket {
+    let mut ticket = to_proto_ticket_for(caller, &found.ticket, found.version);
+    let template = found.ticket.place.template.uuid();
+    ticket.draft_flow = found.ticket.draft_flow.as_deref().map(|flow| to_proto_draft_flow(template, flow));
+    ticket
 }
 
 /// Takes entries as long as they fit into a page of `size` and of [`PAGE_BYTES`], the first in any case. True when
@@ -127,11 +135,7 @@ impl TicketApi {
     async fn get(&self, request: Request<proto::GetTicketRequest>) -> Reply<proto::GetTicketResponse> {
         let caller = principal(&request)?;
         let found = self.0.visible(&caller, parse_id("ticket_id", &request.get_ref().ticket_id)?).await?;
-        let mut ticket = to_proto_ticket_for(&caller, &found.ticket, found.version);
-        let template = found.ticket.place.template.uuid();
-        ticket.draft_flow =
-            found.ticket.draft_flow.as_deref().map(|flow| to_proto_draft_flow(template, flow));
-        Ok(proto::GetTicketResponse { ticket: Some(ticket) })
+        Ok(proto::GetTicketResponse { ticket: Some(whole(&caller, &found)) })
     }
 
     async fn list(&self, request: Request<proto::ListTicketsRequest>) -> Reply<proto::ListTicketsResponse> {
@@ -278,7 +282,7 @@ impl TicketApi {
     }
 
     /// A page of updates; `bound` is what the token is bound to.
-    async fn updates(
+    pub(super) async fn updates(
         &self,
         ticket: TicketId,
         visibility: Option<Visibility>,
@@ -350,15 +354,25 @@ impl TicketApi {
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let found = self.0.visible(&caller, id).await?;
         can(&caller, Action::SeeInternal, &found.ticket).map_err(|rejection| Refusal::from(&rejection))?;
-        let (bound, now) = (page_query(&message), self.0.clock.now());
-        let after: Option<i64> = decode_page_token(&token, bound, now)?;
-        let found = self.0.reads.timeline(id, after.unwrap_or(0), size + 1).await?;
+        let (entries, next_page_token) = self.entries(id, (size, &token, page_query(&message))).await?;
+        Ok(proto::ListTimelineResponse { entries, next_page_token })
+    }
+
+    /// A page of the timeline; `bound` is what the token is bound to.
+    pub(super) async fn entries(
+        &self,
+        ticket: TicketId,
+        (size, token, bound): (u32, &str, i64),
+    ) -> Reply<(Vec<proto::TimelineEntry>, String)> {
+        let now = self.0.clock.now();
+        let after: Option<i64> = decode_page_token(token, bound, now)?;
+        let found = self.0.reads.timeline(ticket, after.unwrap_or(0), size + 1).await?;
         let (entries, more) = page(&found, size, to_proto_entry);
-        let next_page_token = match entries.last() {
+        let next = match entries.last() {
             Some(last) if more => encode_page_token(&last.sequence, bound, now),
             Some(_) | None => String::new(),
         };
-        Ok(proto::ListTimelineResponse { entries, next_page_token })
+        Ok((entries, next))
     }
 
     async fn moves(
@@ -480,5 +494,6 @@ serve! {
     get_service_record => service_record: GetServiceRecordRequest, GetServiceRecordResponse;
     list_timeline => timeline: ListTimelineRequest, ListTimelineResponse;
     get_ticket_moves => moves: GetTicketMovesRequest, GetTicketMovesResponse;
+    get_ticket_screen => screen: GetTicketScreenRequest, GetTicketScreenResponse;
     check_visibility => check: CheckVisibilityRequest, CheckVisibilityResponse;
 }

@@ -12,6 +12,7 @@ mod numbers;
 mod record;
 mod redelivery;
 mod rounds;
+mod screen;
 mod statements;
 mod strangers;
 mod support;

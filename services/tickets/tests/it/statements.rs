@@ -99,7 +99,7 @@ async fn listen(
 
 /// What goes on beside the calls: outbox, timers, readiness. The commit names the outbox too.
 fn is_background(statement: &str) -> bool {
-    let of_others = ["outbox", "timer", "dead_letter"];
+    let of_others = ["outbox", "timer", "dead_letter", "relay-claim"];
     statement == "select 1"
         || (!statement.contains("_unit") && of_others.iter().any(|table| statement.contains(table)))
 }

@@ -83,6 +83,7 @@ async fn every_rpc(
     );
     call!(tickets.list_timeline(proto::ListTimelineRequest { ticket_id: ticket_id(), ..Default::default() }));
     call!(tickets.get_ticket_moves(proto::GetTicketMovesRequest { ticket_id: ticket_id() }));
+    call!(tickets.get_ticket_screen(proto::GetTicketScreenRequest { ticket_id: ticket_id(), page_size: 0 }));
     call!(tickets.check_visibility(proto::CheckVisibilityRequest { ticket_ids: vec![ticket_id()] }));
     call!(flows.list_flows(proto::ListFlowsRequest { template_id: template_id(), include_inactive: false }));
     call!(flows.get_flow(proto::GetFlowRequest { template_id: template_id(), flow_id: flow.id.clone() }));
@@ -130,7 +131,7 @@ fn without_a_token_nothing_is_answered() {
         let tenant = Tenant::new(world).await;
         let flow = repair(&tenant);
         let outcomes = every_rpc(&tenant.moderator(), false, &tenant, &id().to_string(), &flow).await;
-        assert_eq!(outcomes.len(), 20, "a new RPC needs its line here");
+        assert_eq!(outcomes.len(), 21, "a new RPC needs its line here");
         for (rpc, outcome) in outcomes {
             assert_eq!(outcome.unwrap_err().code(), Code::Unauthenticated, "{rpc}");
         }
