@@ -117,7 +117,7 @@ words! {
 words! {
     /// Why somebody hears of something. The first that holds counts.
     Because as "reason" {
-        /// It is about this very person: an offer, an assignment.
+        /// It is about this very person: an offer, an assignment, a video session of a ticket that is theirs (V-2).
         Named = "NAMED",
         /// Involved in the ticket or assigned to the task.
         Involved = "INVOLVED",

@@ -1,9 +1,9 @@
 //! What is said to whom, found out when it is sent (N-3).
 
-use callboard_kernel::{Language, Timestamp};
+use callboard_kernel::{EmployeeId, Language, Timestamp};
 use callboard_notifications_domain::audience::{Subject, employee_hears, outsider_hears};
 use callboard_notifications_domain::delivery::Outcome;
-use callboard_notifications_domain::{Because, Person, SubjectKind};
+use callboard_notifications_domain::{Because, EventType, Person, SubjectKind};
 use uuid::Uuid;
 
 use super::{Courier, report};
@@ -73,7 +73,10 @@ impl Courier {
                 let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
                 let hears =
                     undivided || employee_hears(&hearer.colleague, claimed.because, isolation, judged);
-                Ok(hears.then_some(hearer.language))
+                if !hears || claimed.because == Because::Named && !self.still_holds(claimed, id).await? {
+                    return Ok(None);
+                }
+                Ok(Some(hearer.language))
             }
             Person::CustomerUser(id) => {
                 let Some((customer, language)) = copies.customer_user(organisation, id).await? else {
@@ -88,6 +91,20 @@ impl Courier {
                 let hears = own && outsider_hears(claimed.because, judged);
                 if hears { Ok(Some(copies.language(organisation).await?)) } else { Ok(None) }
             }
+        }
+    }
+
+    /// Whether what is said of this very person still holds (N-3).
+    async fn still_holds(&self, claimed: &Claimed, id: EmployeeId) -> Result<bool, sqlx::Error> {
+        let copies = &self.tables.copies;
+        match claimed.event_type {
+            // V-2: confirming is theirs while a ticket that the session was linked to is.
+            EventType::VideoRequested => {
+                let tickets = claimed.details.get("tickets").cloned().unwrap_or_default();
+                let tickets: Vec<Uuid> = serde_json::from_value(tickets).unwrap_or_default();
+                Ok(!copies.called_to(claimed.organisation, &tickets, Some(id)).await?.is_empty())
+            }
+            _ => Ok(true),
         }
     }
 

@@ -268,36 +268,6 @@ impl Copies {
         transaction.commit().await
     }
 
-    /// Keeps who declined a ticket, or was asked again (F-5).
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn keep_decline(
-        &self,
-        organisation: OrganisationId,
-        ticket: Uuid,
-        employees: &[EmployeeId],
-        version: i64,
-        declined: bool,
-    ) -> Sql<()> {
-        sqlx::query(
-            "insert into known_decline (ticket_id, employee_id, organisation_id, version, declined)
-             select $1, employee, $3, $4, $5 from unnest($2::uuid[]) employee
-             where not exists (select from known_subject where id = $1 and deleted)
-             on conflict (ticket_id, employee_id) do update set version = excluded.version,
-                 declined = excluded.declined
-             where excluded.version >= known_decline.version",
-        )
-        .bind(ticket)
-        .bind(super::uuids(employees))
-        .bind(organisation.uuid())
-        .bind(version)
-        .bind(declined)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// An employee who is there, with the language of the profile. Those that are asked for at the same time are read
     /// together.
     ///

@@ -33,7 +33,7 @@ pub struct Telling {
     pub actor: Actor,
     /// When.
     pub at: Timestamp,
-    /// What else the text needs: words and numbers, never free text.
+    /// What else the text and whoever judges it when it is sent need: words, numbers and ids, never free text.
     pub details: Value,
 }
 

@@ -282,6 +282,44 @@ impl House {
         self.publish(told.key(), version, &message).await;
     }
 
+    /// Their offer is taken back; answers the event.
+    pub async fn withdraws(&self, told: &Told, version: i64, who: &Principal) -> Uuid {
+        let offer = fleet::OfferFacts {
+            ticket_id: told.id().into(),
+            employee_id: uuid(who).to_string(),
+            ..Default::default()
+        };
+        let message = fleet::OfferCancelled { offer: Some(offer), ..Default::default() };
+        self.publish(told.key(), version, &message).await
+    }
+
+    /// Waits until this many are `declined`, `offered`, `not offered`, `assigned` or `not assigned`.
+    pub async fn until_called(&self, holds: &str, count: i64) {
+        let sql = format!("select count(*) from known_decline where {holds}");
+        eventually(holds, PATIENCE, || async {
+            let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone()))
+                .fetch_one(self.stage.pool())
+                .await
+                .map_err(|error| error.to_string())?;
+            if found == count { Ok(()) } else { Err(found.to_string()) }
+        })
+        .await;
+    }
+
+    /// Waits until an e-mail was tried that the server did not take then.
+    pub async fn put_off(&self, event: Uuid, who: &Principal) {
+        let key = uuid(who).to_string();
+        eventually("it was tried once", PATIENCE, || async {
+            let log = self.log(event).await;
+            let tried = log.iter().any(|one| {
+                let theirs = one.person.as_ref().is_some_and(|person| person.id == key);
+                theirs && one.channel() == proto::Channel::Email && one.reason == "NOT_NOW"
+            });
+            if tried { Ok(()) } else { Err(log) }
+        })
+        .await;
+    }
+
     pub async fn entries(&self, who: &Principal) -> Vec<proto::Entry> {
         self.try_entries(who).await.expect("a drawer")
     }
