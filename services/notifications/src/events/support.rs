@@ -80,8 +80,10 @@ impl SupportHandler {
                 let (facts, id) = self.keep(event, message.ticket).await?;
                 let author = by(event, message.author.as_ref());
                 let requester = facts.requester.as_ref().and_then(from_proto_actor);
-                // What staff wrote; one's own comment is no news.
-                let requester = requester.filter(|requester| *requester != author);
+                // S-2: of care coordination alone, whose ticket is the requester's to see. What staff wrote; one's own
+                // comment is no news.
+                let sees = facts.r#type() == proto::TicketType::CareCoordination;
+                let requester = requester.filter(|requester| sees && *requester != author);
                 self.tell(event, EventType::SupportComment, &facts, id, author, requester).await
             }
             proto::DomainDecided::TYPE => {

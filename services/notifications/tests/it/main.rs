@@ -11,5 +11,6 @@ mod permissions;
 mod preferences;
 mod push;
 mod stores;
+mod support;
 mod video;
 mod webhooks;

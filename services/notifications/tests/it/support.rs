@@ -1,0 +1,72 @@
+//! The support desk: who hears of what (S-2 to S-5).
+
+use callboard_kernel::Principal;
+use callboard_proto::directory::v1::SupportRole;
+use callboard_proto::notifications::v1::EventType;
+use callboard_proto::support::v1 as support;
+use callboard_service::convert::to_proto_actor;
+use callboard_stage::id;
+use uuid::Uuid;
+
+use super::house::House;
+
+/// A ticket of the desk as it tells of itself.
+struct Desk {
+    facts: support::TicketFacts,
+    version: i64,
+}
+
+impl Desk {
+    fn new(house: &House, kind: support::TicketType, requester: Option<&Principal>) -> Self {
+        let facts = support::TicketFacts {
+            ticket_id: id().to_string(),
+            organisation_id: house.people.id.to_string(),
+            r#type: kind.into(),
+            status: support::TicketStatus::New.into(),
+            requester: requester.map(|who| to_proto_actor(who.actor())),
+            ..Default::default()
+        };
+        Self { facts, version: 0 }
+    }
+
+    async fn tell<M: callboard_proto::Event>(&mut self, house: &House, message: &M) -> Uuid {
+        self.version += 1;
+        let key = self.facts.ticket_id.parse().expect("an id");
+        house.stage.publish(house.people.id, key, self.version, message).await
+    }
+
+    async fn opens(&mut self, house: &House) -> Uuid {
+        let message = support::TicketOpened { ticket: Some(self.facts.clone()), ..Default::default() };
+        self.tell(house, &message).await
+    }
+
+    async fn comments(&mut self, house: &House, author: &Principal) -> Uuid {
+        let message = support::TicketCommented {
+            ticket: Some(self.facts.clone()),
+            number: 1,
+            author: Some(to_proto_actor(author.actor())),
+        };
+        self.tell(house, &message).await
+    }
+}
+
+#[tokio::test]
+async fn s_2_of_comments_hears_the_requester_of_care_coordination_and_of_nothing_else() {
+    let house = House::new().await;
+    let ada = house.known_in(house.people.member(), "en", "Ada", &[], &[SupportRole::Care]).await;
+    let carla = house.known_customer(id(), "Carla").await;
+    let mut general = Desk::new(&house, support::TicketType::ServiceRequest, Some(&carla));
+    let mut care = Desk::new(&house, support::TicketType::CareCoordination, Some(&carla));
+    for desk in [&mut general, &mut care] {
+        desk.opens(&house).await;
+        let event = desk.comments(&house, &ada).await;
+        house.decided(event).await;
+    }
+    house.entry(&carla, EventType::SupportComment, |entry| entry.subject_id == care.facts.ticket_id).await;
+    assert_eq!(house.entries(&carla).await.len(), 1, "a general request is not theirs to see");
+    house.mails("carla@people.example", 1).await;
+    // What they wrote themselves is no news.
+    let event = care.comments(&house, &carla).await;
+    house.decided(event).await;
+    assert_eq!(house.entry(&carla, EventType::SupportComment, |_| true).await.count, 1);
+}
