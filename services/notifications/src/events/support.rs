@@ -54,8 +54,9 @@ impl SupportHandler {
             proto::TicketOpened::TYPE => {
                 let facts = decode::<proto::TicketOpened>(event)?.ticket;
                 let (facts, id) = self.keep(event, facts).await?;
-                // S-5: of new unassigned tickets.
-                if !facts.assignee_id.is_empty() {
+                // S-5: of new unassigned tickets. What was settled as it opened, such as a domain that is on the list (S-4), asks
+                // nobody to act.
+                if !facts.assignee_id.is_empty() || facts.status() != proto::TicketStatus::New {
                     return Ok(Handled::Done);
                 }
                 self.tell(event, EventType::SupportOpened, &facts, id, Actor::System, None).await

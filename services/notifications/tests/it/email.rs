@@ -69,6 +69,7 @@ async fn s_3_being_assigned_by_somebody_else_is_an_e_mail_at_once_whatever_was_c
         ticket_id: ticket.to_string(),
         organisation_id: people.id.to_string(),
         r#type: support::TicketType::ServiceRequest.into(),
+        status: support::TicketStatus::New.into(),
         ..Default::default()
     };
     let opened = support::TicketOpened { ticket: Some(facts.clone()), ..Default::default() };

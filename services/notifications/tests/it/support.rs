@@ -70,3 +70,24 @@ async fn s_2_of_comments_hears_the_requester_of_care_coordination_and_of_nothing
     house.decided(event).await;
     assert_eq!(house.entry(&carla, EventType::SupportComment, |_| true).await.count, 1);
 }
+
+#[tokio::test]
+async fn s_4_a_domain_that_is_approved_by_itself_asks_nobody_to_act() {
+    let house = House::new().await;
+    let people = house.people;
+    let ada = house.known_in(people.member(), "en", "Ada", &[], &[SupportRole::Access]).await;
+    let mut listed = Desk::new(&house, support::TicketType::DomainApproval, None);
+    listed.facts.status = support::TicketStatus::Solved.into();
+    listed.facts.decision = support::DomainDecision::Approved.into();
+    listed.opens(&house).await;
+    // In the same step, so of the same version.
+    listed.version -= 1;
+    let message = support::DomainDecided { ticket: Some(listed.facts.clone()), ..Default::default() };
+    listed.tell(&house, &message).await;
+    house.entry(&ada, EventType::SupportDecided, |_| true).await;
+    let heard = house.entries(&ada).await;
+    assert_eq!(heard.len(), 1, "of the decision alone: {heard:?}");
+    let mut pending = Desk::new(&house, support::TicketType::DomainApproval, None);
+    pending.opens(&house).await;
+    house.entry(&ada, EventType::SupportOpened, |entry| entry.subject_id == pending.facts.ticket_id).await;
+}
