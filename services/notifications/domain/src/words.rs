@@ -117,7 +117,8 @@ words! {
 words! {
     /// Why somebody hears of something. The first that holds counts.
     Because as "reason" {
-        /// It is about this very person: an offer, an assignment, a video session of a ticket that is theirs (V-2).
+        /// It is about this very person: an offer, an assignment, a video session of a ticket that is theirs (V-2), a comment
+        /// on a ticket of the desk that is theirs.
         Named = "NAMED",
         /// Involved in the ticket or assigned to the task.
         Involved = "INVOLVED",

@@ -1,7 +1,7 @@
 //! The support desk (S-3, S-5).
 
 use callboard_bus::{Event, HandleError, Handled};
-use callboard_kernel::Actor;
+use callboard_kernel::{Actor, EmployeeId};
 use callboard_notifications_domain::{EventType, SubjectKind};
 use callboard_proto::Event as _;
 use callboard_proto::support::v1 as proto;
@@ -59,7 +59,8 @@ impl SupportHandler {
                 if !facts.assignee_id.is_empty() || facts.status() != proto::TicketStatus::New {
                     return Ok(Handled::Done);
                 }
-                self.tell(event, EventType::SupportOpened, &facts, id, Actor::System, None).await
+                let happening = happening(EventType::SupportOpened, &facts, id, Actor::System);
+                self.0.tell(event, happening).await
             }
             proto::TicketAssigned::TYPE => {
                 let message: proto::TicketAssigned = decode(event)?;
@@ -85,13 +86,21 @@ impl SupportHandler {
                 // comment is no news.
                 let sees = facts.r#type() == proto::TicketType::CareCoordination;
                 let requester = requester.filter(|requester| sees && *requester != author);
-                self.tell(event, EventType::SupportComment, &facts, id, author, requester).await
+                // Whose ticket it is hears of it in whatever field they work.
+                let assignee: Option<EmployeeId> = optional_id("assignee_id", &facts.assignee_id)?;
+                let assignee = assignee.filter(|assignee| Actor::Employee(*assignee) != author);
+                let happening = Happening {
+                    requester,
+                    named: assignee.into_iter().collect(),
+                    ..happening(EventType::SupportComment, &facts, id, author)
+                };
+                self.0.tell(event, happening).await
             }
             proto::DomainDecided::TYPE => {
                 let message: proto::DomainDecided = decode(event)?;
                 let (facts, id) = self.keep(event, message.ticket).await?;
                 let actor = by(event, message.decided_by.as_ref());
-                self.tell(event, EventType::SupportDecided, &facts, id, actor, None).await
+                self.0.tell(event, happening(EventType::SupportDecided, &facts, id, actor)).await
             }
             _ => Ok(Handled::Ignored),
         }
@@ -104,30 +113,23 @@ impl SupportHandler {
     ) -> Result<(proto::TicketFacts, Uuid), HandleError> {
         let facts = facts.ok_or_else(|| lacks(event, "ticket"))?;
         let id: Uuid = event_id("ticket_id", &facts.ticket_id)?;
+        let assignee: Option<EmployeeId> = optional_id("assignee_id", &facts.assignee_id)?;
         let subject = KnownSubject {
             version: event.aggregate_version.0,
+            involved: assignee.into_iter().collect(),
             ..KnownSubject::unheard(SubjectKind::SupportTicket, id)
         };
         self.0.tables.copies.keep_subject(event.organisation, &subject).await.map_err(not_now)?;
         Ok((facts, id))
     }
+}
 
-    async fn tell(
-        &self,
-        event: &Event,
-        event_type: EventType,
-        facts: &proto::TicketFacts,
-        id: Uuid,
-        actor: Actor,
-        requester: Option<Actor>,
-    ) -> Result<Handled, HandleError> {
-        let happening = Happening {
-            field: field(facts.r#type()),
-            requester,
-            details: json!({ "decision": decision(facts.decision()) }),
-            ..Happening::new(event_type, SubjectKind::SupportTicket, id, actor)
-        };
-        self.0.tell(event, happening).await
+/// Something that those hear of whose field the ticket is.
+fn happening(event_type: EventType, facts: &proto::TicketFacts, id: Uuid, actor: Actor) -> Happening {
+    Happening {
+        field: field(facts.r#type()),
+        details: json!({ "decision": decision(facts.decision()) }),
+        ..Happening::new(event_type, SubjectKind::SupportTicket, id, actor)
     }
 }
 

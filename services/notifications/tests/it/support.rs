@@ -8,7 +8,7 @@ use callboard_service::convert::to_proto_actor;
 use callboard_stage::id;
 use uuid::Uuid;
 
-use super::house::House;
+use super::house::{House, uuid};
 
 /// A ticket of the desk as it tells of itself.
 struct Desk {
@@ -90,4 +90,25 @@ async fn s_4_a_domain_that_is_approved_by_itself_asks_nobody_to_act() {
     let mut pending = Desk::new(&house, support::TicketType::DomainApproval, None);
     pending.opens(&house).await;
     house.entry(&ada, EventType::SupportOpened, |entry| entry.subject_id == pending.facts.ticket_id).await;
+}
+
+#[tokio::test]
+async fn s_5_of_comments_hears_the_assignee_in_whatever_field_they_work() {
+    let house = House::new().await;
+    let people = house.people;
+    let ada = house.known_in(people.member(), "en", "Ada", &[], &[SupportRole::Care]).await;
+    let sam = house.known_in(people.member(), "en", "Sam", &[], &[SupportRole::Sales]).await;
+    let tom = house.known_in(people.member(), "en", "Tom", &[], &[SupportRole::Sales]).await;
+    let mut desk = Desk::new(&house, support::TicketType::ServiceRequest, None);
+    desk.facts.assignee_id = uuid(&sam).to_string();
+    let event = desk.comments(&house, &ada).await;
+    house.entry(&sam, EventType::SupportComment, |entry| entry.unread).await;
+    house.settled(event, &sam).await;
+    house.mails("sam@people.example", 1).await;
+    // Not of what they wrote themselves.
+    let own = desk.comments(&house, &sam).await;
+    house.decided(own).await;
+    house.entry(&ada, EventType::SupportComment, |entry| entry.unread && entry.count == 1).await;
+    assert_eq!(house.entry(&sam, EventType::SupportComment, |_| true).await.count, 1);
+    assert_eq!(house.entries(&tom).await, []);
 }
