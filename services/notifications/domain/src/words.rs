@@ -142,6 +142,12 @@ words! {
 }
 
 impl EventType {
+    /// The channel it is told on at once, whatever was chosen: being assigned at the support desk by somebody else is an
+    /// e-mail (S-3).
+    pub const fn at_once(self) -> Option<Channel> {
+        if matches!(self, Self::SupportAssigned) { Some(Channel::Email) } else { None }
+    }
+
     /// True for what asks the person to act: told on every channel there is until one delivers. The rest is told where
     /// it disturbs nobody.
     pub const fn is_urgent(self) -> bool {

@@ -296,8 +296,11 @@ impl Courier {
                         return Ok(Err(report(Outcome::NotNow, "DIRECTORY_UNREACHABLE")));
                     }
                 };
-                let unsubscribe = self.links.mute(organisation, person, claimed.event_type, now);
-                let mail = prepared.mail(&self.texts, Some(&contact.name), Some(unsubscribe));
+                // What comes whatever was chosen offers no choice (S-3).
+                let is_chosen = claimed.event_type.at_once() != Some(Channel::Email);
+                let unsubscribe =
+                    is_chosen.then(|| self.links.mute(organisation, person, claimed.event_type, now));
+                let mail = prepared.mail(&self.texts, Some(&contact.name), unsubscribe);
                 Ok(Ok(vec![(contact.email, mail)]))
             }
             Person::Code(code) => {

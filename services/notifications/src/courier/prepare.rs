@@ -3,11 +3,11 @@
 use callboard_kernel::{EmployeeId, Language, Timestamp};
 use callboard_notifications_domain::audience::{Subject, employee_hears, outsider_hears};
 use callboard_notifications_domain::delivery::Outcome;
-use callboard_notifications_domain::{Because, EventType, Person, SubjectKind};
+use callboard_notifications_domain::{Because, Channel, EventType, Person, SubjectKind};
 use uuid::Uuid;
 
 use super::{Courier, report};
-use crate::render::{Mail, MailLinks, Matter, Texts};
+use crate::render::{Mail, MailAbout, Matter, Texts};
 use crate::store::deliveries::Report;
 use crate::store::telling::entry_id;
 use crate::store::{Claimed, KnownSubject};
@@ -24,13 +24,22 @@ pub(super) struct Prepared {
     /// The drawer's entry.
     pub entry: Uuid,
     number: i64,
+    /// What names it where no number does.
+    reference: Option<Uuid>,
+    /// Told whatever was chosen (S-3).
+    at_once: bool,
 }
 
 impl Prepared {
     /// The e-mail of it.
     pub fn mail(&self, texts: &Texts, name: Option<&str>, unsubscribe: Option<String>) -> Mail {
-        let links = MailLinks { open: self.open.clone(), unsubscribe };
-        texts.mail(self.language, &self.line, name, &links)
+        let about = MailAbout {
+            open: self.open.clone(),
+            unsubscribe,
+            reference: self.reference,
+            at_once: self.at_once,
+        };
+        texts.mail(self.language, &self.line, name, &about)
     }
 
     /// The same for a reader of another language; without names, as outsiders read it.
@@ -145,6 +154,8 @@ impl Courier {
             }
         };
         let entry = entry_id(organisation, claimed.person, claimed.event_type, claimed.subject);
-        Ok(Ok(Prepared { language, line, open, entry, number: subject.number }))
+        let reference = (subject.kind == SubjectKind::SupportTicket).then_some(subject.id);
+        let at_once = claimed.event_type.at_once() == Some(Channel::Email);
+        Ok(Ok(Prepared { language, line, open, entry, number: subject.number, reference, at_once }))
     }
 }

@@ -39,6 +39,19 @@ const fn field(kind: proto::TicketType) -> Option<&'static str> {
     }
 }
 
+const fn word(kind: proto::TicketType) -> &'static str {
+    match kind {
+        proto::TicketType::Unspecified => "",
+        proto::TicketType::ServiceRequest => "SERVICE_REQUEST",
+        proto::TicketType::CareCoordination => "CARE_COORDINATION",
+        proto::TicketType::DomainApproval => "DOMAIN_APPROVAL",
+        proto::TicketType::PermissionRequest => "PERMISSION_REQUEST",
+        proto::TicketType::AccountCreated => "ACCOUNT_CREATED",
+        proto::TicketType::Purchase => "PURCHASE",
+        proto::TicketType::SeatAdded => "SEAT_ADDED",
+    }
+}
+
 const fn decision(decision: proto::DomainDecision) -> &'static str {
     match decision {
         proto::DomainDecision::Unspecified => "",
@@ -72,8 +85,7 @@ impl SupportHandler {
                 let actor = by(event, message.assigned_by.as_ref());
                 let happening = Happening {
                     named: vec![assignee],
-                    email_at_once: true,
-                    ..Happening::new(EventType::SupportAssigned, SubjectKind::SupportTicket, id, actor)
+                    ..happening(EventType::SupportAssigned, &facts, id, actor)
                 };
                 self.0.tell(event, happening).await
             }
@@ -128,7 +140,7 @@ impl SupportHandler {
 fn happening(event_type: EventType, facts: &proto::TicketFacts, id: Uuid, actor: Actor) -> Happening {
     Happening {
         field: field(facts.r#type()),
-        details: json!({ "decision": decision(facts.decision()) }),
+        details: json!({ "decision": decision(facts.decision()), "type": word(facts.r#type()) }),
         ..Happening::new(event_type, SubjectKind::SupportTicket, id, actor)
     }
 }

@@ -10,7 +10,7 @@ use callboard_service::BoxError;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use mail::{Mail, MailLinks};
+pub use mail::{Mail, MailAbout};
 
 /// The texts of one language.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +50,8 @@ struct MailWords {
     access: String,
     why: String,
     why_code: String,
+    why_at_once: String,
+    reference: String,
     unsubscribe: String,
     confirm_subject: String,
     confirm: String,
@@ -142,11 +144,15 @@ impl Texts {
                 None => String::new(),
             }
         };
+        // Entries of older releases do not say what kind of thing it is.
+        let kind = word("type");
+        let about = if kind.is_empty() { kind } else { format!(" ({kind})") };
         let line = words.lines.get(matter.event_type.as_str()).map_or("", String::as_str);
         fill(
             line,
             &[
                 ("subject", &subject),
+                ("about", &about),
                 ("who", &who),
                 ("status", &word("status")),
                 ("score", &word("score")),

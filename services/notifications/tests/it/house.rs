@@ -90,7 +90,8 @@ impl House {
             .with("notifications.webhooks.allow_private", true)
             .with("notifications.webhooks.allow_http", true)
             .with("notifications.public_url", "https://callboard.example")
-            .with("notifications.ticket_url", "{public_url}/tickets/{ticket}");
+            .with("notifications.ticket_url", "{public_url}/tickets/{ticket}")
+            .with("notifications.support_ticket_url", "{public_url}/desk/{ticket}");
         Self { stage: set(stage).start().await, people: Organisation::new(), directory, mail }
     }
 
