@@ -12,5 +12,6 @@ mod preferences;
 mod push;
 mod stores;
 mod support;
+mod tasks;
 mod video;
 mod webhooks;
