@@ -194,6 +194,50 @@ pub fn employee_hears(
     }
 }
 
+/// Where somebody stands with a ticket, as fleet told last; `None`: it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Call {
+    /// They have an open offer.
+    pub offered: Option<bool>,
+    /// They are assigned.
+    pub assigned: Option<bool>,
+}
+
+/// Whether what is said of this very employee still holds when it is sent (N-3): an offer may be taken back, filled or run
+/// out while a mail server is away, and an assignment be taken back. `call`: of the ticket it is about.
+pub fn still_holds(event_type: EventType, id: EmployeeId, subject: &Subject, call: Call) -> bool {
+    match event_type {
+        EventType::Offer => call.offered != Some(false),
+        EventType::OfferWithdrawn => call.offered != Some(true),
+        EventType::Assigned => call.assigned != Some(false),
+        EventType::Unassigned => call.assigned != Some(true),
+        EventType::TaskAssigned | EventType::SupportAssigned | EventType::SupportComment => {
+            subject.involved.contains(&id)
+        }
+        EventType::TicketOpened
+        | EventType::TicketStatus
+        | EventType::TicketChanged
+        | EventType::TicketUpdate
+        | EventType::TicketRated
+        | EventType::Message
+        | EventType::Unserved
+        | EventType::Escalated
+        | EventType::RatingRequested
+        | EventType::TaskCreated
+        | EventType::TaskDue
+        | EventType::TaskStatus
+        | EventType::SupportOpened
+        | EventType::SupportDecided
+        | EventType::VideoRequested
+        | EventType::VideoConfirmed
+        | EventType::VideoCancelled
+        | EventType::VideoCall
+        | EventType::VideoEnded
+        | EventType::VideoRated
+        | EventType::WebhookDisabled => true,
+    }
+}
+
 /// Whether somebody from outside hears of it, as things are now (T-13).
 pub const fn outsider_hears(because: Because, subject: &Subject) -> bool {
     matches!(because, Because::Requester) || !subject.internal

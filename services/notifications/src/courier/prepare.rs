@@ -1,7 +1,7 @@
 //! What is said to whom, found out when it is sent (N-3).
 
 use callboard_kernel::{EmployeeId, Language, Timestamp};
-use callboard_notifications_domain::audience::{Subject, employee_hears, outsider_hears};
+use callboard_notifications_domain::audience::{Call, Subject, employee_hears, outsider_hears, still_holds};
 use callboard_notifications_domain::delivery::Outcome;
 use callboard_notifications_domain::{Because, Channel, EventType, Person, SubjectKind};
 use uuid::Uuid;
@@ -82,7 +82,9 @@ impl Courier {
                 let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
                 let hears =
                     undivided || employee_hears(&hearer.colleague, claimed.because, isolation, judged);
-                if !hears || claimed.because == Because::Named && !self.still_holds(claimed, id).await? {
+                if !hears
+                    || claimed.because == Because::Named && !self.still_holds(claimed, id, judged).await?
+                {
                     return Ok(None);
                 }
                 Ok(Some(hearer.language))
@@ -104,17 +106,26 @@ impl Courier {
     }
 
     /// Whether what is said of this very person still holds (N-3).
-    async fn still_holds(&self, claimed: &Claimed, id: EmployeeId) -> Result<bool, sqlx::Error> {
+    async fn still_holds(
+        &self,
+        claimed: &Claimed,
+        id: EmployeeId,
+        judged: &Subject,
+    ) -> Result<bool, sqlx::Error> {
         let copies = &self.tables.copies;
-        match claimed.event_type {
+        let call = match claimed.event_type {
             // V-2: confirming is theirs while a ticket that the session was linked to is.
             EventType::VideoRequested => {
                 let tickets = claimed.details.get("tickets").cloned().unwrap_or_default();
                 let tickets: Vec<Uuid> = serde_json::from_value(tickets).unwrap_or_default();
-                Ok(!copies.called_to(claimed.organisation, &tickets, Some(id)).await?.is_empty())
+                return Ok(!copies.called_to(claimed.organisation, &tickets, Some(id)).await?.is_empty());
             }
-            _ => Ok(true),
-        }
+            _ if claimed.subject_kind == SubjectKind::Ticket => {
+                copies.call(claimed.organisation, claimed.subject, id).await?
+            }
+            _ => Call::default(),
+        };
+        Ok(still_holds(claimed.event_type, id, judged, call))
     }
 
     /// What is said, or what to write down instead.

@@ -1,9 +1,13 @@
 //! Who was called to a ticket, as fleet tells: offered it, assigned to it, and who declined it (F-5, V-2, N-3).
 
 use callboard_kernel::{EmployeeId, OrganisationId};
+use callboard_notifications_domain::audience::Call;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::{Copies, Sql};
+use super::{Copies, Sql, placed};
 
 /// What an event of fleet says of somebody and a ticket; `None`: nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,7 +20,42 @@ pub struct CallChange {
     pub assigned: Option<bool>,
 }
 
+/// Whose call is asked for, and to which ticket.
+pub(super) type Called = (OrganisationId, Uuid, EmployeeId);
+
+/// Reads calls in one statement, each by its key.
+pub(super) fn call_all(pool: PgPool, all: Vec<Called>) -> BoxFuture<'static, Sql<Vec<Option<Call>>>> {
+    async move {
+        let rows = sqlx::query(
+            "select a.place, k.offered, k.assigned
+             from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality
+                 as a(organisation_id, ticket_id, employee_id, place)
+             cross join lateral (
+                 select * from known_decline k
+                 where k.organisation_id = a.organisation_id and k.ticket_id = a.ticket_id
+                   and k.employee_id = a.employee_id limit 1) k",
+        )
+        .bind(all.iter().map(|(organisation, _, _)| organisation.uuid()).collect::<Vec<_>>())
+        .bind(all.iter().map(|(_, ticket, _)| *ticket).collect::<Vec<_>>())
+        .bind(all.iter().map(|(_, _, employee)| employee.uuid()).collect::<Vec<_>>())
+        .fetch_all(&pool)
+        .await?;
+        placed(all.len(), &rows, |row| {
+            Ok(Call { offered: row.try_get("offered")?, assigned: row.try_get("assigned")? })
+        })
+    }
+    .boxed()
+}
+
 impl Copies {
+    /// Where an employee stands with a ticket. Those that are asked for at the same time are read together.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn call(&self, organisation: OrganisationId, ticket: Uuid, id: EmployeeId) -> Sql<Call> {
+        Ok(self.calls.put((organisation, ticket, id)).await?.unwrap_or_default())
+    }
+
     /// Keeps what an event says of these people and a ticket. Events of one ticket come in order, and several may have one
     /// version.
     ///

@@ -223,13 +223,18 @@ impl House {
         let message =
             tickets::TicketVisibilityChanged { ticket: Some(told.facts.clone()), ..Default::default() };
         self.publish(told.key(), told.version, &message).await;
-        eventually("it has turned", PATIENCE, || async {
-            let version: i64 = sqlx::query_scalar("select version from known_subject where id = $1")
-                .bind(told.key())
-                .fetch_one(self.stage.pool())
+        self.until_version(told.key(), told.version).await;
+    }
+
+    /// Waits until a subject is known as it was in this version.
+    pub async fn until_version(&self, subject: Uuid, wanted: i64) {
+        eventually("it is known as it is", PATIENCE, || async {
+            let version: Option<i64> = sqlx::query_scalar("select version from known_subject where id = $1")
+                .bind(subject)
+                .fetch_optional(self.stage.pool())
                 .await
                 .map_err(|error| error.to_string())?;
-            if version == told.version { Ok(()) } else { Err(version.to_string()) }
+            if version == Some(wanted) { Ok(()) } else { Err(format!("{version:?}")) }
         })
         .await;
     }
@@ -291,6 +296,30 @@ impl House {
             ..Default::default()
         };
         let message = fleet::OfferCancelled { offer: Some(offer), ..Default::default() };
+        self.publish(told.key(), version, &message).await
+    }
+
+    /// A moderator assigns them; answers the event.
+    pub async fn assigns(&self, told: &Told, version: i64, who: &Principal) -> Uuid {
+        let message = fleet::EmployeeAssigned {
+            ticket_id: told.id().into(),
+            organisation_id: self.people.id.to_string(),
+            employee_id: uuid(who).to_string(),
+            by: Some(to_proto_actor(self.people.moderator().actor())),
+            ..Default::default()
+        };
+        self.publish(told.key(), version, &message).await
+    }
+
+    /// Their assignment is taken back; answers the event.
+    pub async fn unassigns(&self, told: &Told, version: i64, who: &Principal) -> Uuid {
+        let message = fleet::AssignmentCancelled {
+            ticket_id: told.id().into(),
+            organisation_id: self.people.id.to_string(),
+            employee_id: uuid(who).to_string(),
+            by: Some(to_proto_actor(self.people.moderator().actor())),
+            ..Default::default()
+        };
         self.publish(told.key(), version, &message).await
     }
 

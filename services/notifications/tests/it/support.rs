@@ -2,7 +2,7 @@
 
 use callboard_kernel::Principal;
 use callboard_proto::directory::v1::SupportRole;
-use callboard_proto::notifications::v1::EventType;
+use callboard_proto::notifications::v1::{Channel, DeliveryState, EventType};
 use callboard_proto::support::v1 as support;
 use callboard_service::convert::to_proto_actor;
 use callboard_stage::id;
@@ -37,6 +37,17 @@ impl Desk {
 
     async fn opens(&mut self, house: &House) -> Uuid {
         let message = support::TicketOpened { ticket: Some(self.facts.clone()), ..Default::default() };
+        self.tell(house, &message).await
+    }
+
+    async fn assigned(&mut self, house: &House, to: Option<&Principal>) -> Uuid {
+        self.facts.assignee_id = to.map(|who| uuid(who).to_string()).unwrap_or_default();
+        let message = support::TicketAssigned {
+            ticket: Some(self.facts.clone()),
+            assigned_by: Some(to_proto_actor(house.people.moderator().actor())),
+            mail_at_once: to.is_some(),
+            ..Default::default()
+        };
         self.tell(house, &message).await
     }
 
@@ -111,4 +122,25 @@ async fn s_5_of_comments_hears_the_assignee_in_whatever_field_they_work() {
     house.entry(&ada, EventType::SupportComment, |entry| entry.unread && entry.count == 1).await;
     assert_eq!(house.entry(&sam, EventType::SupportComment, |_| true).await.count, 1);
     assert_eq!(house.entries(&tom).await, []);
+}
+
+#[tokio::test]
+async fn n_3_who_is_not_the_assignee_any_more_is_not_told_of_it() {
+    let house = House::new().await;
+    let people = house.people;
+    let ada = house.known_in(people.member(), "en", "Ada", &[], &[SupportRole::Care]).await;
+    let sam = house.known_in(people.member(), "en", "Sam", &[], &[SupportRole::Sales]).await;
+    let mut desk = Desk::new(&house, support::TicketType::ServiceRequest, None);
+    house.mail.refuse(Some(451));
+    let assigned = desk.assigned(&house, Some(&sam)).await;
+    let comment = desk.comments(&house, &ada).await;
+    for event in [assigned, comment] {
+        house.put_off(event, &sam).await;
+    }
+    desk.assigned(&house, None).await;
+    house.until_version(desk.facts.ticket_id.parse().expect("an id"), desk.version).await;
+    house.mail.refuse(None);
+    for event in [assigned, comment] {
+        assert_eq!(house.settled(event, &sam).await[&Channel::Email].0, DeliveryState::Withheld);
+    }
 }

@@ -1,7 +1,7 @@
 //! Tasks: who hears of them (K-5).
 
 use callboard_kernel::Principal;
-use callboard_proto::notifications::v1::{EventType, Origin};
+use callboard_proto::notifications::v1::{Channel, DeliveryState, EventType, Origin};
 use callboard_proto::tasks::v1 as tasks;
 use callboard_service::convert::to_proto_actor;
 use callboard_stage::id;
@@ -66,4 +66,23 @@ async fn k_5_whom_a_plan_names_hears_of_a_task_that_falls_due_and_not_of_an_assi
     house.entry(&nora, EventType::TaskDue, |entry| entry.unread).await;
     house.entry(&nora, EventType::TaskCreated, |entry| entry.unread).await;
     assert_eq!(house.entries(&nora).await.len(), 2);
+}
+
+#[tokio::test]
+async fn n_3_whose_task_it_is_no_more_is_not_told_of_an_assignment() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let emil = house.known(house.people.member(), "en", "Emil").await;
+    let mut facts = facts(&house, &nora, &[&emil]);
+    let key = facts.task_id.parse().expect("an id");
+    house.mail.refuse(Some(451));
+    let message = tasks::TaskCreated { task: Some(facts.clone()) };
+    let event = house.stage.publish(house.people.id, key, 1, &message).await;
+    house.put_off(event, &emil).await;
+    let removed_ids = std::mem::take(&mut facts.assignee_ids);
+    let message = tasks::TaskAssigneesChanged { task: Some(facts), removed_ids, ..Default::default() };
+    house.stage.publish(house.people.id, key, 2, &message).await;
+    house.until_version(key, 2).await;
+    house.mail.refuse(None);
+    assert_eq!(house.settled(event, &emil).await[&Channel::Email].0, DeliveryState::Withheld);
 }

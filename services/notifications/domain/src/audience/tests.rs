@@ -189,3 +189,29 @@ fn a_due_task_that_nobody_is_assigned_to_is_heard_by_who_steers() {
     let assigned = Subject { involved: [colleague(1).id].into(), ..Subject::default() };
     assert_eq!(told(EventType::TaskDue, true, &assigned, &circle), [(employee(1), Because::Involved)]);
 }
+
+#[test]
+fn n_3_what_is_said_of_somebody_holds_while_it_is_so() {
+    let id = colleague(1).id;
+    let call = |offered, assigned| Call { offered, assigned };
+    let nobody = Subject::default();
+    for (event_type, call, holds) in [
+        (EventType::Offer, call(Some(true), None), true),
+        // Rows of older releases do not say.
+        (EventType::Offer, Call::default(), true),
+        (EventType::Offer, call(Some(false), None), false),
+        (EventType::OfferWithdrawn, call(Some(false), None), true),
+        (EventType::OfferWithdrawn, call(Some(true), None), false),
+        (EventType::Assigned, call(Some(false), Some(true)), true),
+        (EventType::Assigned, call(Some(true), Some(false)), false),
+        (EventType::Unassigned, call(None, Some(false)), true),
+        (EventType::Unassigned, call(None, Some(true)), false),
+    ] {
+        assert_eq!(still_holds(event_type, id, &nobody, call), holds, "{event_type:?} {call:?}");
+    }
+    let theirs = Subject { involved: [id].into(), ..Subject::default() };
+    for event_type in [EventType::TaskAssigned, EventType::SupportAssigned, EventType::SupportComment] {
+        assert!(still_holds(event_type, id, &theirs, Call::default()), "{event_type:?}");
+        assert!(!still_holds(event_type, id, &nobody, Call::default()), "{event_type:?}");
+    }
+}
