@@ -153,7 +153,7 @@ impl Teller {
         };
         let mut circle = self
             .circles
-            .around(organisation, happening.event_type, &subject, &judged, &around)
+            .around(organisation, happening.event_type, &subject, &judged, isolation, &around)
             .await
             .map_err(not_now)?;
         circle.requester = happening.requester;

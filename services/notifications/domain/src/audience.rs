@@ -100,7 +100,7 @@ pub struct Wanted {
     pub outsiders: bool,
     /// Support agents.
     pub agents: bool,
-    /// Moderators, where nobody is assigned, and nobody responsible.
+    /// Moderators, where no employee else hears of it: nobody is assigned, responsible, or of a notification group.
     pub stewards: bool,
     /// Those who may confirm a video session (V-2).
     pub responsible: bool,
@@ -134,7 +134,8 @@ impl EventType {
             | Self::Unassigned
             | Self::TaskAssigned
             | Self::SupportAssigned => nobody,
-            Self::Unserved | Self::Escalated => Wanted { group: true, ..nobody },
+            // F-11: where there is no group to tell, who steers finds somebody.
+            Self::Unserved | Self::Escalated => Wanted { group: true, stewards: true, ..nobody },
             Self::RatingRequested => Wanted { outsiders: true, ..nobody },
             // A task that nobody is assigned to must not fall due unheard: who steers hears of it then.
             Self::TaskDue => Wanted { involved: true, outsiders: true, stewards: true, ..nobody },
@@ -243,6 +244,53 @@ pub const fn outsider_hears(because: Because, subject: &Subject) -> bool {
     matches!(because, Because::Requester) || !subject.internal
 }
 
+/// The employees who answer for it, and why.
+fn answering(
+    event_type: EventType,
+    isolation: Isolation,
+    subject: &Subject,
+    circle: &Circle,
+) -> BTreeMap<Person, Because> {
+    let wanted = event_type.heard_by();
+    let mut found = BTreeMap::new();
+    for (is_wanted, colleagues, because) in [
+        (wanted.involved, &circle.involved, Because::Involved),
+        (wanted.group, &circle.group, Because::Group),
+        (wanted.responsible, &circle.responsible, Because::Responsible),
+        (wanted.administrators, &circle.administrators, Because::Administrator),
+        (wanted.agents, &circle.agents, Because::Agent),
+    ] {
+        if is_wanted {
+            hear(&mut found, colleagues, because, isolation, subject);
+        }
+    }
+    found
+}
+
+fn hear(
+    found: &mut BTreeMap<Person, Because>,
+    colleagues: &[Colleague],
+    because: Because,
+    isolation: Isolation,
+    subject: &Subject,
+) {
+    for colleague in colleagues {
+        if employee_hears(colleague, because, isolation, subject) {
+            found.entry(Person::Employee(colleague.id)).or_insert(because);
+        }
+    }
+}
+
+/// Whether it falls to who steers, because nobody of those who were looked up answers for it.
+pub fn falls_to_stewards(
+    event_type: EventType,
+    isolation: Isolation,
+    subject: &Subject,
+    circle: &Circle,
+) -> bool {
+    event_type.heard_by().stewards && answering(event_type, isolation, subject, circle).is_empty()
+}
+
 /// Everybody who is told, each once.
 ///
 /// `public`: false for what outsiders never see, such as an internal update.
@@ -255,34 +303,12 @@ pub fn audience(
     circle: &Circle,
 ) -> Vec<Listener> {
     let wanted = event_type.heard_by();
-    let mut found: BTreeMap<Person, Because> = BTreeMap::new();
-    let mut employees = |colleagues: &[Colleague], because: Because| {
-        for colleague in colleagues {
-            if employee_hears(colleague, because, isolation, subject) {
-                found.entry(Person::Employee(colleague.id)).or_insert(because);
-            }
-        }
-    };
-    if wanted.involved {
-        employees(&circle.involved, Because::Involved);
-    }
-    if wanted.group {
-        employees(&circle.group, Because::Group);
-    }
-    if wanted.responsible {
-        employees(&circle.responsible, Because::Responsible);
-    }
-    if wanted.administrators {
-        employees(&circle.administrators, Because::Administrator);
-    }
-    if wanted.agents {
-        employees(&circle.agents, Because::Agent);
-    }
-    if wanted.stewards && subject.involved.is_empty() && circle.responsible.is_empty() {
-        employees(&circle.stewards, Because::Steward);
+    let mut found = answering(event_type, isolation, subject, circle);
+    if wanted.stewards && found.is_empty() {
+        hear(&mut found, &circle.stewards, Because::Steward, isolation, subject);
     }
     // Last, because it ends first: an offer that is taken back takes nothing from who hears of it anyhow (N-3).
-    employees(&circle.named, Because::Named);
+    hear(&mut found, &circle.named, Because::Named, isolation, subject);
     if wanted.outsiders && public {
         let users = circle.company.iter().map(|id| (Person::CustomerUser(*id), Because::Company));
         let codes = circle.codes.iter().map(|id| (Person::Code(*id), Because::Code));

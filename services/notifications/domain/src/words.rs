@@ -130,7 +130,8 @@ words! {
         Administrator = "ADMINISTRATOR",
         /// Of the support role whose field it is.
         Agent = "AGENT",
-        /// Answers for tasks that nobody is assigned to, and for video sessions that nobody is responsible for.
+        /// Answers for tasks that nobody is assigned to, for video sessions that nobody is responsible for, and for tickets
+        /// that nobody takes where no notification group is told (F-11).
         Steward = "STEWARD",
         /// Of the company that owns the device.
         Company = "COMPANY",

@@ -215,3 +215,20 @@ fn n_3_what_is_said_of_somebody_holds_while_it_is_so() {
         assert!(!still_holds(event_type, id, &nobody, Call::default()), "{event_type:?}");
     }
 }
+
+#[test]
+fn f_11_of_a_ticket_that_nobody_takes_hears_the_notification_group_and_where_nobody_of_it_does_who_steers() {
+    let department: DepartmentId = Uuid::from_u128(50).into();
+    let subject = Subject { departments: vec![department], ..Subject::default() };
+    let far = Colleague { departments: vec![Uuid::from_u128(51).into()], ..colleague(2) };
+    let stewards = vec![colleague(5)];
+    let group = Circle { group: vec![colleague(1)], stewards: stewards.clone(), ..Circle::default() };
+    let nobody = Circle { stewards: stewards.clone(), ..Circle::default() };
+    let elsewhere = Circle { group: vec![far], stewards, ..Circle::default() };
+    for event_type in [EventType::Unserved, EventType::Escalated] {
+        assert_eq!(told(event_type, true, &subject, &group), [(employee(1), Because::Group)]);
+        for circle in [&nobody, &elsewhere] {
+            assert_eq!(told(event_type, true, &subject, circle), [(employee(5), Because::Steward)]);
+        }
+    }
+}
