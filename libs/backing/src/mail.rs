@@ -105,6 +105,8 @@ struct Kept {
     mails: VecDeque<CaughtMail>,
     /// What recipients are answered instead of 250.
     refusing: Option<u16>,
+    /// The one recipient who alone is answered so; `None`: all of them.
+    refused: Option<String>,
 }
 
 /// The mail catcher: SMTP on a loopback port (RFC 5321, without extensions). It ends when it is dropped.
@@ -159,7 +161,14 @@ impl MailCatcher {
 
     /// From now on recipients are answered with this code; `None`: taken.
     pub fn refuse(&self, code: Option<u16>) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).refusing = code;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.refusing, kept.refused) = (code, None);
+    }
+
+    /// From now on this recipient is answered with this code, and all others are taken.
+    pub fn refuse_one(&self, recipient: &str, code: u16) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.refusing, kept.refused) = (Some(code), Some(recipient.to_owned()));
     }
 
     /// For sessions that come otherwise, such as over TLS.
@@ -172,6 +181,13 @@ impl MailSession {
     /// What was sent so far, by whoever.
     pub(crate) fn mails(&self) -> Vec<CaughtMail> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).mails.iter().cloned().collect()
+    }
+
+    /// What this recipient is answered instead of 250.
+    fn refusal(&self, recipient: &str) -> Option<u16> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_refused = kept.refused.as_deref().is_none_or(|refused| refused == recipient);
+        kept.refusing.filter(|_| is_refused)
     }
 
     /// Speaks with one client until it goes.
@@ -198,7 +214,7 @@ impl MailSession {
                     from = path();
                     "250 OK".to_owned()
                 }
-                "RCPT" => match self.0.lock().unwrap_or_else(PoisonError::into_inner).refusing {
+                "RCPT" => match self.refusal(&path()) {
                     Some(code) => format!("{code} refused"),
                     None => {
                         to.push(path());

@@ -22,6 +22,8 @@ pub struct NotificationsConfig {
     pub video_session_url: String,
     /// `{public_url}` and `{task}` are filled in; empty: none.
     pub task_url: String,
+    /// `{public_url}` and `{ticket}` are filled in; empty: none.
+    pub support_ticket_url: String,
     /// N-6.
     #[serde(deserialize_with = "duration::deserialize")]
     pub access_link_lifetime: Duration,

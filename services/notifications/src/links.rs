@@ -95,6 +95,7 @@ pub struct Links {
     ticket_url: String,
     video_session_url: String,
     task_url: String,
+    support_ticket_url: String,
     lifetime: TimeDelta,
 }
 
@@ -125,6 +126,7 @@ impl Links {
             ticket_url: settings.ticket_url.clone(),
             video_session_url: settings.video_session_url.clone(),
             task_url: settings.task_url.clone(),
+            support_ticket_url: settings.support_ticket_url.clone(),
             lifetime: TimeDelta::from_std(settings.access_link_lifetime).unwrap_or_default(),
         }
     }
@@ -213,7 +215,8 @@ impl Links {
             SubjectKind::Ticket => (&self.ticket_url, "{ticket}"),
             SubjectKind::VideoSession => (&self.video_session_url, "{session}"),
             SubjectKind::Task => (&self.task_url, "{task}"),
-            SubjectKind::DeviceEvent | SubjectKind::SupportTicket | SubjectKind::Webhook => return None,
+            SubjectKind::SupportTicket => (&self.support_ticket_url, "{ticket}"),
+            SubjectKind::DeviceEvent | SubjectKind::Webhook => return None,
         };
         let url = url.replace("{public_url}", &self.public_url).replace(name, &id.to_string());
         (!url.is_empty()).then_some(url)
@@ -235,6 +238,7 @@ mod tests {
             ticket_url: String::new(),
             video_session_url: "{public_url}/sessions/{session}".into(),
             task_url: String::new(),
+            support_ticket_url: "{public_url}/desk/{ticket}".into(),
             lifetime: TimeDelta::hours(1),
         }
     }
@@ -274,6 +278,8 @@ mod tests {
         let id = Uuid::from_u128(4);
         let session = links(1).place(SubjectKind::VideoSession, id);
         assert_eq!(session, Some(format!("https://x.example/sessions/{id}")));
+        let desk = links(1).place(SubjectKind::SupportTicket, id);
+        assert_eq!(desk, Some(format!("https://x.example/desk/{id}")));
         assert_eq!(links(1).place(SubjectKind::Ticket, id), None);
     }
 }

@@ -51,8 +51,6 @@ pub struct Happening {
     pub template: Option<Uuid>,
     /// What else the text needs.
     pub details: Value,
-    /// Those it is about get an e-mail at once, whatever they chose (S-3).
-    pub email_at_once: bool,
 }
 
 impl Happening {
@@ -71,7 +69,6 @@ impl Happening {
             group: None,
             template: None,
             details: json!({}),
-            email_at_once: false,
         }
     }
 }
@@ -156,7 +153,7 @@ impl Teller {
         };
         let mut circle = self
             .circles
-            .around(organisation, happening.event_type, &subject, &judged, &around)
+            .around(organisation, happening.event_type, &subject, &judged, isolation, &around)
             .await
             .map_err(not_now)?;
         circle.requester = happening.requester;
@@ -183,7 +180,7 @@ impl Teller {
                 let person = listener.person;
                 let chosen = chosen.get(&person).map_or(&nothing, |(chosen, _)| chosen);
                 let rule = chosen.rule(person, happening.event_type, listener.origin);
-                let at_once = happening.email_at_once.then_some(Channel::Email);
+                let at_once = happening.event_type.at_once();
                 let mut deliveries = plan(&rule.channels, rule.strategy, at_once, now);
                 let leads_nowhere = |channel| match channel {
                     Channel::Browser => {

@@ -86,6 +86,7 @@ impl Platform {
                     .with("notifications.ticket_url", "{public_url}/v1/tickets/{ticket}/view")
                     .with("notifications.video_session_url", "{public_url}/v1/videoSessions/{session}")
                     .with("notifications.task_url", "{public_url}/v1/tasks/{task}")
+                    .with("notifications.support_ticket_url", "{public_url}/v1/supportTickets/{ticket}")
                     .with("notifications.directory.url", directory.unwrap_or_default())
                     .with("notifications.directory.issuer", own_issuer.clone())
                     .with("notifications.email.url", mail.url())

@@ -443,7 +443,7 @@ pub struct AssignmentCancelled {
 /// Nobody is left who could take the ticket: all declined, or nobody was eligible (F-11).
 ///
 /// Subject: ticket.unserved
-/// Reactions: notifications tells the template's notification group.
+/// Reactions: notifications tells the flow's notification group, or moderators where there is none.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketUnserved {
     #[prost(string, tag = "1")]

@@ -127,7 +127,7 @@ pub struct Delivery {
     pub person: ::core::option::Option<super::super::common::v1::Actor>,
     #[prost(enumeration = "Channel", tag = "6")]
     pub channel: i32,
-    /// Place in the person's order, from 1.
+    /// Place in the person's order, from 1; 0: used whatever the person chose (S-3).
     #[prost(int32, tag = "7")]
     pub place: i32,
     #[prost(enumeration = "DeliveryState", tag = "8")]
@@ -448,14 +448,15 @@ pub enum DeliveryState {
     Unspecified = 0,
     /// It is tried if what stands before it does not deliver.
     Waiting = 1,
-    /// It is tried at `next_time`.
+    /// It is tried at `next_time`; of a code's addresses or browsers those that did not take it.
     Due = 2,
+    /// Taken. Of a code's addresses or browsers, which share a delivery: by one of them at least, and none is tried again.
     Delivered = 3,
     /// Given up.
     Failed = 4,
     /// Not needed: one before it has delivered.
     Skipped = 5,
-    /// The person may not see it any more, or is not involved any more (N-3).
+    /// The person may not see it any more, is not involved any more, or what is said of them no longer holds (N-3).
     Withheld = 6,
     /// It was cut off while it was handed over: it may have arrived, and is not tried again (N-5).
     Unknown = 7,

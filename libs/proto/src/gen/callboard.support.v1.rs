@@ -276,7 +276,7 @@ pub struct TicketFacts {
 /// A ticket arose (S-1).
 ///
 /// Subject: ticket.opened
-/// Reactions: notifications tells the support role whose field it is, while nobody is assigned (S-5).
+/// Reactions: notifications tells the support role whose field it is, while it is NEW and nobody is assigned (S-5).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketOpened {
     #[prost(message, optional, tag = "1")]
@@ -326,7 +326,7 @@ pub struct TicketAssigned {
 /// A comment was written (S-2). Its text stays home.
 ///
 /// Subject: ticket.commented
-/// Reactions: notifications tells the support role, and the requester of what staff wrote (S-5).
+/// Reactions: notifications tells the support role, the assignee, and of care coordination the requester (S-2, S-5).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TicketCommented {
     #[prost(message, optional, tag = "1")]

@@ -1195,7 +1195,7 @@ pub struct TaskFacts {
 /// A task arose: because a device event fell due, or by hand (K-2).
 ///
 /// Subject: task.created
-/// Reactions: notifications.
+/// Reactions: notifications, which tells its assignees that they are (K-5).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskCreated {
     #[prost(message, optional, tag = "1")]

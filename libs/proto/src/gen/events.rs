@@ -872,7 +872,7 @@ pub const EVENTS: &[crate::EventDescription] = &[
         subject: "ticket.unserved",
         kind: "callboard.fleet.v1.TicketUnserved",
         when: "Nobody is left who could take the ticket: all declined, or nobody was eligible (F-11).",
-        reactions: "notifications tells the template's notification group.",
+        reactions: "notifications tells the flow's notification group, or moderators where there is none.",
     },
     crate::EventDescription {
         context: "fleet",
@@ -1033,7 +1033,7 @@ pub const EVENTS: &[crate::EventDescription] = &[
         subject: "ticket.opened",
         kind: "callboard.support.v1.TicketOpened",
         when: "A ticket arose (S-1).",
-        reactions: "notifications tells the support role whose field it is, while nobody is assigned (S-5).",
+        reactions: "notifications tells the support role whose field it is, while it is NEW and nobody is assigned (S-5).",
     },
     crate::EventDescription {
         context: "support",
@@ -1061,7 +1061,7 @@ pub const EVENTS: &[crate::EventDescription] = &[
         subject: "ticket.commented",
         kind: "callboard.support.v1.TicketCommented",
         when: "A comment was written (S-2). Its text stays home.",
-        reactions: "notifications tells the support role, and the requester of what staff wrote (S-5).",
+        reactions: "notifications tells the support role, the assignee, and of care coordination the requester (S-2, S-5).",
     },
     crate::EventDescription {
         context: "support",
@@ -1082,7 +1082,7 @@ pub const EVENTS: &[crate::EventDescription] = &[
         subject: "task.created",
         kind: "callboard.tasks.v1.TaskCreated",
         when: "A task arose: because a device event fell due, or by hand (K-2).",
-        reactions: "notifications.",
+        reactions: "notifications, which tells its assignees that they are (K-5).",
     },
     crate::EventDescription {
         context: "tasks",

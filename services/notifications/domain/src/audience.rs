@@ -6,6 +6,9 @@ use callboard_kernel::{Actor, CodeId, CustomerId, CustomerUserId, DepartmentId, 
 
 use crate::{Because, EventType, Origin, Person};
 
+#[cfg(test)]
+mod tests;
+
 /// An employee, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Colleague {
@@ -97,7 +100,7 @@ pub struct Wanted {
     pub outsiders: bool,
     /// Support agents.
     pub agents: bool,
-    /// Moderators, where nobody is assigned, and nobody responsible.
+    /// Moderators, where no employee else hears of it: nobody is assigned, responsible, or of a notification group.
     pub stewards: bool,
     /// Those who may confirm a video session (V-2).
     pub responsible: bool,
@@ -131,7 +134,8 @@ impl EventType {
             | Self::Unassigned
             | Self::TaskAssigned
             | Self::SupportAssigned => nobody,
-            Self::Unserved | Self::Escalated => Wanted { group: true, ..nobody },
+            // F-11: where there is no group to tell, who steers finds somebody.
+            Self::Unserved | Self::Escalated => Wanted { group: true, stewards: true, ..nobody },
             Self::RatingRequested => Wanted { outsiders: true, ..nobody },
             // A task that nobody is assigned to must not fall due unheard: who steers hears of it then.
             Self::TaskDue => Wanted { involved: true, outsiders: true, stewards: true, ..nobody },
@@ -191,9 +195,100 @@ pub fn employee_hears(
     }
 }
 
+/// Where somebody stands with a ticket, as fleet told last; `None`: it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Call {
+    /// They have an open offer.
+    pub offered: Option<bool>,
+    /// They are assigned.
+    pub assigned: Option<bool>,
+}
+
+/// Whether what is said of this very employee still holds when it is sent (N-3): an offer may be taken back, filled or run
+/// out while a mail server is away, and an assignment be taken back. `call`: of the ticket it is about.
+pub fn still_holds(event_type: EventType, id: EmployeeId, subject: &Subject, call: Call) -> bool {
+    match event_type {
+        EventType::Offer => call.offered != Some(false),
+        EventType::OfferWithdrawn => call.offered != Some(true),
+        EventType::Assigned => call.assigned != Some(false),
+        EventType::Unassigned => call.assigned != Some(true),
+        EventType::TaskAssigned | EventType::SupportAssigned | EventType::SupportComment => {
+            subject.involved.contains(&id)
+        }
+        EventType::TicketOpened
+        | EventType::TicketStatus
+        | EventType::TicketChanged
+        | EventType::TicketUpdate
+        | EventType::TicketRated
+        | EventType::Message
+        | EventType::Unserved
+        | EventType::Escalated
+        | EventType::RatingRequested
+        | EventType::TaskCreated
+        | EventType::TaskDue
+        | EventType::TaskStatus
+        | EventType::SupportOpened
+        | EventType::SupportDecided
+        | EventType::VideoRequested
+        | EventType::VideoConfirmed
+        | EventType::VideoCancelled
+        | EventType::VideoCall
+        | EventType::VideoEnded
+        | EventType::VideoRated
+        | EventType::WebhookDisabled => true,
+    }
+}
+
 /// Whether somebody from outside hears of it, as things are now (T-13).
 pub const fn outsider_hears(because: Because, subject: &Subject) -> bool {
     matches!(because, Because::Requester) || !subject.internal
+}
+
+/// The employees who answer for it, and why.
+fn answering(
+    event_type: EventType,
+    isolation: Isolation,
+    subject: &Subject,
+    circle: &Circle,
+) -> BTreeMap<Person, Because> {
+    let wanted = event_type.heard_by();
+    let mut found = BTreeMap::new();
+    for (is_wanted, colleagues, because) in [
+        (wanted.involved, &circle.involved, Because::Involved),
+        (wanted.group, &circle.group, Because::Group),
+        (wanted.responsible, &circle.responsible, Because::Responsible),
+        (wanted.administrators, &circle.administrators, Because::Administrator),
+        (wanted.agents, &circle.agents, Because::Agent),
+    ] {
+        if is_wanted {
+            hear(&mut found, colleagues, because, isolation, subject);
+        }
+    }
+    found
+}
+
+fn hear(
+    found: &mut BTreeMap<Person, Because>,
+    colleagues: &[Colleague],
+    because: Because,
+    isolation: Isolation,
+    subject: &Subject,
+) {
+    for colleague in colleagues {
+        if employee_hears(colleague, because, isolation, subject) {
+            found.entry(Person::Employee(colleague.id)).or_insert(because);
+        }
+    }
+}
+
+/// Whether it falls to who steers, because nobody of those who were looked up answers for it.
+pub fn falls_to_stewards(
+    event_type: EventType,
+    isolation: Isolation,
+    subject: &Subject,
+    circle: &Circle,
+) -> bool {
+    event_type.heard_by().stewards && answering(event_type, isolation, subject, circle).is_empty()
 }
 
 /// Everybody who is told, each once.
@@ -208,33 +303,12 @@ pub fn audience(
     circle: &Circle,
 ) -> Vec<Listener> {
     let wanted = event_type.heard_by();
-    let mut found: BTreeMap<Person, Because> = BTreeMap::new();
-    let mut employees = |colleagues: &[Colleague], because: Because| {
-        for colleague in colleagues {
-            if employee_hears(colleague, because, isolation, subject) {
-                found.entry(Person::Employee(colleague.id)).or_insert(because);
-            }
-        }
-    };
-    employees(&circle.named, Because::Named);
-    if wanted.involved {
-        employees(&circle.involved, Because::Involved);
+    let mut found = answering(event_type, isolation, subject, circle);
+    if wanted.stewards && found.is_empty() {
+        hear(&mut found, &circle.stewards, Because::Steward, isolation, subject);
     }
-    if wanted.group {
-        employees(&circle.group, Because::Group);
-    }
-    if wanted.responsible {
-        employees(&circle.responsible, Because::Responsible);
-    }
-    if wanted.administrators {
-        employees(&circle.administrators, Because::Administrator);
-    }
-    if wanted.agents {
-        employees(&circle.agents, Because::Agent);
-    }
-    if wanted.stewards && subject.involved.is_empty() && circle.responsible.is_empty() {
-        employees(&circle.stewards, Because::Steward);
-    }
+    // Last, because it ends first: an offer that is taken back takes nothing from who hears of it anyhow (N-3).
+    hear(&mut found, &circle.named, Because::Named, isolation, subject);
     if wanted.outsiders && public {
         let users = circle.company.iter().map(|id| (Person::CustomerUser(*id), Because::Company));
         let codes = circle.codes.iter().map(|id| (Person::Code(*id), Because::Code));
@@ -260,191 +334,4 @@ pub fn audience(
             Listener { person, because, origin }
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn colleague(number: u128) -> Colleague {
-        Colleague { id: Uuid::from_u128(number).into(), departments: Vec::new() }
-    }
-
-    fn told(
-        event_type: EventType,
-        public: bool,
-        subject: &Subject,
-        circle: &Circle,
-    ) -> Vec<(Person, Because)> {
-        audience(event_type, Actor::System, public, Isolation::Strict, subject, circle)
-            .into_iter()
-            .map(|listener| (listener.person, listener.because))
-            .collect()
-    }
-
-    fn employee(number: u128) -> Person {
-        Person::Employee(Uuid::from_u128(number).into())
-    }
-
-    fn circle() -> Circle {
-        Circle {
-            involved: vec![colleague(1), colleague(2)],
-            group: vec![colleague(2), colleague(3)],
-            company: vec![Uuid::from_u128(8).into()],
-            codes: vec![Uuid::from_u128(9).into()],
-            ..Circle::default()
-        }
-    }
-
-    #[test]
-    fn n_4_of_a_ticket_hear_the_involved_the_notification_group_the_company_and_the_code_each_once() {
-        let subject = Subject { involved: [colleague(1).id, colleague(2).id].into(), ..Subject::default() };
-        let outsiders = [
-            (Person::CustomerUser(Uuid::from_u128(8).into()), Because::Company),
-            (Person::Code(Uuid::from_u128(9).into()), Because::Code),
-        ];
-        let employees = [
-            (employee(1), Because::Involved),
-            (employee(2), Because::Involved),
-            (employee(3), Because::Group),
-        ];
-        assert_eq!(
-            told(EventType::Message, true, &subject, &circle()),
-            [&employees[..], &outsiders].concat()
-        );
-        // An internal update is none of the outsiders' business.
-        assert_eq!(told(EventType::TicketUpdate, false, &subject, &circle()), employees);
-    }
-
-    #[test]
-    fn n_4_who_is_not_involved_any_more_hears_no_more_but_a_notification_group_does_regardless() {
-        let subject = Subject { involved: [colleague(1).id].into(), ..Subject::default() };
-        let circle = Circle { company: Vec::new(), codes: Vec::new(), ..circle() };
-        assert_eq!(
-            told(EventType::TicketStatus, true, &subject, &circle),
-            [(employee(1), Because::Involved), (employee(2), Because::Group), (employee(3), Because::Group)]
-        );
-    }
-
-    #[test]
-    fn f_5_a_decline_stops_everything_on_this_ticket_until_one_is_involved_again() {
-        let mut subject = Subject { declined: [colleague(3).id].into(), ..Subject::default() };
-        let circle = Circle { group: vec![colleague(3)], named: vec![colleague(3)], ..Circle::default() };
-        for event_type in EventType::ALL {
-            assert_eq!(told(*event_type, true, &subject, &circle), [], "{event_type:?}");
-        }
-        subject.involved.insert(colleague(3).id);
-        assert_eq!(told(EventType::Assigned, true, &subject, &circle), [(employee(3), Because::Named)]);
-    }
-
-    #[test]
-    fn t_13_of_what_is_internal_outsiders_hear_nothing() {
-        let subject = Subject { internal: true, ..Subject::default() };
-        for event_type in EventType::ALL {
-            let circle = Circle { involved: Vec::new(), group: Vec::new(), ..circle() };
-            assert_eq!(told(*event_type, true, &subject, &circle), [], "{event_type:?}");
-        }
-    }
-
-    #[test]
-    fn isolation_decides_who_of_a_group_hears() {
-        let department: DepartmentId = Uuid::from_u128(50).into();
-        let other: DepartmentId = Uuid::from_u128(51).into();
-        let subject = Subject { departments: vec![department], ..Subject::default() };
-        let inside = Colleague { departments: vec![department], ..colleague(1) };
-        let outside = Colleague { departments: vec![other], ..colleague(2) };
-        let circle = Circle { group: vec![inside, outside], ..Circle::default() };
-        assert_eq!(told(EventType::Unserved, true, &subject, &circle), [(employee(1), Because::Group)]);
-    }
-
-    #[test]
-    fn v_2_a_request_is_heard_by_those_responsible_and_by_who_steers_where_nobody_is() {
-        let circle =
-            Circle { responsible: vec![colleague(1)], stewards: vec![colleague(5)], ..Circle::default() };
-        let subject = Subject::default();
-        assert_eq!(
-            told(EventType::VideoRequested, true, &subject, &circle),
-            [(employee(1), Because::Responsible)]
-        );
-        let nobody = Circle { responsible: Vec::new(), ..circle };
-        assert_eq!(
-            told(EventType::VideoRequested, true, &subject, &nobody),
-            [(employee(5), Because::Steward)]
-        );
-    }
-
-    #[test]
-    fn a_subject_is_judged_by_its_device_as_it_is_now_unless_it_knows_better_itself() {
-        let company = |number: u128| CustomerId::from(Uuid::from_u128(number));
-        let department = |number: u128| DepartmentId::from(Uuid::from_u128(number));
-        let device = |version, owner: Option<u128>, removed| Device {
-            version,
-            customer: owner.map(company),
-            departments: vec![department(51)],
-            removed,
-        };
-        let then = |owner: Option<u128>| Subject {
-            company: owner.map(company),
-            departments: vec![department(50)],
-            ..Subject::default()
-        };
-        // (owner when it opened, told at version, device now) to whose users hear, and by which department.
-        for (opened, version, now, owner, place) in [
-            (Some(1), 3, None, Some(1), 50),
-            (Some(1), 3, Some(device(2, Some(2), false)), Some(1), 50),
-            (Some(1), 3, Some(device(3, Some(1), false)), Some(1), 51),
-            (Some(1), 0, Some(device(4, Some(2), false)), None, 51),
-            (Some(1), 3, Some(device(4, None, false)), None, 51),
-            (Some(1), 3, Some(device(4, Some(1), true)), None, 51),
-            (None, 3, Some(device(4, Some(2), false)), Some(2), 51),
-        ] {
-            let judged = then(opened).placed(version, now.clone());
-            let found = (judged.company, judged.departments);
-            assert_eq!(found, (owner.map(company), vec![department(place)]), "{opened:?} {version} {now:?}");
-        }
-    }
-
-    #[test]
-    fn n_2_origin_is_seen_from_the_person() {
-        let actor = Actor::Employee(colleague(1).id);
-        let subject = Subject { involved: [colleague(1).id].into(), ..Subject::default() };
-        let listeners = audience(EventType::Message, actor, true, Isolation::Off, &subject, &circle());
-        for listener in listeners {
-            let expected = if listener.person == employee(1) { Origin::Me } else { Origin::Others };
-            assert_eq!(listener.origin, expected, "{listener:?}");
-        }
-        let code = Person::Code(Uuid::from_u128(9).into());
-        assert!(code.is(Actor::CodeUser(Uuid::from_u128(77).into())), "any visit is of the code");
-    }
-
-    #[test]
-    fn s_5_agents_hear_and_the_requester_of_what_staff_wrote() {
-        let circle = Circle {
-            agents: vec![colleague(4)],
-            requester: Some(Actor::CustomerUser(Uuid::from_u128(8).into())),
-            ..Circle::default()
-        };
-        let subject = Subject { internal: true, ..Subject::default() };
-        assert_eq!(
-            told(EventType::SupportComment, true, &subject, &circle),
-            [
-                (employee(4), Because::Agent),
-                (Person::CustomerUser(Uuid::from_u128(8).into()), Because::Requester)
-            ]
-        );
-    }
-
-    #[test]
-    fn a_due_task_that_nobody_is_assigned_to_is_heard_by_who_steers() {
-        let circle =
-            Circle { stewards: vec![colleague(5)], involved: vec![colleague(1)], ..Circle::default() };
-        assert_eq!(
-            told(EventType::TaskDue, true, &Subject::default(), &circle),
-            [(employee(5), Because::Steward)]
-        );
-        let assigned = Subject { involved: [colleague(1).id].into(), ..Subject::default() };
-        assert_eq!(told(EventType::TaskDue, true, &assigned, &circle), [(employee(1), Because::Involved)]);
-    }
 }

@@ -11,6 +11,9 @@ use chrono::TimeDelta;
 use crate::words::words;
 use crate::{Channel, Strategy};
 
+#[cfg(test)]
+mod tests;
+
 /// How long each failure is waited for; behind the last it is given up, after a day and a half.
 const PAUSES: [TimeDelta; 9] = [
     TimeDelta::seconds(5),
@@ -79,7 +82,7 @@ impl State {
 pub struct Delivery {
     /// The channel.
     pub channel: Channel,
-    /// Place in the person's order, from 1.
+    /// Place in the person's order, from 1; 0: used whatever the person chose (S-3).
     pub place: u32,
     /// Where it stands.
     pub state: State,
@@ -89,19 +92,45 @@ pub struct Delivery {
     pub due: Timestamp,
 }
 
-/// What came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Taken.
-    Delivered,
-    /// Not taken, and trying again does not help: no window, no subscription, no address, refused for good.
-    Refused,
-    /// Not taken now.
-    NotNow,
-    /// The person may not see it any more (N-3).
-    Withheld,
-    /// Nobody knows.
-    Unknown,
+words! {
+    /// What came of an attempt.
+    Outcome as "outcome" {
+        /// Taken.
+        Delivered = "DELIVERED",
+        /// Not taken, and trying again does not help: no window, no subscription, no address, refused for good.
+        Refused = "REFUSED",
+        /// Not taken now.
+        NotNow = "NOT_NOW",
+        /// Of several people who share it some have it, and the others' part was not taken now.
+        Partly = "PARTLY",
+        /// The person may not see it any more (N-3).
+        Withheld = "WITHHELD",
+        /// Nobody knows.
+        Unknown = "UNKNOWN",
+    }
+}
+
+/// What the outcomes of parts are together: a code's addresses and browsers belong to different people, whose one delivery
+/// it is. While a part was not taken, that part alone is tried again: whoever has it is not told again (N-5).
+pub fn together(parts: impl IntoIterator<Item = Outcome>) -> Outcome {
+    let (mut taken, mut not_now, mut unknown) = (false, false, false);
+    for part in parts {
+        match part {
+            Outcome::Delivered => taken = true,
+            Outcome::NotNow => not_now = true,
+            Outcome::Partly => (taken, not_now) = (true, true),
+            Outcome::Unknown => unknown = true,
+            Outcome::Refused => {}
+            Outcome::Withheld => return Outcome::Withheld,
+        }
+    }
+    match (taken, not_now) {
+        (true, true) => Outcome::Partly,
+        (true, false) => Outcome::Delivered,
+        (false, true) => Outcome::NotNow,
+        (false, false) if unknown => Outcome::Unknown,
+        (false, false) => Outcome::Refused,
+    }
 }
 
 /// What is to be done for a person, in the order of the channels.
@@ -113,14 +142,13 @@ pub fn plan(
     at_once: Option<Channel>,
     now: Timestamp,
 ) -> Vec<Delivery> {
-    let ordered =
-        at_once.into_iter().chain(channels.iter().copied().filter(|channel| Some(*channel) != at_once));
-    let mut is_first = true;
-    ordered
-        .zip(1..)
+    let chosen = channels.iter().copied().filter(|channel| Some(*channel) != at_once).zip(1..);
+    at_once
+        .map(|channel| (channel, 0))
+        .into_iter()
+        .chain(chosen)
         .map(|(channel, place)| {
-            let waits = strategy == Strategy::FirstSuccessful && Some(channel) != at_once && !is_first;
-            is_first &= Some(channel) == at_once;
+            let waits = strategy == Strategy::FirstSuccessful && place > 1;
             let state = if waits { State::Waiting } else { State::Due };
             Delivery { channel, place, state, attempts: 0, due: now }
         })
@@ -196,13 +224,15 @@ pub fn settle(
     if delivery.attempts != attempt || !matches!(delivery.state, State::Claimed | State::HandedOver) {
         return;
     }
+    let is_apart = delivery.place == 0;
     delivery.state = match outcome {
         Outcome::Delivered => State::Delivered,
         Outcome::Refused => State::Failed,
         Outcome::Withheld => State::Withheld,
         Outcome::Unknown => State::Unknown,
-        // While there is another channel to turn to, nobody waits for this one (N-2).
-        Outcome::NotNow if strategy == Strategy::FirstSuccessful && !is_last => State::Failed,
+        // While there is another channel to turn to, nobody waits for this one (N-2), unless it is used whatever the
+        // others do (S-3).
+        Outcome::NotNow if strategy == Strategy::FirstSuccessful && !is_last && !is_apart => State::Failed,
         Outcome::NotNow => match pause(delivery.attempts, spread) {
             Some(pause) => {
                 delivery.due = now + pause;
@@ -210,11 +240,19 @@ pub fn settle(
             }
             None => State::Failed,
         },
+        // Somebody has it, so nobody turns to another channel; the rest is waited for.
+        Outcome::Partly => match pause(delivery.attempts, spread) {
+            Some(pause) => {
+                delivery.due = now + pause;
+                State::Due
+            }
+            None => State::Delivered,
+        },
     };
     match delivery.state {
         State::Delivered => turn_waiting(deliveries, State::Skipped),
         State::Withheld => turn_waiting(deliveries, State::Withheld),
-        State::Failed | State::Unknown => {
+        State::Failed | State::Unknown if !is_apart => {
             let next = deliveries
                 .iter_mut()
                 .filter(|other| other.state == State::Waiting)
@@ -224,7 +262,13 @@ pub fn settle(
                 next.due = now;
             }
         }
-        State::Waiting | State::Due | State::Claimed | State::HandedOver | State::Skipped => {}
+        State::Failed
+        | State::Unknown
+        | State::Waiting
+        | State::Due
+        | State::Claimed
+        | State::HandedOver
+        | State::Skipped => {}
     }
 }
 
@@ -246,230 +290,5 @@ pub const fn abandoned(state: State) -> Option<Outcome> {
         | State::Skipped
         | State::Withheld
         | State::Unknown => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::{Just, Strategy as _, any, prop_assert, prop_oneof, proptest};
-
-    use super::*;
-
-    const ALL: [Channel; 3] = [Channel::Browser, Channel::Push, Channel::Email];
-
-    fn now() -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    fn states(deliveries: &[Delivery]) -> Vec<State> {
-        deliveries.iter().map(|delivery| delivery.state).collect()
-    }
-
-    fn attempt(deliveries: &mut [Delivery], channel: Channel, outcome: Outcome, strategy: Strategy) {
-        let at = deliveries.iter().position(|delivery| delivery.channel == channel).unwrap();
-        let when = deliveries[at].due;
-        assert!(claim(&mut deliveries[at], when), "{deliveries:?}");
-        let number = deliveries[at].attempts;
-        assert!(hand_over(&mut deliveries[at], number));
-        settle(deliveries, channel, number, outcome, strategy, when, 0);
-    }
-
-    #[test]
-    fn n_2_all_is_all_at_once() {
-        let planned = plan(&ALL, Strategy::All, None, now());
-        assert_eq!(states(&planned), [State::Due; 3]);
-    }
-
-    #[test]
-    fn n_2_what_leads_nowhere_is_given_up_as_if_it_had_been_tried() {
-        for strategy in [Strategy::All, Strategy::FirstSuccessful] {
-            for nowhere in 0..8_u8 {
-                let leads_nowhere = |channel: Channel| {
-                    ALL.iter().position(|one| *one == channel).is_some_and(|at| nowhere >> at & 1 == 1)
-                };
-                let mut known = plan(&ALL, strategy, None, now());
-                let reason = |channel| leads_nowhere(channel).then_some("NOWHERE");
-                let given_up = give_up(&mut known, reason, strategy, now());
-                let failed = known.iter().filter(|one| one.state == State::Failed);
-                let failed: Vec<_> = failed.map(|one| (one.channel, "NOWHERE")).collect();
-                assert_eq!(given_up, failed);
-                let mut tried = plan(&ALL, strategy, None, now());
-                for channel in ALL.into_iter().filter(|channel| leads_nowhere(*channel)) {
-                    if tried.iter().any(|one| one.channel == channel && one.state == State::Due) {
-                        attempt(&mut tried, channel, Outcome::Refused, strategy);
-                    }
-                }
-                assert_eq!(known, tried, "{nowhere:03b}");
-                assert!(known.iter().all(|one| one.state != State::Due || !leads_nowhere(one.channel)));
-            }
-        }
-        let mut first = plan(&ALL, Strategy::FirstSuccessful, None, now());
-        let reason = |channel| (channel == Channel::Push).then_some(NO_SUBSCRIPTION);
-        give_up(&mut first, reason, Strategy::FirstSuccessful, now());
-        assert_eq!(
-            states(&first),
-            [State::Due, State::Waiting, State::Waiting],
-            "it may not be needed at all"
-        );
-    }
-
-    #[test]
-    fn n_2_first_successful_goes_on_until_one_has_delivered_and_no_further() {
-        let strategy = Strategy::FirstSuccessful;
-        let mut deliveries = plan(&ALL, strategy, None, now());
-        assert_eq!(states(&deliveries), [State::Due, State::Waiting, State::Waiting]);
-        attempt(&mut deliveries, Channel::Browser, Outcome::Refused, strategy);
-        assert_eq!(states(&deliveries), [State::Failed, State::Due, State::Waiting]);
-        attempt(&mut deliveries, Channel::Push, Outcome::Delivered, strategy);
-        assert_eq!(states(&deliveries), [State::Failed, State::Delivered, State::Skipped]);
-    }
-
-    #[test]
-    fn n_2_who_can_be_told_otherwise_does_not_wait_and_the_last_channel_is_tried_again() {
-        let strategy = Strategy::FirstSuccessful;
-        let mut deliveries = plan(&[Channel::Push, Channel::Email], strategy, None, now());
-        attempt(&mut deliveries, Channel::Push, Outcome::NotNow, strategy);
-        assert_eq!(states(&deliveries), [State::Failed, State::Due]);
-        attempt(&mut deliveries, Channel::Email, Outcome::NotNow, strategy);
-        assert_eq!(states(&deliveries), [State::Failed, State::Due]);
-        assert_eq!(deliveries[1].due, now() + TimeDelta::seconds(5));
-    }
-
-    #[test]
-    fn n_3_what_is_withheld_is_withheld_on_every_channel_that_is_left() {
-        let strategy = Strategy::FirstSuccessful;
-        let mut deliveries = plan(&ALL, strategy, None, now());
-        attempt(&mut deliveries, Channel::Browser, Outcome::Withheld, strategy);
-        assert_eq!(states(&deliveries), [State::Withheld; 3]);
-    }
-
-    #[test]
-    fn s_3_at_once_means_whatever_else_was_chosen() {
-        let planned =
-            plan(&[Channel::Browser, Channel::Email], Strategy::FirstSuccessful, Some(Channel::Email), now());
-        let wanted = [(Channel::Email, State::Due), (Channel::Browser, State::Due)];
-        assert!(planned.iter().map(|delivery| (delivery.channel, delivery.state)).eq(wanted), "{planned:?}");
-        assert_eq!(plan(&[], Strategy::All, Some(Channel::Email), now()).len(), 1);
-    }
-
-    #[test]
-    fn n_5_failures_are_waited_for_longer_and_longer_and_end() {
-        let mut last = TimeDelta::zero();
-        for failures in 1..MAX_ATTEMPTS {
-            let next = pause(failures, 0).unwrap();
-            assert!(next > last, "{failures}");
-            let late = pause(failures, 999).unwrap();
-            assert!(late >= next && late <= next + next / 10, "{failures}");
-            last = next;
-        }
-        assert_eq!(pause(MAX_ATTEMPTS, 0), None);
-        let mut deliveries = plan(&[Channel::Email], Strategy::All, None, now());
-        for _ in 0..MAX_ATTEMPTS {
-            attempt(&mut deliveries, Channel::Email, Outcome::NotNow, Strategy::All);
-        }
-        assert_eq!(states(&deliveries), [State::Failed]);
-        assert_eq!(deliveries[0].attempts, MAX_ATTEMPTS);
-    }
-
-    /// What can happen to a world of two workers and one event.
-    #[derive(Debug, Clone, Copy)]
-    enum Happening {
-        /// The event comes (again).
-        Comes,
-        /// A worker claims what is due on a channel.
-        Claims(usize, usize),
-        /// A worker goes on: marks, sends, settles with this outcome; or dies at this point.
-        Goes(usize, Outcome, Death),
-        /// What was held for too long is taken away.
-        Sweeps,
-    }
-
-    #[derive(Debug, Clone, Copy, PartialEq)]
-    enum Death {
-        None,
-        BeforeTheMark,
-        AfterTheMark,
-        AfterSending,
-    }
-
-    fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
-        let outcome = prop_oneof![
-            Just(Outcome::Delivered),
-            Just(Outcome::Refused),
-            Just(Outcome::NotNow),
-            Just(Outcome::Unknown)
-        ];
-        let death = prop_oneof![
-            3 => Just(Death::None),
-            1 => Just(Death::BeforeTheMark),
-            1 => Just(Death::AfterTheMark),
-            1 => Just(Death::AfterSending)
-        ];
-        prop_oneof![
-            1 => Just(Happening::Comes),
-            4 => (0..2_usize, 0..3_usize).prop_map(|(worker, channel)| Happening::Claims(worker, channel)),
-            4 => (0..2_usize, outcome, death)
-                .prop_map(|(worker, outcome, death)| Happening::Goes(worker, outcome, death)),
-            1 => Just(Happening::Sweeps),
-        ]
-    }
-
-    proptest! {
-        /// N-5: at most one delivery per event, person and channel, under any order of redelivery, crashes, takeovers.
-        #[test]
-        fn n_5_at_most_one_delivery_per_event_person_and_channel(
-            all in any::<bool>(),
-            happenings in proptest::collection::vec(happening(), 1..120),
-        ) {
-            let strategy = if all { Strategy::All } else { Strategy::FirstSuccessful };
-            let mut rows: Vec<Delivery> = Vec::new();
-            let mut holds: [Option<(Channel, u32)>; 2] = [None; 2];
-            let mut arrived = [0_u32; 3];
-            let mut clock = now();
-            for happening in happenings {
-                clock += TimeDelta::days(1);
-                match happening {
-                    // The key of the rows keeps them single.
-                    Happening::Comes if rows.is_empty() => rows = plan(&ALL, strategy, None, clock),
-                    Happening::Comes => {}
-                    Happening::Claims(worker, channel) => {
-                        let row = rows.iter_mut().find(|row| row.channel == ALL[channel]);
-                        if let Some(row) = row && holds[worker].is_none() && claim(row, clock) {
-                            holds[worker] = Some((row.channel, row.attempts));
-                        }
-                    }
-                    Happening::Goes(worker, outcome, death) => {
-                        let Some((channel, attempt)) = holds[worker].take() else { continue };
-                        if death == Death::BeforeTheMark {
-                            continue;
-                        }
-                        let at = rows.iter().position(|row| row.channel == channel).unwrap();
-                        if !hand_over(&mut rows[at], attempt) || death == Death::AfterTheMark {
-                            continue;
-                        }
-                        // Here it leaves the house; nobody knows whether what ended without a word arrived.
-                        if matches!(outcome, Outcome::Delivered | Outcome::Unknown) {
-                            arrived[at] += 1;
-                        }
-                        if death == Death::None {
-                            settle(&mut rows, channel, attempt, outcome, strategy, clock, 0);
-                        }
-                    }
-                    Happening::Sweeps => {
-                        for at in 0..rows.len() {
-                            let (channel, attempt) = (rows[at].channel, rows[at].attempts);
-                            if let Some(outcome) = abandoned(rows[at].state) {
-                                settle(&mut rows, channel, attempt, outcome, strategy, clock, 0);
-                            }
-                        }
-                    }
-                }
-                prop_assert!(arrived.iter().all(|count| *count <= 1), "{:?}", arrived);
-                for (at, row) in rows.iter().enumerate() {
-                    prop_assert!(row.state != State::Delivered || arrived[at] == 1);
-                    prop_assert!(row.attempts <= MAX_ATTEMPTS);
-                }
-            }
-        }
     }
 }

@@ -117,7 +117,8 @@ words! {
 words! {
     /// Why somebody hears of something. The first that holds counts.
     Because as "reason" {
-        /// It is about this very person: an offer, an assignment.
+        /// It is about this very person: an offer, an assignment, a video session of a ticket that is theirs (V-2), a comment
+        /// on a ticket of the desk that is theirs.
         Named = "NAMED",
         /// Involved in the ticket or assigned to the task.
         Involved = "INVOLVED",
@@ -129,7 +130,8 @@ words! {
         Administrator = "ADMINISTRATOR",
         /// Of the support role whose field it is.
         Agent = "AGENT",
-        /// Answers for tasks that nobody is assigned to, and for video sessions that nobody is responsible for.
+        /// Answers for tasks that nobody is assigned to, for video sessions that nobody is responsible for, and for tickets
+        /// that nobody takes where no notification group is told (F-11).
         Steward = "STEWARD",
         /// Of the company that owns the device.
         Company = "COMPANY",
@@ -141,6 +143,12 @@ words! {
 }
 
 impl EventType {
+    /// The channel it is told on at once, whatever was chosen: being assigned at the support desk by somebody else is an
+    /// e-mail (S-3).
+    pub const fn at_once(self) -> Option<Channel> {
+        if matches!(self, Self::SupportAssigned) { Some(Channel::Email) } else { None }
+    }
+
     /// True for what asks the person to act: told on every channel there is until one delivers. The rest is told where
     /// it disturbs nobody.
     pub const fn is_urgent(self) -> bool {

@@ -84,7 +84,11 @@ impl AddressApi {
                     .map_err(refusal)?;
                 return Err(match report.outcome {
                     Outcome::Refused => Refusal::field("email", "the mail server does not take it"),
-                    Outcome::NotNow | Outcome::Unknown | Outcome::Withheld | Outcome::Delivered => {
+                    Outcome::NotNow
+                    | Outcome::Partly
+                    | Outcome::Unknown
+                    | Outcome::Withheld
+                    | Outcome::Delivered => {
                         Refusal::new(ErrorKind::Unavailable, "EMAIL_UNAVAILABLE", "e-mail cannot be sent now")
                     }
                 });

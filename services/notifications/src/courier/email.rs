@@ -44,7 +44,7 @@ impl std::fmt::Debug for Ready {
 }
 
 fn report(outcome: Outcome, reason: &'static str, answer: impl Into<String>) -> Report {
-    Report { outcome, reason, answer: answer.into() }
+    Report { answer: answer.into(), ..super::report(outcome, reason) }
 }
 
 /// What an answer of the server means. Its text may hold addresses, so the code alone is kept.

@@ -5,6 +5,7 @@ mod lane;
 mod outward;
 mod prepare;
 mod push;
+mod shared;
 mod webhooks;
 
 use std::sync::Arc;
@@ -31,12 +32,14 @@ use crate::Tables;
 use crate::contacts::Contacts;
 use crate::links::Links;
 use crate::render::{Mail, Texts};
-use crate::store::deliveries::Report;
+use crate::store::deliveries::{Parts, Report};
 use crate::store::{Address, Claimed, Reached};
 use crate::window::Windows;
 use lane::{Lane, every};
 use prepare::Prepared;
 use push::Taken;
+use shared::{Answer, shared, sum, told};
+use uuid::Uuid;
 
 /// Windows that are told at once: waiting for them costs nothing.
 const WINDOWS_AT_ONCE: usize = 256;
@@ -46,6 +49,15 @@ const SWEEP: Duration = Duration::from_secs(5);
 const FORGET: Duration = Duration::from_secs(600);
 /// Rows of one query that tidies up.
 const BATCH: i64 = 500;
+
+/// An e-mail to one address.
+#[derive(Debug)]
+struct Letter {
+    /// The address's own id, where it is one of several people's.
+    part: Option<Uuid>,
+    to: String,
+    mail: Mail,
+}
 
 /// Delivers.
 #[derive(Debug, Clone)]
@@ -81,7 +93,7 @@ pub struct Courier {
 }
 
 pub(crate) fn report(outcome: Outcome, reason: &'static str) -> Report {
-    Report { outcome, reason, answer: String::new() }
+    Report { outcome, reason, answer: String::new(), parts: Parts::new() }
 }
 
 impl Courier {
@@ -109,10 +121,10 @@ impl Courier {
     async fn sweep(&self) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
         let deliveries = &self.tables.deliveries;
-        for (event, person, channel, attempt, state) in deliveries.abandoned(now, BATCH).await? {
-            if let Some(outcome) = abandoned(state) {
-                let report = report(outcome, "INTERRUPTED");
-                deliveries.settle(event, person, channel, attempt, &report, now).await?;
+        for left in deliveries.abandoned(now, BATCH).await? {
+            if let Some(outcome) = abandoned(left.state) {
+                let report = report(outcome, "INTERRUPTED").beside(&left.parts);
+                deliveries.settle(left.event, left.person, left.channel, left.attempt, &report, now).await?;
             }
         }
         Ok(())
@@ -134,6 +146,7 @@ impl Courier {
             Err(error) => return tracing::warn!(%error, "a delivery cannot be worked on now"),
         };
         let Some(report) = attempt else { return };
+        let report = report.beside(&claimed.parts);
         let labels = [("channel", claimed.channel.as_str()), ("outcome", outcome_word(report.outcome))];
         metrics::counter!("callboard_notifications_attempts_total", &labels).increment(1);
         let now = self.clock.now();
@@ -183,6 +196,9 @@ impl Courier {
         let (organisation, person) = (claimed.organisation, claimed.person);
         let now = self.clock.now();
         let browsers = self.tables.subscriptions.reached(organisation, person, now).await?;
+        // Those who scan a code are several people: who has it is not told again.
+        let browsers: Vec<Reached> =
+            browsers.into_iter().filter(|one| !claimed.parts.contains_key(&one.browser.id)).collect();
         if browsers.is_empty() {
             return Ok(Some(report(Outcome::Refused, NO_SUBSCRIPTION)));
         }
@@ -203,7 +219,7 @@ impl Courier {
         // The stack's own: a browser that was away gets the latest of it.
         let topic = prepared.entry.simple().to_string();
         let pushes = awake.iter().map(|one| self.push.push(&one.browser, text.as_bytes(), &topic, now));
-        let mut answers = join_all(pushes).await;
+        let answers = join_all(pushes).await;
         let destinations = &self.tables.destinations;
         let now = self.clock.now();
         for (Reached { browser, host, .. }, answer) in awake.iter().zip(&answers) {
@@ -218,8 +234,9 @@ impl Courier {
                 Taken::Refused(_) => {}
             }
         }
-        answers.extend(resting.iter().map(|_| Taken::NotNow(0)));
-        Ok(Some(sum(&answers)))
+        let answers = awake.iter().zip(answers).chain(resting.iter().map(|one| (one, Taken::NotNow(0))));
+        let answers = answers.map(|(one, answer)| (Some(one.browser.id), told(answer))).collect();
+        Ok(Some(if matches!(person, Person::Code(_)) { shared(answers) } else { sum(answers) }))
     }
 
     async fn by_email(&self, claimed: &Claimed, prepared: &Prepared) -> Result<Option<Report>, sqlx::Error> {
@@ -232,15 +249,15 @@ impl Courier {
         };
         // All connections stand before anything leaves the house.
         let mut ready = Vec::with_capacity(letters.len());
-        let mut last = report(Outcome::Refused, NO_ADDRESS);
-        for (to, mail) in &letters {
+        let mut answers: Vec<Answer> = Vec::with_capacity(letters.len());
+        for Letter { part, to, mail } in &letters {
             let id = callboard_kernel::derive_uuid(
                 claimed.event.uuid(),
                 &[claimed.person.to_string().as_bytes(), to.as_bytes()],
             );
             match channel.message(to, mail, &id.to_string()) {
                 Ok(message) => match channel.connect().await {
-                    Ok(connection) => ready.push((connection, message)),
+                    Ok(connection) => ready.push((*part, connection, message)),
                     Err(report) => {
                         self.tables
                             .destinations
@@ -249,25 +266,20 @@ impl Courier {
                         return Ok(Some(report));
                     }
                 },
-                Err(report) => last = report,
+                Err(report) => answers.push((*part, report)),
             }
         }
         if ready.is_empty() {
-            return Ok(Some(last));
+            return Ok(Some(shared(answers)));
         }
         self.tables.destinations.answers(Channel::Email.as_str(), "smtp").await?;
         if !self.tables.deliveries.hand_over(claimed, Some("smtp"), self.clock.now()).await? {
             return Ok(None);
         }
-        let mut delivered = None;
-        for (connection, (envelope, message)) in ready {
-            last = connection.send(&envelope, &message).await;
-            if last.outcome == Outcome::Delivered {
-                delivered = Some(last.clone());
-            }
+        for (part, connection, (envelope, message)) in ready {
+            answers.push((part, connection.send(&envelope, &message).await));
         }
-        // Several addresses are one delivery: who has it is not written to again because of another.
-        Ok(Some(delivered.unwrap_or(last)))
+        Ok(Some(shared(answers)))
     }
 
     /// Asks an address to confirm itself. Answers whether the server took it.
@@ -283,7 +295,7 @@ impl Courier {
         &self,
         claimed: &Claimed,
         prepared: &Prepared,
-    ) -> Result<Result<Vec<(String, Mail)>, Report>, sqlx::Error> {
+    ) -> Result<Result<Vec<Letter>, Report>, sqlx::Error> {
         let organisation = claimed.organisation;
         let now = self.clock.now();
         match claimed.person {
@@ -296,18 +308,26 @@ impl Courier {
                         return Ok(Err(report(Outcome::NotNow, "DIRECTORY_UNREACHABLE")));
                     }
                 };
-                let unsubscribe = self.links.mute(organisation, person, claimed.event_type, now);
-                let mail = prepared.mail(&self.texts, Some(&contact.name), Some(unsubscribe));
-                Ok(Ok(vec![(contact.email, mail)]))
+                // What comes whatever was chosen offers no choice (S-3).
+                let is_chosen = claimed.event_type.at_once() != Some(Channel::Email);
+                let unsubscribe =
+                    is_chosen.then(|| self.links.mute(organisation, person, claimed.event_type, now));
+                let mail = prepared.mail(&self.texts, Some(&contact.name), unsubscribe);
+                Ok(Ok(vec![Letter { part: None, to: contact.email, mail }]))
             }
             Person::Code(code) => {
                 let addresses = self.tables.addresses.of(organisation, code).await?;
-                let letters = addresses.iter().filter(|address| address.confirmed).map(|address| {
+                let open = |address: &&Address| {
+                    // Addresses of a code are several people's: who has it is not written to again.
+                    address.confirmed && !claimed.parts.contains_key(&address.id)
+                };
+                let letters = addresses.iter().filter(open).map(|address| {
                     let unsubscribe = self.links.forget(organisation, address.id, now);
                     let prepared = prepared.in_language(self, claimed, address.language);
-                    (address.email.clone(), prepared.mail(&self.texts, None, Some(unsubscribe)))
+                    let mail = prepared.mail(&self.texts, None, Some(unsubscribe));
+                    Letter { part: Some(address.id), to: address.email.clone(), mail }
                 });
-                let letters: Vec<(String, Mail)> = letters.collect();
+                let letters: Vec<Letter> = letters.collect();
                 Ok(if letters.is_empty() { Err(report(Outcome::Refused, NO_ADDRESS)) } else { Ok(letters) })
             }
         }
@@ -319,33 +339,8 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Delivered => "delivered",
         Outcome::Refused => "refused",
         Outcome::NotNow => "not_now",
+        Outcome::Partly => "partly",
         Outcome::Withheld => "withheld",
         Outcome::Unknown => "unknown",
     }
-}
-
-/// What several browsers' answers are together: one that has it is enough.
-fn sum(answers: &[Taken]) -> Report {
-    let code = |code: u16| if code == 0 { String::new() } else { code.to_string() };
-    let mut sum = report(Outcome::Refused, "GONE");
-    let rank = |outcome: Outcome| match outcome {
-        Outcome::Refused | Outcome::Withheld => 0,
-        Outcome::NotNow => 1,
-        Outcome::Unknown => 2,
-        Outcome::Delivered => 3,
-    };
-    for answer in answers {
-        let one = match *answer {
-            Taken::Yes(status) => Report { answer: code(status), ..report(Outcome::Delivered, "") },
-            Taken::Gone(status) => Report { answer: code(status), ..report(Outcome::Refused, "GONE") },
-            Taken::Refused(status) => Report { answer: code(status), ..report(Outcome::Refused, "REFUSED") },
-            Taken::NotNow(status) => Report { answer: code(status), ..report(Outcome::NotNow, "NOT_NOW") },
-            Taken::Unreachable => report(Outcome::NotNow, "UNREACHABLE"),
-            Taken::Unknown => report(Outcome::Unknown, "TIMEOUT"),
-        };
-        if sum.answer.is_empty() && rank(one.outcome) == 0 || rank(one.outcome) > rank(sum.outcome) {
-            sum = one;
-        }
-    }
-    sum
 }

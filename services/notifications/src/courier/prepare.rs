@@ -1,13 +1,13 @@
 //! What is said to whom, found out when it is sent (N-3).
 
-use callboard_kernel::{Language, Timestamp};
-use callboard_notifications_domain::audience::{Subject, employee_hears, outsider_hears};
+use callboard_kernel::{EmployeeId, Language, Timestamp};
+use callboard_notifications_domain::audience::{Call, Subject, employee_hears, outsider_hears, still_holds};
 use callboard_notifications_domain::delivery::Outcome;
-use callboard_notifications_domain::{Because, Person, SubjectKind};
+use callboard_notifications_domain::{Because, Channel, EventType, Person, SubjectKind};
 use uuid::Uuid;
 
 use super::{Courier, report};
-use crate::render::{Mail, MailLinks, Matter, Texts};
+use crate::render::{Mail, MailAbout, Matter, Texts};
 use crate::store::deliveries::Report;
 use crate::store::telling::entry_id;
 use crate::store::{Claimed, KnownSubject};
@@ -24,13 +24,22 @@ pub(super) struct Prepared {
     /// The drawer's entry.
     pub entry: Uuid,
     number: i64,
+    /// What names it where no number does.
+    reference: Option<Uuid>,
+    /// Told whatever was chosen (S-3).
+    at_once: bool,
 }
 
 impl Prepared {
     /// The e-mail of it.
     pub fn mail(&self, texts: &Texts, name: Option<&str>, unsubscribe: Option<String>) -> Mail {
-        let links = MailLinks { open: self.open.clone(), unsubscribe };
-        texts.mail(self.language, &self.line, name, &links)
+        let about = MailAbout {
+            open: self.open.clone(),
+            unsubscribe,
+            reference: self.reference,
+            at_once: self.at_once,
+        };
+        texts.mail(self.language, &self.line, name, &about)
     }
 
     /// The same for a reader of another language; without names, as outsiders read it.
@@ -73,7 +82,12 @@ impl Courier {
                 let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
                 let hears =
                     undivided || employee_hears(&hearer.colleague, claimed.because, isolation, judged);
-                Ok(hears.then_some(hearer.language))
+                if !hears
+                    || claimed.because == Because::Named && !self.still_holds(claimed, id, judged).await?
+                {
+                    return Ok(None);
+                }
+                Ok(Some(hearer.language))
             }
             Person::CustomerUser(id) => {
                 let Some((customer, language)) = copies.customer_user(organisation, id).await? else {
@@ -89,6 +103,29 @@ impl Courier {
                 if hears { Ok(Some(copies.language(organisation).await?)) } else { Ok(None) }
             }
         }
+    }
+
+    /// Whether what is said of this very person still holds (N-3).
+    async fn still_holds(
+        &self,
+        claimed: &Claimed,
+        id: EmployeeId,
+        judged: &Subject,
+    ) -> Result<bool, sqlx::Error> {
+        let copies = &self.tables.copies;
+        let call = match claimed.event_type {
+            // V-2: confirming is theirs while a ticket that the session was linked to is.
+            EventType::VideoRequested => {
+                let tickets = claimed.details.get("tickets").cloned().unwrap_or_default();
+                let tickets: Vec<Uuid> = serde_json::from_value(tickets).unwrap_or_default();
+                return Ok(!copies.called_to(claimed.organisation, &tickets, Some(id)).await?.is_empty());
+            }
+            _ if claimed.subject_kind == SubjectKind::Ticket => {
+                copies.call(claimed.organisation, claimed.subject, id).await?
+            }
+            _ => Call::default(),
+        };
+        Ok(still_holds(claimed.event_type, id, judged, call))
     }
 
     /// What is said, or what to write down instead.
@@ -128,6 +165,8 @@ impl Courier {
             }
         };
         let entry = entry_id(organisation, claimed.person, claimed.event_type, claimed.subject);
-        Ok(Ok(Prepared { language, line, open, entry, number: subject.number }))
+        let reference = (subject.kind == SubjectKind::SupportTicket).then_some(subject.id);
+        let at_once = claimed.event_type.at_once() == Some(Channel::Email);
+        Ok(Ok(Prepared { language, line, open, entry, number: subject.number, reference, at_once }))
     }
 }

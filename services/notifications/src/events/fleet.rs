@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{by, handles, lacks, optional_id};
 use crate::not_now;
+use crate::store::CallChange;
 use crate::tell::{Happening, Teller};
 
 /// What it takes; no other event is sent to it.
@@ -26,6 +27,13 @@ const HEARS: &[&str] = &[
     proto::TicketEscalated::SUBJECT,
 ];
 
+const NOTHING: CallChange = CallChange { declined: None, offered: None, assigned: None };
+const OFFERED: CallChange = CallChange { declined: Some(false), offered: Some(true), ..NOTHING };
+const DECLINED: CallChange = CallChange { declined: Some(true), offered: Some(false), ..NOTHING };
+const WITHDRAWN: CallChange = CallChange { offered: Some(false), ..NOTHING };
+const ASSIGNED: CallChange = CallChange { declined: Some(false), offered: Some(false), assigned: Some(true) };
+const UNASSIGNED: CallChange = CallChange { assigned: Some(false), ..NOTHING };
+
 /// Tells those whom it is about.
 #[derive(Debug, Clone)]
 pub struct FleetHandler(pub Teller);
@@ -41,17 +49,17 @@ impl FleetHandler {
                     .iter()
                     .map(|offer| event_id("employee_id", &offer.employee_id))
                     .collect::<Result<_, _>>()?;
-                self.decline(event, ticket, &employees, false).await?;
+                self.keep(event, ticket, &employees, OFFERED).await?;
                 self.tell(event, EventType::Offer, ticket, employees, event.actor).await
             }
             proto::OfferDeclined::TYPE => {
                 let (ticket, employee) = facts(event, decode::<proto::OfferDeclined>(event)?.offer)?;
-                self.decline(event, ticket, &[employee], true).await?;
+                self.keep(event, ticket, &[employee], DECLINED).await?;
                 Ok(Handled::Done)
             }
             proto::OfferAccepted::TYPE => {
                 let (ticket, employee) = facts(event, decode::<proto::OfferAccepted>(event)?.offer)?;
-                self.decline(event, ticket, &[employee], false).await?;
+                self.keep(event, ticket, &[employee], ASSIGNED).await?;
                 Ok(Handled::Done)
             }
             proto::OfferCancelled::TYPE => {
@@ -67,7 +75,7 @@ impl FleetHandler {
                 let message: proto::EmployeeAssigned = decode(event)?;
                 let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
                 let employee: EmployeeId = event_id("employee_id", &message.employee_id)?;
-                self.decline(event, ticket, &[employee], false).await?;
+                self.keep(event, ticket, &[employee], ASSIGNED).await?;
                 let actor = by(event, message.by.as_ref());
                 self.tell(event, EventType::Assigned, ticket, vec![employee], actor).await
             }
@@ -75,6 +83,7 @@ impl FleetHandler {
                 let message: proto::AssignmentCancelled = decode(event)?;
                 let ticket: Uuid = event_id("ticket_id", &message.ticket_id)?;
                 let employee: EmployeeId = event_id("employee_id", &message.employee_id)?;
+                self.keep(event, ticket, &[employee], UNASSIGNED).await?;
                 let actor = by(event, message.by.as_ref());
                 self.tell(event, EventType::Unassigned, ticket, vec![employee], actor).await
             }
@@ -97,20 +106,16 @@ impl FleetHandler {
         }
     }
 
-    async fn decline(
+    async fn keep(
         &self,
         event: &Event,
         ticket: Uuid,
         employees: &[EmployeeId],
-        declined: bool,
+        change: CallChange,
     ) -> Result<(), HandleError> {
         let version = event.aggregate_version.0;
-        self.0
-            .tables
-            .copies
-            .keep_decline(event.organisation, ticket, employees, version, declined)
-            .await
-            .map_err(not_now)
+        let copies = &self.0.tables.copies;
+        copies.keep_calls(event.organisation, ticket, employees, version, change).await.map_err(not_now)
     }
 
     async fn withdrawn(
@@ -119,6 +124,7 @@ impl FleetHandler {
         offer: Option<proto::OfferFacts>,
     ) -> Result<Handled, HandleError> {
         let (ticket, employee) = facts(event, offer)?;
+        self.keep(event, ticket, &[employee], WITHDRAWN).await?;
         self.tell(event, EventType::OfferWithdrawn, ticket, vec![employee], event.actor).await
     }
 

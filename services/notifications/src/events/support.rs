@@ -1,7 +1,7 @@
 //! The support desk (S-3, S-5).
 
 use callboard_bus::{Event, HandleError, Handled};
-use callboard_kernel::Actor;
+use callboard_kernel::{Actor, EmployeeId};
 use callboard_notifications_domain::{EventType, SubjectKind};
 use callboard_proto::Event as _;
 use callboard_proto::support::v1 as proto;
@@ -39,6 +39,19 @@ const fn field(kind: proto::TicketType) -> Option<&'static str> {
     }
 }
 
+const fn word(kind: proto::TicketType) -> &'static str {
+    match kind {
+        proto::TicketType::Unspecified => "",
+        proto::TicketType::ServiceRequest => "SERVICE_REQUEST",
+        proto::TicketType::CareCoordination => "CARE_COORDINATION",
+        proto::TicketType::DomainApproval => "DOMAIN_APPROVAL",
+        proto::TicketType::PermissionRequest => "PERMISSION_REQUEST",
+        proto::TicketType::AccountCreated => "ACCOUNT_CREATED",
+        proto::TicketType::Purchase => "PURCHASE",
+        proto::TicketType::SeatAdded => "SEAT_ADDED",
+    }
+}
+
 const fn decision(decision: proto::DomainDecision) -> &'static str {
     match decision {
         proto::DomainDecision::Unspecified => "",
@@ -54,11 +67,13 @@ impl SupportHandler {
             proto::TicketOpened::TYPE => {
                 let facts = decode::<proto::TicketOpened>(event)?.ticket;
                 let (facts, id) = self.keep(event, facts).await?;
-                // S-5: of new unassigned tickets.
-                if !facts.assignee_id.is_empty() {
+                // S-5: of new unassigned tickets. What was settled as it opened, such as a domain that is on the list (S-4), asks
+                // nobody to act.
+                if !facts.assignee_id.is_empty() || facts.status() != proto::TicketStatus::New {
                     return Ok(Handled::Done);
                 }
-                self.tell(event, EventType::SupportOpened, &facts, id, Actor::System, None).await
+                let happening = happening(EventType::SupportOpened, &facts, id, Actor::System);
+                self.0.tell(event, happening).await
             }
             proto::TicketAssigned::TYPE => {
                 let message: proto::TicketAssigned = decode(event)?;
@@ -70,8 +85,7 @@ impl SupportHandler {
                 let actor = by(event, message.assigned_by.as_ref());
                 let happening = Happening {
                     named: vec![assignee],
-                    email_at_once: true,
-                    ..Happening::new(EventType::SupportAssigned, SubjectKind::SupportTicket, id, actor)
+                    ..happening(EventType::SupportAssigned, &facts, id, actor)
                 };
                 self.0.tell(event, happening).await
             }
@@ -80,15 +94,25 @@ impl SupportHandler {
                 let (facts, id) = self.keep(event, message.ticket).await?;
                 let author = by(event, message.author.as_ref());
                 let requester = facts.requester.as_ref().and_then(from_proto_actor);
-                // What staff wrote; one's own comment is no news.
-                let requester = requester.filter(|requester| *requester != author);
-                self.tell(event, EventType::SupportComment, &facts, id, author, requester).await
+                // S-2: of care coordination alone, whose ticket is the requester's to see. What staff wrote; one's own
+                // comment is no news.
+                let sees = facts.r#type() == proto::TicketType::CareCoordination;
+                let requester = requester.filter(|requester| sees && *requester != author);
+                // Whose ticket it is hears of it in whatever field they work.
+                let assignee: Option<EmployeeId> = optional_id("assignee_id", &facts.assignee_id)?;
+                let assignee = assignee.filter(|assignee| Actor::Employee(*assignee) != author);
+                let happening = Happening {
+                    requester,
+                    named: assignee.into_iter().collect(),
+                    ..happening(EventType::SupportComment, &facts, id, author)
+                };
+                self.0.tell(event, happening).await
             }
             proto::DomainDecided::TYPE => {
                 let message: proto::DomainDecided = decode(event)?;
                 let (facts, id) = self.keep(event, message.ticket).await?;
                 let actor = by(event, message.decided_by.as_ref());
-                self.tell(event, EventType::SupportDecided, &facts, id, actor, None).await
+                self.0.tell(event, happening(EventType::SupportDecided, &facts, id, actor)).await
             }
             _ => Ok(Handled::Ignored),
         }
@@ -101,30 +125,23 @@ impl SupportHandler {
     ) -> Result<(proto::TicketFacts, Uuid), HandleError> {
         let facts = facts.ok_or_else(|| lacks(event, "ticket"))?;
         let id: Uuid = event_id("ticket_id", &facts.ticket_id)?;
+        let assignee: Option<EmployeeId> = optional_id("assignee_id", &facts.assignee_id)?;
         let subject = KnownSubject {
             version: event.aggregate_version.0,
+            involved: assignee.into_iter().collect(),
             ..KnownSubject::unheard(SubjectKind::SupportTicket, id)
         };
         self.0.tables.copies.keep_subject(event.organisation, &subject).await.map_err(not_now)?;
         Ok((facts, id))
     }
+}
 
-    async fn tell(
-        &self,
-        event: &Event,
-        event_type: EventType,
-        facts: &proto::TicketFacts,
-        id: Uuid,
-        actor: Actor,
-        requester: Option<Actor>,
-    ) -> Result<Handled, HandleError> {
-        let happening = Happening {
-            field: field(facts.r#type()),
-            requester,
-            details: json!({ "decision": decision(facts.decision()) }),
-            ..Happening::new(event_type, SubjectKind::SupportTicket, id, actor)
-        };
-        self.0.tell(event, happening).await
+/// Something that those hear of whose field the ticket is.
+fn happening(event_type: EventType, facts: &proto::TicketFacts, id: Uuid, actor: Actor) -> Happening {
+    Happening {
+        field: field(facts.r#type()),
+        details: json!({ "decision": decision(facts.decision()), "type": word(facts.r#type()) }),
+        ..Happening::new(event_type, SubjectKind::SupportTicket, id, actor)
     }
 }
 

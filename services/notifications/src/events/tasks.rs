@@ -1,6 +1,7 @@
 //! Tasks and what falls due.
 
 use callboard_bus::{Event, HandleError, Handled};
+use callboard_kernel::{Actor, EmployeeId};
 use callboard_notifications_domain::{EventType, SubjectKind};
 use callboard_proto::Event as _;
 use callboard_proto::tasks::v1 as proto;
@@ -41,10 +42,25 @@ impl TasksHandler {
     async fn react(&self, event: &Event) -> Result<Handled, HandleError> {
         match event.kind.as_str() {
             proto::TaskCreated::TYPE => {
-                let subject = self.keep(event, decode::<proto::TaskCreated>(event)?.task.as_ref()).await?;
-                let happening =
-                    Happening::new(EventType::TaskCreated, SubjectKind::Task, subject.id, event.actor);
-                self.0.tell(event, happening).await
+                let message: proto::TaskCreated = decode(event)?;
+                let subject = self.keep(event, message.task.as_ref()).await?;
+                let creator = message.task.as_ref().and_then(|task| task.creator.as_ref());
+                let actor = by(event, creator);
+                let about = |event_type| Happening::new(event_type, SubjectKind::Task, subject.id, actor);
+                // K-5: whom somebody makes a task for is assigned by that. Of one that fell due its assignees hear as such.
+                let is_due = message.task.as_ref().is_some_and(|task| !task.device_event_id.is_empty());
+                let is_others = |id: &&EmployeeId| Actor::Employee(**id) != actor;
+                let named: Vec<EmployeeId> = if is_due {
+                    Vec::new()
+                } else {
+                    subject.involved.iter().filter(is_others).copied().collect()
+                };
+                if !named.is_empty() {
+                    let assigned = Happening { named, ..about(EventType::TaskAssigned) };
+                    self.0.tell(event, assigned).await?;
+                }
+                // Nobody is told twice of one event: those who are assigned were told (N-5).
+                self.0.tell(event, about(EventType::TaskCreated)).await
             }
             proto::TaskStatusChanged::TYPE => {
                 let message: proto::TaskStatusChanged = decode(event)?;

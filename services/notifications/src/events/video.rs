@@ -10,7 +10,7 @@ use callboard_service::reaction::{decode, event_id};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{by, departments, employees, handles, lacks, optional_id};
+use super::{by, departments, employees, handles, ids, lacks, optional_id};
 use crate::not_now;
 use crate::store::{KnownFlow, KnownSubject};
 use crate::tell::{Happening, Teller};
@@ -24,7 +24,7 @@ struct Told {
     facts: Option<proto::SessionFacts>,
     event_type: Option<EventType>,
     by: Option<common::Actor>,
-    /// Those who are responsible hear of it too.
+    /// Those who may confirm it hear of it too.
     responsible: bool,
     score: i32,
 }
@@ -138,10 +138,15 @@ impl VideoHandler {
         }
         let Some(event_type) = told.event_type else { return Ok(Handled::Done) };
         let actor: Actor = by(event, told.by.as_ref());
+        // Who is offered, or works on, a ticket that it is linked to may confirm it (V-2).
+        let tickets: Vec<Uuid> =
+            if told.responsible { ids("ticket_ids", &facts.ticket_ids)? } else { Vec::new() };
+        let called = copies.called_to(event.organisation, &tickets, None).await.map_err(not_now)?;
         let template: Option<Uuid> = optional_id("template_id", &facts.template_id)?;
         let happening = Happening {
             template: template.filter(|_| told.responsible),
-            details: json!({ "score": told.score }),
+            named: called,
+            details: json!({ "score": told.score, "tickets": tickets }),
             ..Happening::new(event_type, SubjectKind::VideoSession, subject.id, actor)
         };
         self.0.tell(event, happening).await

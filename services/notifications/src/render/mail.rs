@@ -1,6 +1,7 @@
 //! E-mails: a text and the same as HTML, nothing loaded from elsewhere.
 
 use callboard_kernel::{Language, Timestamp};
+use uuid::Uuid;
 
 use super::{Texts, fill};
 
@@ -17,13 +18,17 @@ pub struct Mail {
     pub unsubscribe: Option<String>,
 }
 
-/// The links of an e-mail.
+/// What an e-mail holds besides its line.
 #[derive(Debug, Clone, Default)]
-pub struct MailLinks {
+pub struct MailAbout {
     /// Where it leads; and when that link ends, where it lets in without login (N-6).
     pub open: Option<(String, Option<Timestamp>)>,
     /// Ends e-mails like this.
     pub unsubscribe: Option<String>,
+    /// The id of what it is about, where nothing else in it names it.
+    pub reference: Option<Uuid>,
+    /// It comes whatever was chosen (S-3).
+    pub at_once: bool,
 }
 
 fn escape(text: &str) -> String {
@@ -97,29 +102,35 @@ fn moment(time: Timestamp) -> String {
 
 impl Texts {
     /// The e-mail that tells a line.
-    pub fn mail(&self, language: Language, line: &str, name: Option<&str>, links: &MailLinks) -> Mail {
+    pub fn mail(&self, language: Language, line: &str, name: Option<&str>, about: &MailAbout) -> Mail {
         let words = &self.of(language).mail;
         let greeting = match name {
             Some(name) => fill(&words.greeting, &[("name", name)]),
             None => words.greeting_unnamed.clone(),
         };
         let sentence = format!("{line}.");
-        let ends = links.open.as_ref().and_then(|(_, ends)| *ends);
+        let ends = about.open.as_ref().and_then(|(_, ends)| *ends);
         let access = ends.map(|ends| fill(&words.access, &[("expires", &moment(ends))]));
-        let why = if name.is_some() { &words.why } else { &words.why_code };
+        let reference = about.reference.map(|id| fill(&words.reference, &[("id", &id.to_string())]));
+        let why = match name {
+            _ if about.at_once => &words.why_at_once,
+            Some(_) => &words.why,
+            None => &words.why_code,
+        };
         let mut parts = vec![Part::Text(&greeting), Part::Text(&sentence)];
-        if let Some((url, _)) = &links.open {
+        parts.extend(reference.as_deref().map(Part::Text));
+        if let Some((url, _)) = &about.open {
             parts.push(Part::Button(&words.open, url));
         }
         if let Some(access) = &access {
             parts.push(Part::Small(access));
         }
         parts.push(Part::Small(why));
-        if let Some(url) = &links.unsubscribe {
+        if let Some(url) = &about.unsubscribe {
             parts.push(Part::Link(&words.unsubscribe, url));
         }
         let (text, html) = bodies(language, line, &parts);
-        Mail { subject: line.to_owned(), text, html, unsubscribe: links.unsubscribe.clone() }
+        Mail { subject: line.to_owned(), text, html, unsubscribe: about.unsubscribe.clone() }
     }
 
     /// The e-mail that asks an address to confirm itself.
@@ -145,9 +156,10 @@ mod tests {
     fn n_6_an_e_mail_with_a_link_that_lets_in_says_when_it_ends() {
         let texts = Texts::read().expect("texts");
         let ends = Timestamp::UNIX_EPOCH;
-        let links = MailLinks {
+        let links = MailAbout {
             open: Some(("https://x/a/t".into(), Some(ends))),
             unsubscribe: Some("https://x/u".into()),
+            ..MailAbout::default()
         };
         let mail = texts.mail(Language::De, "Ticket 7 ist jetzt fertig", None, &links);
         for body in [&mail.text, &mail.html] {
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn html_holds_no_html_of_names() {
         let texts = Texts::read().expect("texts");
-        let mail = texts.mail(Language::En, "<b>x</b> wrote", Some("A & B"), &MailLinks::default());
+        let mail = texts.mail(Language::En, "<b>x</b> wrote", Some("A & B"), &MailAbout::default());
         assert!(mail.html.contains("&lt;b&gt;") && mail.html.contains("A &amp; B"), "{}", mail.html);
         assert!(mail.text.contains("<b>x</b>"));
     }

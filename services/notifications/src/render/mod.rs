@@ -10,7 +10,7 @@ use callboard_service::BoxError;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use mail::{Mail, MailLinks};
+pub use mail::{Mail, MailAbout};
 
 /// The texts of one language.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +50,8 @@ struct MailWords {
     access: String,
     why: String,
     why_code: String,
+    why_at_once: String,
+    reference: String,
     unsubscribe: String,
     confirm_subject: String,
     confirm: String,
@@ -76,39 +78,44 @@ pub struct Matter<'a> {
     pub details: &'a Value,
 }
 
-/// All texts.
+/// The files of `texts/`: BCP 47 primary tag, and what is in it.
+const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+
+/// All texts, by language.
 #[derive(Debug, Clone)]
 pub struct Texts {
+    /// Read where a language has no file.
     english: Words,
-    german: Words,
+    others: BTreeMap<&'static str, Words>,
 }
 
 impl Texts {
     /// Reads the files that are built in.
     ///
     /// # Errors
-    /// When one of them lacks something.
+    /// When one of them lacks something, or there is none of English.
     pub fn read() -> Result<Self, BoxError> {
-        let read = |text: &str, language: Language| -> Result<Words, BoxError> {
-            let words: Words = serde_json::from_str(text)?;
-            for event_type in EventType::ALL {
-                if !words.lines.contains_key(event_type.as_str()) {
-                    return Err(format!("{} has no line of {event_type:?}", language.as_str()).into());
-                }
-            }
-            Ok(words)
-        };
-        Ok(Self {
-            english: read(include_str!("../../texts/en.json"), Language::En)?,
-            german: read(include_str!("../../texts/de.json"), Language::De)?,
-        })
+        Self::of_files(FILES)
     }
 
-    const fn of(&self, language: Language) -> &Words {
-        match language {
-            Language::En => &self.english,
-            Language::De => &self.german,
+    fn of_files(files: &[(&'static str, &str)]) -> Result<Self, BoxError> {
+        let mut all = BTreeMap::new();
+        for (tag, text) in files {
+            let words: Words =
+                serde_json::from_str(text).map_err(|error| format!("texts of {tag}: {error}"))?;
+            for event_type in EventType::ALL {
+                if !words.lines.contains_key(event_type.as_str()) {
+                    return Err(format!("{tag} has no line of {event_type:?}").into());
+                }
+            }
+            all.insert(*tag, words);
         }
+        let english = all.remove(Language::En.as_str()).ok_or("there are no texts of English")?;
+        Ok(Self { english, others: all })
+    }
+
+    fn of(&self, language: Language) -> &Words {
+        self.others.get(language.as_str()).unwrap_or(&self.english)
     }
 
     /// One line that says what happened.
@@ -142,11 +149,15 @@ impl Texts {
                 None => String::new(),
             }
         };
+        // Entries of older releases do not say what kind of thing it is.
+        let kind = word("type");
+        let about = if kind.is_empty() { kind } else { format!(" ({kind})") };
         let line = words.lines.get(matter.event_type.as_str()).map_or("", String::as_str);
         fill(
             line,
             &[
                 ("subject", &subject),
+                ("about", &about),
                 ("who", &who),
                 ("status", &word("status")),
                 ("score", &word("score")),
@@ -211,6 +222,21 @@ mod tests {
         let status = matter(EventType::TicketStatus, &details, None);
         assert_eq!(texts.line(Language::En, &status), "Ticket 7 is now done");
         assert_eq!(texts.line(Language::De, &status), "Ticket 7 ist jetzt fertig");
+    }
+
+    #[test]
+    fn n_3_every_file_of_the_folder_is_a_language_and_a_language_without_one_reads_english() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/texts")).expect("a folder");
+        let mut there: Vec<String> =
+            folder.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+        there.sort();
+        let read: Vec<String> = FILES.iter().map(|(tag, _)| format!("{tag}.json")).collect();
+        assert_eq!(read, there);
+        let texts = Texts::of_files(&[("en", include_str!("../../texts/en.json"))]).expect("texts");
+        let none = json!({});
+        let line = texts.line(Language::De, &matter(EventType::Offer, &none, None));
+        assert_eq!(line, "Ticket 7 is offered to you");
+        assert!(Texts::of_files(&[("de", include_str!("../../texts/de.json"))]).is_err());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Those who might be told, looked up (N-4).
 
 use callboard_journal::Gather;
-use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId};
-use callboard_notifications_domain::audience::{Circle, Colleague, Subject};
+use callboard_kernel::{DepartmentId, EmployeeId, Isolation, OrganisationId};
+use callboard_notifications_domain::audience::{Circle, Colleague, Subject, falls_to_stewards};
 use callboard_notifications_domain::{EventType, GroupId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -124,6 +124,7 @@ impl Circles {
         event_type: EventType,
         subject: &KnownSubject,
         judged: &Subject,
+        isolation: Isolation,
         around: &Around<'_>,
     ) -> Sql<Circle> {
         let wanted = event_type.heard_by();
@@ -153,11 +154,11 @@ impl Circles {
         {
             circle.responsible = self.responsible(organisation, template).await?;
         }
-        if wanted.stewards && subject.involved.is_empty() && circle.responsible.is_empty() {
-            circle.stewards = self.of_roles(organisation, &["moderator", "administrator"]).await?;
-        }
         if wanted.administrators {
             circle.administrators = self.of_roles(organisation, &["administrator"]).await?;
+        }
+        if falls_to_stewards(event_type, isolation, judged, &circle) {
+            circle.stewards = self.of_roles(organisation, &["moderator", "administrator"]).await?;
         }
         if wanted.outsiders && !subject.internal {
             if let Some(company) = judged.company {

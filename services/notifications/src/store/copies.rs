@@ -8,7 +8,7 @@ use callboard_kernel::{
     CodeId, CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, Language,
     OrganisationId, Timestamp,
 };
-use callboard_notifications_domain::audience::Colleague;
+use callboard_notifications_domain::audience::{Call, Colleague};
 use callboard_notifications_domain::{Person, SubjectKind};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -17,6 +17,7 @@ use sqlx::types::Json;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
+use super::calls::{Called, call_all};
 use super::known::KnownEmployee;
 use super::subjects::{Judged, Kept, TOGETHER, judge_all, keep_all};
 use super::{Sql, decoded, placed};
@@ -41,6 +42,7 @@ pub struct Copies {
     pub(super) pool: PgPool,
     pub(super) subjects: Gather<Kept>,
     pub(super) judged: Gather<(OrganisationId, Uuid), Option<Judged>>,
+    pub(super) calls: Gather<Called, Option<Call>>,
     colleagues: Gather<(OrganisationId, EmployeeId), Option<Hearer>>,
     isolations: Cache<OrganisationId, (Isolation, Language)>,
 }
@@ -48,11 +50,12 @@ pub struct Copies {
 impl Copies {
     /// In this database.
     pub fn new(pool: PgPool) -> Self {
-        let (writing, judging, meeting) = (pool.clone(), pool.clone(), pool.clone());
+        let (writing, judging, meeting, calling) = (pool.clone(), pool.clone(), pool.clone(), pool.clone());
         Self {
             pool,
             subjects: Gather::new(TOGETHER, Kept::id, move |all| keep_all(writing.clone(), all)),
             judged: Gather::asking(TOGETHER, move |all| judge_all(judging.clone(), all)),
+            calls: Gather::asking(TOGETHER, move |all| call_all(calling.clone(), all)),
             colleagues: Gather::asking(TOGETHER, move |all| meet_all(meeting.clone(), all)),
             isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
         }
@@ -266,36 +269,6 @@ impl Copies {
                 .await?;
         }
         transaction.commit().await
-    }
-
-    /// Keeps who declined a ticket, or was asked again (F-5).
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn keep_decline(
-        &self,
-        organisation: OrganisationId,
-        ticket: Uuid,
-        employees: &[EmployeeId],
-        version: i64,
-        declined: bool,
-    ) -> Sql<()> {
-        sqlx::query(
-            "insert into known_decline (ticket_id, employee_id, organisation_id, version, declined)
-             select $1, employee, $3, $4, $5 from unnest($2::uuid[]) employee
-             where not exists (select from known_subject where id = $1 and deleted)
-             on conflict (ticket_id, employee_id) do update set version = excluded.version,
-                 declined = excluded.declined
-             where excluded.version >= known_decline.version",
-        )
-        .bind(ticket)
-        .bind(super::uuids(employees))
-        .bind(organisation.uuid())
-        .bind(version)
-        .bind(declined)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 
     /// An employee who is there, with the language of the profile. Those that are asked for at the same time are read

@@ -1,5 +1,7 @@
 //! The queue of deliveries, and the log of what became of them (N-5).
 
+use std::collections::BTreeMap;
+
 use callboard_journal::Gather;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp};
 use callboard_notifications_domain::delivery::{Delivery, Outcome, State};
@@ -24,6 +26,10 @@ const PER_DESTINATION: i64 = 8;
 const TOGETHER: usize = 64;
 /// Most due deliveries that are looked at to choose from.
 const LOOKED_AT: i64 = 2_000;
+
+/// What became of the parts of a delivery that several people share, by address or browser: of those that are not tried
+/// again (N-5).
+pub type Parts = BTreeMap<Uuid, Outcome>;
 
 /// A delivery in a worker's hands, with all that was told.
 #[derive(Debug, Clone)]
@@ -56,6 +62,25 @@ pub struct Claimed {
     pub details: Value,
     /// How it hangs together with the other channels.
     pub strategy: Strategy,
+    /// What was settled by attempts before.
+    pub parts: Parts,
+}
+
+/// A delivery whose worker was not heard of again.
+#[derive(Debug, Clone)]
+pub struct Abandoned {
+    /// The event.
+    pub event: EventId,
+    /// Who is told.
+    pub person: Person,
+    /// On which channel.
+    pub channel: Channel,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// How far it came.
+    pub state: State,
+    /// What was settled by attempts before.
+    pub parts: Parts,
 }
 
 /// What became of an attempt.
@@ -67,6 +92,8 @@ pub struct Report {
     pub reason: &'static str,
     /// What the other side answered: a code, never a text.
     pub answer: String,
+    /// What became of parts.
+    pub parts: Parts,
 }
 
 /// A line of the log.
@@ -137,6 +164,13 @@ pub(super) fn delivery_of(row: &PgRow) -> Sql<Delivery> {
     })
 }
 
+type StoredParts = Option<Json<BTreeMap<Uuid, String>>>;
+
+fn parts_of(stored: StoredParts) -> Sql<Parts> {
+    let stored = stored.map(|parts| parts.0).unwrap_or_default();
+    stored.into_iter().map(|(part, outcome)| Ok((part, decoded(outcome.parse())?))).collect()
+}
+
 fn claimed(row: &PgRow) -> Sql<Claimed> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let (event, organisation): (Uuid, Uuid) = (row.try_get("event_id")?, row.try_get("organisation_id")?);
@@ -155,6 +189,7 @@ fn claimed(row: &PgRow) -> Sql<Claimed> {
         at: row.try_get("at")?,
         details: row.try_get::<Json<Value>, _>("details")?.0,
         strategy: decoded(text("strategy")?.parse())?,
+        parts: parts_of(row.try_get("parts")?)?,
     })
 }
 
@@ -252,8 +287,8 @@ impl Deliveries {
                  update delivery d set state = 'CLAIMED', attempts = attempts + 1, lease = $6, updated_at = $2,
                      destination = case when $1 = 'PUSH' then c.destination else d.destination end
                  from chosen c where d.event_id = c.event_id and d.person = c.person and d.channel = $1
-                 returning d.event_id, d.person, d.channel, d.organisation_id, d.attempts)
-             select seen.count as seen, event_id, person, k.channel, k.organisation_id, k.attempts, t.event_type,
+                 returning d.event_id, d.person, d.channel, d.organisation_id, d.attempts, d.parts)
+             select seen.count as seen, event_id, person, k.channel, k.organisation_id, k.attempts, k.parts, t.event_type,
                  t.subject_kind, t.subject_id, t.origin, t.because, t.actor, t.at, t.details, t.strategy
              from (select count(*) from due) seen
              left join (taken k join telling t using (event_id, person)) on true",
@@ -316,17 +351,13 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Deliveries whose worker was not heard of again: event, person, channel, attempt, state.
+    /// Deliveries whose worker was not heard of again.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn abandoned(
-        &self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Sql<Vec<(EventId, Person, Channel, u32, State)>> {
-        let rows: Vec<(Uuid, String, String, i32, String)> = sqlx::query_as(
-            "select event_id, person, channel, attempts, state from delivery
+    pub async fn abandoned(&self, now: Timestamp, limit: i64) -> Sql<Vec<Abandoned>> {
+        let rows: Vec<(Uuid, String, String, i32, String, StoredParts)> = sqlx::query_as(
+            "select event_id, person, channel, attempts, state, parts from delivery
              where state in ('CLAIMED', 'HANDED_OVER') and lease <= $1 limit $2",
         )
         .bind(now)
@@ -334,14 +365,15 @@ impl Deliveries {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter()
-            .map(|(event, person, channel, attempts, state)| {
-                Ok((
-                    event.into(),
-                    decoded(person.parse())?,
-                    decoded(channel.parse())?,
-                    count(attempts),
-                    decoded(state.parse())?,
-                ))
+            .map(|(event, person, channel, attempts, state, parts)| {
+                Ok(Abandoned {
+                    event: event.into(),
+                    person: decoded(person.parse())?,
+                    channel: decoded(channel.parse())?,
+                    attempt: count(attempts),
+                    state: decoded(state.parse())?,
+                    parts: parts_of(parts)?,
+                })
             })
             .collect()
     }

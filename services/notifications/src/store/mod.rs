@@ -1,6 +1,7 @@
 //! The tables.
 
 pub mod addresses;
+mod calls;
 mod circle;
 mod copies;
 pub mod deliveries;
@@ -20,6 +21,7 @@ pub mod telling;
 mod webhook;
 
 pub use addresses::{Address, Addresses};
+pub use calls::CallChange;
 pub use circle::{Around, Circles};
 pub use copies::Copies;
 pub use deliveries::{Claimed, Deliveries};

@@ -1,16 +1,17 @@
 //! What becomes of deliveries, many at once (N-5).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use callboard_kernel::{EventId, Timestamp};
 use callboard_notifications_domain::delivery::{self, Delivery};
 use callboard_notifications_domain::{Channel, Person, Strategy};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use sqlx::types::Json;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::deliveries::{LEASE, Report, delivery_of};
+use super::deliveries::{LEASE, Parts, Report, delivery_of};
 use super::{Sql, decoded};
 
 /// A mark to be made before something leaves the house.
@@ -160,15 +161,20 @@ async fn read(pool: &PgPool, all: &[Settling]) -> Sql<HashMap<Whose, (Strategy, 
     Ok(known)
 }
 
+fn stored_parts(parts: &Parts) -> Option<Json<BTreeMap<Uuid, &'static str>>> {
+    let words = || parts.iter().map(|(part, outcome)| (*part, outcome.as_str())).collect();
+    (!parts.is_empty()).then(|| Json(words()))
+}
+
 /// Writes what is still as it was read. Answers whose that was.
 async fn write(pool: &PgPool, changes: &[Change<'_>]) -> Sql<HashSet<Whose>> {
     let is_reported = |change: &Change<'_>| change.before.channel == change.settling.channel;
     let written: Vec<Whose> = sqlx::query_as(
         "with told as (
              select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[],
-                 $7::timestamptz[], $8::timestamptz[], $9::bool[], $10::text[], $11::text[])
+                 $7::timestamptz[], $8::timestamptz[], $9::bool[], $10::text[], $11::text[], $12::jsonb[])
                  as told(event_id, person, channel, was_state, was_attempts, state, due, now, is_reported, reason,
-                     answer)),
+                     answer, parts)),
          held as materialized (
              select d.event_id, d.person, d.channel, d.state, d.attempts
              from told t join delivery d on d.event_id = t.event_id and d.person = t.person and d.channel = t.channel
@@ -181,7 +187,8 @@ async fn write(pool: &PgPool, changes: &[Change<'_>]) -> Sql<HashSet<Whose>> {
          written as (
              update delivery d set state = t.state, due = t.due, lease = null, updated_at = t.now,
                  reason = case when t.is_reported then t.reason else d.reason end,
-                 answer = case when t.is_reported then t.answer else d.answer end
+                 answer = case when t.is_reported then t.answer else d.answer end,
+                 parts = case when t.is_reported then t.parts else d.parts end
              from told t join same using (event_id, person)
              where d.event_id = t.event_id and d.person = t.person and d.channel = t.channel
                and (d.state, d.due) is distinct from (t.state, t.due))
@@ -198,6 +205,7 @@ async fn write(pool: &PgPool, changes: &[Change<'_>]) -> Sql<HashSet<Whose>> {
     .bind(columns(changes, is_reported))
     .bind(columns(changes, |change| change.settling.report.reason))
     .bind(columns(changes, |change| change.settling.report.answer.clone()))
+    .bind(columns(changes, |change| stored_parts(&change.settling.report.parts)))
     .fetch_all(pool)
     .await?;
     Ok(written.into_iter().collect())

@@ -33,7 +33,7 @@ pub struct Telling {
     pub actor: Actor,
     /// When.
     pub at: Timestamp,
-    /// What else the text needs: words and numbers, never free text.
+    /// What else the text and whoever judges it when it is sent need: words, numbers and ids, never free text.
     pub details: Value,
 }
 
@@ -331,7 +331,7 @@ async fn queue(transaction: &mut Writing<'_>, fresh: &[Part<'_>]) -> Sql<()> {
     .bind(all.iter().map(|one| one.1.state.as_str()).collect::<Vec<_>>())
     .bind(all.iter().map(|one| one.0.0.at).collect::<Vec<_>>())
     .bind(all.iter().map(|one| i32::try_from(one.1.attempts).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-    .bind(all.iter().map(|one| given_up(&one.0.1, one.1.channel)).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| given_up(one.0.1, one.1.channel)).collect::<Vec<_>>())
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -88,6 +88,39 @@ async fn n_6_an_address_confirms_itself_and_is_then_told_with_a_link_that_lets_i
 }
 
 #[tokio::test]
+async fn n_5_of_a_code_s_addresses_the_one_that_was_not_taken_is_tried_again_and_the_other_is_not() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let ticket = house.ticket(&[&nora]).await;
+    let visitor = house.visitor(ticket.device()).await;
+    let other = "otto@visitors.example";
+    for email in [EMAIL, other] {
+        add(&house, &visitor, email).await.expect("added");
+        let asked = house.mails(email, 1).await.remove(0).part("text/plain").expect("a text");
+        open(&house, &token(&asked)).await.expect("confirmed");
+    }
+    house.mail.refuse_one(other, 451);
+    let (event, _) = house.say(&ticket, &nora).await;
+    house.put_off(event, &visitor).await;
+    house.mails(EMAIL, 2).await;
+    // A worker dies over it before anything left the house: what the first had is not forgotten.
+    let died = sqlx::query(
+        "update delivery set state = 'CLAIMED', lease = now() - interval '1 second'
+         where event_id = $1 and channel = 'EMAIL' and state = 'DUE' and attempts = 1",
+    )
+    .bind(event)
+    .execute(house.stage.pool())
+    .await
+    .expect("written");
+    assert_eq!(died.rows_affected(), 1);
+    house.mail.refuse(None);
+    let settled = house.settled(event, &visitor).await;
+    assert_eq!(settled[&Channel::Email], (DeliveryState::Delivered, String::new()));
+    house.mails(other, 2).await;
+    assert_eq!(house.mails(EMAIL, 2).await.len(), 2, "who has it is not written to again");
+}
+
+#[tokio::test]
 async fn n_6_links_end() {
     let house = House::with(|stage| stage.with("notifications.access_link_lifetime", "1ms")).await;
     let nora = house.known(house.people.member(), "en", "Nora").await;

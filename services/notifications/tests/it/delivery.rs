@@ -79,6 +79,40 @@ async fn n_3_who_is_not_involved_any_more_when_it_is_sent_is_not_told() {
 }
 
 #[tokio::test]
+async fn n_3_what_is_said_of_somebody_is_not_sent_once_it_no_longer_holds() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let emil = house.known(house.people.member(), "en", "Emil").await;
+    let rosa = house.known(house.people.member(), "en", "Rosa").await;
+    let ticket = house.ticket(&[]).await;
+    house.mail.refuse(Some(451));
+    let offer = house.offer(&ticket, 1, &[&nora, &emil]).await;
+    let assigned = house.assigns(&ticket, 2, &rosa).await;
+    for (event, who) in [(offer, &nora), (offer, &emil), (assigned, &rosa)] {
+        house.put_off(event, who).await;
+    }
+    // Meanwhile one offer is taken back, and the assignment, too.
+    house.withdraws(&ticket, 3, &nora).await;
+    house.unassigns(&ticket, 4, &rosa).await;
+    house.until_called("assigned = false", 1).await;
+    house.until_called("not offered and not coalesce(assigned, false)", 2).await;
+    house.mail.refuse(None);
+    for (event, who, state) in [
+        (offer, &nora, DeliveryState::Withheld),
+        (offer, &emil, DeliveryState::Delivered),
+        (assigned, &rosa, DeliveryState::Withheld),
+    ] {
+        assert_eq!(house.settled(event, who).await[&Channel::Email].0, state);
+    }
+    // Offered again, it is told again; and that it is not offered is not told any more.
+    house.mail.refuse(Some(451));
+    let again = house.offer(&ticket, 5, &[&nora]).await;
+    house.put_off(again, &nora).await;
+    house.mail.refuse(None);
+    assert_eq!(house.settled(again, &nora).await[&Channel::Email].0, DeliveryState::Delivered);
+}
+
+#[tokio::test]
 async fn n_5_a_failure_is_tried_again_and_recorded_and_a_refusal_is_not() {
     let house = House::new().await;
     let nora = house.known(house.people.member(), "en", "Nora").await;

@@ -1,6 +1,7 @@
 //! N-1, N-4, T-11, T-13, D-4.
 
 use callboard_bus::{Bus, Nats, NatsOptions};
+use callboard_proto::fleet::v1 as fleet;
 use callboard_proto::messenger::v1 as messenger;
 use callboard_proto::notifications::v1 as proto;
 use callboard_proto::notifications::v1::EventType;
@@ -115,6 +116,22 @@ async fn n_4_the_company_the_code_and_the_notification_group_hear_of_a_ticket() 
     for who in [&stranger, &other] {
         assert_eq!(house.entries(who).await, [], "{who:?}");
     }
+}
+
+#[tokio::test]
+async fn f_11_a_ticket_that_nobody_takes_is_heard_of_by_who_steers_where_no_notification_group_is_told() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let boss = house.known(house.people.moderator(), "en", "Boss").await;
+    let ticket = house.ticket(&[]).await;
+    let unserved =
+        fleet::TicketUnserved { ticket_id: ticket.id().into(), nobody_eligible: true, ..Default::default() };
+    house.stage.publish(house.people.id, ticket.key(), 1, &unserved).await;
+    house.entry(&boss, EventType::Unserved, |entry| entry.unread).await;
+    let escalated = fleet::TicketEscalated { ticket_id: ticket.id().into(), ..Default::default() };
+    house.stage.publish(house.people.id, ticket.key(), 2, &escalated).await;
+    house.entry(&boss, EventType::Escalated, |entry| entry.unread).await;
+    assert_eq!(house.entries(&nora).await, []);
 }
 
 #[tokio::test]

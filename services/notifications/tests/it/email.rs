@@ -69,6 +69,7 @@ async fn s_3_being_assigned_by_somebody_else_is_an_e_mail_at_once_whatever_was_c
         ticket_id: ticket.to_string(),
         organisation_id: people.id.to_string(),
         r#type: support::TicketType::ServiceRequest.into(),
+        status: support::TicketStatus::New.into(),
         ..Default::default()
     };
     let opened = support::TicketOpened { ticket: Some(facts.clone()), ..Default::default() };
@@ -88,9 +89,17 @@ async fn s_3_being_assigned_by_somebody_else_is_an_e_mail_at_once_whatever_was_c
     // The other one, of the new ticket, looks for a window first.
     let mails = house.mails("ada@people.example", 2).await;
     let subjects: Vec<_> = mails.iter().filter_map(|mail| mail.header("Subject")).collect();
+    let wanted = "Bea assigned a request at the support desk to you (service request)";
+    assert!(subjects.iter().any(|one| one == wanted), "{subjects:?}");
+    let assigned = mails.iter().find(|mail| mail.header("Subject").as_deref() == Some(wanted)).expect("it");
+    let text = assigned.part("text/plain").expect("a text");
+    assert!(text.contains(&format!("https://callboard.example/desk/{ticket}")), "it leads there: {text}");
+    assert!(text.contains(&format!("Its id: {ticket}")), "{text}");
+    // Nothing can be switched off that comes whatever was chosen.
+    assert_eq!(assigned.header("List-Unsubscribe"), None);
     assert!(
-        subjects.iter().any(|one| one == "Bea assigned a request at the support desk to you"),
-        "{subjects:?}"
+        !text.contains("/unsubscribe/") && !text.contains("because of your notification settings"),
+        "{text}"
     );
     assert_eq!(house.entries(&other).await, []);
 }

@@ -90,7 +90,8 @@ impl House {
             .with("notifications.webhooks.allow_private", true)
             .with("notifications.webhooks.allow_http", true)
             .with("notifications.public_url", "https://callboard.example")
-            .with("notifications.ticket_url", "{public_url}/tickets/{ticket}");
+            .with("notifications.ticket_url", "{public_url}/tickets/{ticket}")
+            .with("notifications.support_ticket_url", "{public_url}/desk/{ticket}");
         Self { stage: set(stage).start().await, people: Organisation::new(), directory, mail }
     }
 
@@ -222,13 +223,18 @@ impl House {
         let message =
             tickets::TicketVisibilityChanged { ticket: Some(told.facts.clone()), ..Default::default() };
         self.publish(told.key(), told.version, &message).await;
-        eventually("it has turned", PATIENCE, || async {
-            let version: i64 = sqlx::query_scalar("select version from known_subject where id = $1")
-                .bind(told.key())
-                .fetch_one(self.stage.pool())
+        self.until_version(told.key(), told.version).await;
+    }
+
+    /// Waits until a subject is known as it was in this version.
+    pub async fn until_version(&self, subject: Uuid, wanted: i64) {
+        eventually("it is known as it is", PATIENCE, || async {
+            let version: Option<i64> = sqlx::query_scalar("select version from known_subject where id = $1")
+                .bind(subject)
+                .fetch_optional(self.stage.pool())
                 .await
                 .map_err(|error| error.to_string())?;
-            if version == told.version { Ok(()) } else { Err(version.to_string()) }
+            if version == Some(wanted) { Ok(()) } else { Err(format!("{version:?}")) }
         })
         .await;
     }
@@ -280,6 +286,68 @@ impl House {
         };
         let message = fleet::OfferDeclined { offer: Some(offer), ..Default::default() };
         self.publish(told.key(), version, &message).await;
+    }
+
+    /// Their offer is taken back; answers the event.
+    pub async fn withdraws(&self, told: &Told, version: i64, who: &Principal) -> Uuid {
+        let offer = fleet::OfferFacts {
+            ticket_id: told.id().into(),
+            employee_id: uuid(who).to_string(),
+            ..Default::default()
+        };
+        let message = fleet::OfferCancelled { offer: Some(offer), ..Default::default() };
+        self.publish(told.key(), version, &message).await
+    }
+
+    /// A moderator assigns them; answers the event.
+    pub async fn assigns(&self, told: &Told, version: i64, who: &Principal) -> Uuid {
+        let message = fleet::EmployeeAssigned {
+            ticket_id: told.id().into(),
+            organisation_id: self.people.id.to_string(),
+            employee_id: uuid(who).to_string(),
+            by: Some(to_proto_actor(self.people.moderator().actor())),
+            ..Default::default()
+        };
+        self.publish(told.key(), version, &message).await
+    }
+
+    /// Their assignment is taken back; answers the event.
+    pub async fn unassigns(&self, told: &Told, version: i64, who: &Principal) -> Uuid {
+        let message = fleet::AssignmentCancelled {
+            ticket_id: told.id().into(),
+            organisation_id: self.people.id.to_string(),
+            employee_id: uuid(who).to_string(),
+            by: Some(to_proto_actor(self.people.moderator().actor())),
+            ..Default::default()
+        };
+        self.publish(told.key(), version, &message).await
+    }
+
+    /// Waits until this many are `declined`, `offered`, `not offered`, `assigned` or `not assigned`.
+    pub async fn until_called(&self, holds: &str, count: i64) {
+        let sql = format!("select count(*) from known_decline where {holds}");
+        eventually(holds, PATIENCE, || async {
+            let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone()))
+                .fetch_one(self.stage.pool())
+                .await
+                .map_err(|error| error.to_string())?;
+            if found == count { Ok(()) } else { Err(found.to_string()) }
+        })
+        .await;
+    }
+
+    /// Waits until an e-mail was tried that the server did not take then.
+    pub async fn put_off(&self, event: Uuid, who: &Principal) {
+        let key = uuid(who).to_string();
+        eventually("it was tried once", PATIENCE, || async {
+            let log = self.log(event).await;
+            let tried = log.iter().any(|one| {
+                let theirs = one.person.as_ref().is_some_and(|person| person.id == key);
+                theirs && one.channel() == proto::Channel::Email && one.reason == "NOT_NOW"
+            });
+            if tried { Ok(()) } else { Err(log) }
+        })
+        .await;
     }
 
     pub async fn entries(&self, who: &Principal) -> Vec<proto::Entry> {

@@ -11,5 +11,7 @@ mod permissions;
 mod preferences;
 mod push;
 mod stores;
+mod support;
+mod tasks;
 mod video;
 mod webhooks;

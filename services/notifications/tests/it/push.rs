@@ -252,3 +252,28 @@ async fn n_5_a_browser_whose_push_service_rests_does_not_keep_another_of_the_sam
     assert_eq!(house.settled(event, &nora).await[&Channel::Push].0, DeliveryState::Delivered);
     assert_eq!((service.pushed.lock().len(), broken.pushed.lock().len()), (2, 1));
 }
+
+#[tokio::test]
+async fn n_5_of_a_code_s_browsers_the_one_that_was_not_reached_is_tried_again_and_the_other_is_not() {
+    let house = House::new().await;
+    let (broken_url, broken) = push_service().await;
+    broken.answer.store(503, Ordering::Relaxed);
+    let (url, service) = push_service().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let ticket = house.ticket(&[&nora]).await;
+    let visitor = house.visitor(ticket.device()).await;
+    let url = url.replace("127.0.0.1", "localhost");
+    subscribe(&house, &visitor, &format!("{url}/desk"), &Browser::new()).await;
+    subscribe(&house, &visitor, &format!("{broken_url}/phone"), &Browser::new()).await;
+    let (event, _) = house.say(&ticket, &nora).await;
+    eventually("one of them has it", PATIENCE, || async {
+        let log = house.log(event).await;
+        let is_it = |one: &&proto::Delivery| one.channel() == Channel::Push && one.reason == "NOT_NOW";
+        let found = log.iter().find(is_it).ok_or_else(|| format!("{log:?}"))?;
+        if found.state() == DeliveryState::Due { Ok(()) } else { Err(format!("{found:?}")) }
+    })
+    .await;
+    broken.answer.store(201, Ordering::Relaxed);
+    assert_eq!(house.settled(event, &visitor).await[&Channel::Push].0, DeliveryState::Delivered);
+    assert_eq!((service.pushed.lock().len(), broken.pushed.lock().len()), (1, 2));
+}

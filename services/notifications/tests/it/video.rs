@@ -35,10 +35,10 @@ impl Session {
         Self { facts, version: 0 }
     }
 
-    async fn tell<M: callboard_proto::Event>(&mut self, house: &House, message: &M) {
+    async fn tell<M: callboard_proto::Event>(&mut self, house: &House, message: &M) -> Uuid {
         self.version += 1;
         let key = self.facts.session_id.parse().expect("an id");
-        house.stage.publish(house.people.id, key, self.version, message).await;
+        house.stage.publish(house.people.id, key, self.version, message).await
     }
 
     fn session(&self) -> Option<video::SessionFacts> {
@@ -167,6 +167,44 @@ async fn v_2_a_request_that_nobody_is_responsible_for_is_heard_by_who_steers_and
         .iter()
         .find(|rule| rule.event_type() == EventType::VideoCall && rule.origin() == proto::Origin::Others);
     assert_eq!(urgent.map(|rule| rule.channels.len()), Some(3));
+}
+
+#[tokio::test]
+async fn v_2_who_is_offered_or_works_on_a_linked_ticket_hears_of_a_request_while_that_is_so() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let emil = house.known(house.people.member(), "en", "Emil").await;
+    let olga = house.known(house.people.member(), "en", "Olga").await;
+    let rosa = house.known(house.people.member(), "en", "Rosa").await;
+    let (template, device) = (id(), id());
+    let visitor = house.visitor(device).await;
+    responsible(&house, template, &rosa).await;
+    let ticket = house.ticket(&[&nora]).await;
+    house.offer(&ticket, 1, &[&emil, &olga]).await;
+    house.entry(&olga, EventType::Offer, |_| true).await;
+    house.mails("olga@people.example", 1).await;
+    house.declines(&ticket, 2, &olga).await;
+    house.until_called("declined", 1).await;
+    let mut session = Session::requested(&house, template, &visitor, device);
+    session.facts.ticket_ids = vec![ticket.id().to_owned()];
+    let message = video::SessionRequested { session: session.session() };
+    house.mails("emil@people.example", 1).await;
+    house.mail.refuse(Some(451));
+    let event = session.tell(&house, &message).await;
+    for who in [&nora, &emil, &rosa] {
+        house.entry(who, EventType::VideoRequested, |entry| entry.unread).await;
+    }
+    let heard = house.entries(&olga).await;
+    assert!(heard.iter().all(|entry| entry.event_type() != EventType::VideoRequested), "{heard:?}");
+    // N-3: whose offer is taken back before it is sent may not confirm any more.
+    house.put_off(event, &emil).await;
+    house.withdraws(&ticket, 3, &emil).await;
+    house.until_called("not offered", 2).await;
+    house.mail.refuse(None);
+    let settled = house.settled(event, &emil).await;
+    assert_eq!(settled[&proto::Channel::Email].0, proto::DeliveryState::Withheld);
+    let settled = house.settled(event, &nora).await;
+    assert_eq!(settled[&proto::Channel::Email].0, proto::DeliveryState::Delivered);
 }
 
 #[tokio::test]
