@@ -30,7 +30,7 @@ mod upload;
 pub use attachments::{Attachments, Owners};
 pub use config::{AttachmentsConfig, S3Config};
 pub use download::{Asked, Download};
-pub use media::{ALLOWED, HEAD, Media, ReadAt, TextCheck, judge};
+pub use media::{ALLOWED, Charset, HEAD, Media, ReadAt, TextCheck, judge};
 pub use migrations::with_migrations;
 pub use name::{MAX_NAME, clean};
 pub use rows::{Owner, Standing};

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::attachments::Attachments;
-use crate::media::{self, TextCheck};
+use crate::media::{self, Charset, TextCheck};
 use crate::objects::{Objects, Sink};
 use crate::rows::{Incoming, Rows, Standing, Taken};
 
@@ -179,7 +179,7 @@ impl Attachments {
     ) -> Result<Taken, Refusal> {
         let mut sink = self.objects.sink(&new.object_key, &self.tracker).await?;
         let outcome = self.fill(new, declared, &mut room, &mut sink, body).await;
-        let (size, sha256, head, is_text) = match outcome {
+        let (size, sha256, head, text) = match outcome {
             Ok(filled) => filled,
             Err(refusal) => {
                 sink.abort().await;
@@ -191,7 +191,7 @@ impl Attachments {
             Box::pin(self.objects.read(&new.object_key, from..from + length))
         };
         let bytes = u64::try_from(size).unwrap_or_default();
-        let media = media::judge(&head, bytes, is_text, &read).await?.ok_or_else(|| {
+        let media = media::judge(&head, bytes, text, &read).await?.ok_or_else(|| {
             Refusal::new(
                 ErrorKind::InvalidArgument,
                 "ATTACHMENT_TYPE_NOT_ALLOWED",
@@ -210,7 +210,7 @@ impl Attachments {
         room: &mut i64,
         sink: &mut Sink,
         body: impl Stream<Item = Result<Bytes, Refusal>> + Send,
-    ) -> Result<(i64, String, BytesMut, bool), Refusal> {
+    ) -> Result<(i64, String, BytesMut, Option<Charset>), Refusal> {
         let mut body = std::pin::pin!(body);
         let (mut digest, mut text) = (Sha256::new(), TextCheck::default());
         let (mut size, mut head) = (0_i64, BytesMut::new());
@@ -251,7 +251,7 @@ impl Attachments {
         if declared.sha256.as_ref().is_some_and(|declared| *declared != sha256) {
             return Err(differs("has another SHA-256 than was declared"));
         }
-        Ok((size, sha256, head, text.is_text()))
+        Ok((size, sha256, head, text.charset()))
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use callboard_kernel::Refusal;
 use futures::future::BoxFuture;
 
-pub use text::TextCheck;
+pub use text::{Charset, TextCheck};
 
 /// How many of the first bytes [`judge`] needs.
 pub const HEAD: usize = 4096;
@@ -52,8 +52,8 @@ pub enum Media {
     Pptx,
     /// QuickTime video.
     Mov,
-    /// Text, UTF-8.
-    Txt,
+    /// Text.
+    Txt(Charset),
     /// RIFF audio.
     Wav,
     /// WebM video.
@@ -92,7 +92,11 @@ impl Media {
             Self::Ppt => "application/vnd.ms-powerpoint",
             Self::Pptx => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
             Self::Mov => "video/quicktime",
-            Self::Txt => "text/plain; charset=utf-8",
+            // Browsers show text by what is said here; the byte order mark of UTF-16 says the same.
+            Self::Txt(Charset::Utf8) => "text/plain; charset=utf-8",
+            Self::Txt(Charset::Utf16Le) => "text/plain; charset=utf-16le",
+            Self::Txt(Charset::Utf16Be) => "text/plain; charset=utf-16be",
+            Self::Txt(Charset::Windows1252) => "text/plain; charset=windows-1252",
             Self::Wav => "audio/wav",
             Self::Webm => "video/webm",
             Self::Wmv => "video/x-ms-wmv",
@@ -110,8 +114,10 @@ impl Media {
 /// Reads a part of the stored file: from, how many at most.
 pub type ReadAt<'a> = dyn Fn(u64, u64) -> BoxFuture<'a, Result<Bytes, Refusal>> + Send + Sync + 'a;
 
-/// What a file is. `head` are its first bytes, [`HEAD`] or all; `is_text` what [`TextCheck`] found over all of it.
+/// What a file is. `head` are its first bytes, [`HEAD`] or all; `text` what [`TextCheck`] found over all of it.
 /// `None`: nothing that is taken.
+///
+/// What is text from end to end is text, however it begins, or a PDF: every other format has control characters.
 ///
 /// Containers are looked into, since their first bytes say nothing: a ZIP is a document only if its directory has the
 /// parts of one and no macros, an OLE file only if it has the stream of a workbook or a presentation.
@@ -121,10 +127,16 @@ pub type ReadAt<'a> = dyn Fn(u64, u64) -> BoxFuture<'a, Result<Bytes, Refusal>> 
 pub async fn judge(
     head: &[u8],
     size: u64,
-    is_text: bool,
+    text: Option<Charset>,
     read: &ReadAt<'_>,
 ) -> Result<Option<Media>, Refusal> {
-    if let Some(media) = by_signature(head) {
+    if is_pdf(head) {
+        return Ok(Some(Media::Pdf));
+    }
+    if let Some(charset) = text {
+        return Ok(Some(Media::Txt(charset)));
+    }
+    if let Some(media) = by_signature(head, size) {
         return Ok(Some(media));
     }
     if head.starts_with(b"PK\x03\x04") {
@@ -133,36 +145,82 @@ pub async fn judge(
     if head.starts_with(&ole::SIGNATURE) {
         return ole::document(head, size, read).await;
     }
-    Ok(is_text.then_some(Media::Txt))
+    Ok(None)
 }
 
 type Is = fn(&[u8]) -> bool;
 
-/// Files whose first bytes say it all.
-fn by_signature(head: &[u8]) -> Option<Media> {
+/// Files whose first bytes say it all. `infer` is asked where it looks at enough of them; where two or three bytes are
+/// enough for it, or some anywhere, the rule is our own.
+fn by_signature(head: &[u8], size: u64) -> Option<Media> {
     use infer::{audio, image, video};
-    let rules: [(Is, Media); 19] = [
+    let rules: [(Is, Media); 14] = [
         (image::is_png, Media::Png),
         (image::is_jpeg, Media::Jpeg),
-        (image::is_gif, Media::Gif),
-        (infer::archive::is_pdf, Media::Pdf),
+        (is_gif, Media::Gif),
         (audio::is_ogg_opus, Media::Opus),
         (is_ogg_audio, Media::Ogg),
         (audio::is_flac, Media::Flac),
         (audio::is_wav, Media::Wav),
         (video::is_avi, Media::Avi),
-        (audio::is_m4a, Media::M4a),
         (video::is_webm, Media::Webm),
         (video::is_mkv, Media::Mkv),
         (video::is_wmv, Media::Wmv),
-        (video::is_mp4, Media::Mp4),
-        (video::is_m4v, Media::Mp4),
-        (is_quicktime, Media::Mov),
-        (audio::is_aac, Media::Aac),
+        (is_adts, Media::Aac),
         (is_mpeg_audio, Media::Mp3),
-        (audio::is_mp3, Media::Mp3),
+        (is_id3, Media::Mp3),
     ];
-    rules.into_iter().find(|(is, _)| is(head)).map(|(_, media)| media)
+    let found = rules.into_iter().find(|(is, _)| is(head)).map(|(_, media)| media);
+    found.or_else(|| by_atoms(head, size))
+}
+
+/// A PDF: its header is the first that is in it, but for a byte order mark and blanks. Readers put up with a kilobyte of
+/// anything before; a program, an archive or a log that mentions PDF could be in that.
+fn is_pdf(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    matches!(head.strip_prefix(b"%PDF-"), Some([b'0'..=b'9', ..]))
+}
+
+fn is_gif(head: &[u8]) -> bool {
+    head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a")
+}
+
+/// Files of atoms, each with its size and its type, the first of which must fit into the file: four letters further back
+/// are in many files.
+fn by_atoms(head: &[u8], size: u64) -> Option<Media> {
+    let atom = |at: usize| -> Option<(u64, [u8; 4])> {
+        let length: [u8; 4] = head.get(at..at + 4)?.try_into().ok()?;
+        Some((u32::from_be_bytes(length).into(), head.get(at + 4..at + 8)?.try_into().ok()?))
+    };
+    let (length, kind) = atom(0)?;
+    let fits = (8..=size).contains(&length);
+    match &kind {
+        b"ftyp" if fits && length >= 16 => {
+            use infer::{audio, video};
+            let rules: [(Is, Media); 3] =
+                [(audio::is_m4a, Media::M4a), (video::is_mp4, Media::Mp4), (video::is_m4v, Media::Mp4)];
+            let is_quicktime = head.get(8..12) == Some(b"qt  ");
+            let known = rules.into_iter().find(|(is, _)| is(head)).map(|(_, media)| media);
+            known.or(is_quicktime.then_some(Media::Mov))
+        }
+        // What older cameras begin with. 1: the size stands behind the type; 0: to the end of the file.
+        b"moov" if fits => Some(Media::Mov),
+        b"mdat" if fits || length <= 1 => Some(Media::Mov),
+        // Eight bytes to spare for the size of the next one.
+        b"wide" if length == 8 => matches!(&atom(8)?.1, b"mdat" | b"moov").then_some(Media::Mov),
+        _ => None,
+    }
+}
+
+/// A frame of ADTS: MPEG-2 or -4, with or without a checksum, and a sample rate that there is.
+fn is_adts(head: &[u8]) -> bool {
+    matches!(head.get(..3), Some([0xff, 0xf0 | 0xf1 | 0xf8 | 0xf9, third]) if (third >> 2) & 15 < 13)
+}
+
+/// A tag before MPEG audio: ID3 version 2.2 to 2.4, its size in bytes of seven bits.
+fn is_id3(head: &[u8]) -> bool {
+    matches!(head.get(..10), Some([b'I', b'D', b'3', 2..=4, revision, _, size @ ..])
+        if *revision != 0xff && size.iter().all(|byte| *byte < 0x80))
 }
 
 /// An Ogg stream that begins with an audio codec's header.
@@ -172,12 +230,6 @@ fn is_ogg_audio(head: &[u8]) -> bool {
         && (codec.starts_with(b"\x01vorbis")
             || codec.starts_with(b"\x7fFLAC")
             || codec.starts_with(b"Speex   "))
-}
-
-/// `ftyp qt`, or the atoms that older cameras begin with.
-fn is_quicktime(head: &[u8]) -> bool {
-    matches!(head.get(4..8), Some(b"moov" | b"mdat" | b"wide"))
-        || matches!(head.get(4..12), Some(b"ftypqt  "))
 }
 
 /// A frame of MPEG audio, layer III, whether or not it is protected by a checksum.

@@ -11,7 +11,7 @@ async fn judged(bytes: &[u8]) -> Option<Media> {
         let part = stored.slice(from..to);
         Box::pin(async move { Ok(part) })
     };
-    judge(&bytes[..bytes.len().min(HEAD)], bytes.len() as u64, text.is_text(), &read).await.unwrap()
+    judge(&bytes[..bytes.len().min(HEAD)], bytes.len() as u64, text.charset(), &read).await.unwrap()
 }
 
 /// A ZIP of empty entries, the first one stored with this content.
@@ -91,7 +91,13 @@ async fn m_2_allowed_files_are_known_by_content() {
         (zip(odt, &["content.xml"]), Media::Odt),
         (ole("Workbook"), Media::Xls),
         (ole("PowerPoint Document"), Media::Ppt),
-        ("Größe: 5 µm\r\n\tgut".as_bytes().to_vec(), Media::Txt),
+        (padded(b"GIF87a"), Media::Gif),
+        (padded(b"\xef\xbb\xbf\r\n%PDF-1.4\n"), Media::Pdf),
+        (b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n".to_vec(), Media::Pdf),
+        (padded(b"\0\0\0\x08wide\0\0\x01\0mdat"), Media::Mov),
+        (padded(b"\0\0\x01\0moov\0\0\0\x6cmvhd"), Media::Mov),
+        (padded(b"\0\0\0\x01mdat\0\0\0\0\0\0\x01\0"), Media::Mov),
+        ("Größe: 5 µm\r\n\tgut".as_bytes().to_vec(), Media::Txt(Charset::Utf8)),
     ];
     for (bytes, media) in cases {
         assert_eq!(judged(&bytes).await, Some(media), "{media:?}");
@@ -100,6 +106,7 @@ async fn m_2_allowed_files_are_known_by_content() {
 
 #[tokio::test]
 async fn m_2_all_else_is_refused_whatever_it_calls_itself() {
+    let padded = |bytes: &[u8]| [bytes, &[0; 600]].concat();
     let types = ("[Content_Types].xml", &b"<Types/>"[..]);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("a program", b"MZ\x90\0\x03".to_vec()),
@@ -128,10 +135,92 @@ async fn m_2_all_else_is_refused_whatever_it_calls_itself() {
         }),
         ("WebP", b"RIFF\0\0\0\0WEBPVP8 ".to_vec()),
         ("HEIC", b"\0\0\0\x18ftypheic".to_vec()),
-        ("Latin-1", b"Gr\xf6\xdfe".to_vec()),
+        ("a picture of three letters", padded(b"GIF")),
+        ("a program that mentions PDF", padded(b"MZ\x90\0\x03\0%PDF-1.7\n")),
+        ("a program with the letters of a film", padded(b"MZ\x90\0wide")),
+        ("a program with the letters of another film", padded(b"MZ\x90\0ftypisom")),
+        ("a film that is longer than the file", padded(b"\x7f\0\0\0moov")),
+        ("a JAR that mentions PDF", { zip(("META-INF/MANIFEST.MF", b"%PDF-1.7"), &["A.class"]) }),
+        ("a document with macros that mentions PDF", {
+            zip(("[Content_Types].xml", b"%PDF-1.7"), &["word/document.xml", "word/vbaProject.bin"])
+        }),
         ("text with an escape", b"\x1b[31mred".to_vec()),
         ("text with a NUL", b"a\0b".to_vec()),
-        ("half a character at the end", b"Gr\xc3".to_vec()),
+        ("half a character at the end of what says it is UTF-8", b"\xef\xbb\xbfGr\xc3".to_vec()),
+    ];
+    for (what, bytes) in cases {
+        assert_eq!(judged(&bytes).await, None, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn m_2_text_is_text_whatever_it_begins_with_or_mentions() {
+    for text in [
+        "GIF is a format of pictures.",
+        "The wide pipe leaks.",
+        "All moov",
+        "ID3 tags are in music.",
+        "M4A files are music, too.",
+        "fLaC is how they begin.",
+        "12:00 GET /manual.pdf\n12:01 %PDF-1.7 came\n",
+        "%PDF is how they begin, with -1.7 behind.",
+        "RIFF and so on",
+        "PK and so on",
+    ] {
+        assert_eq!(judged(text.as_bytes()).await, Some(Media::Txt(Charset::Utf8)), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn m_2_text_is_taken_in_the_charsets_of_windows_and_handed_out_as_such() {
+    let text = "Größe – 20 °C, 😀\r\n";
+    let units = || std::iter::once(0xfeff).chain(text.encode_utf16());
+    let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+    let bom = "\u{feff}Größe".as_bytes().to_vec();
+    let cases: Vec<(Vec<u8>, Charset, &str)> = vec![
+        (little, Charset::Utf16Le, "text/plain; charset=utf-16le"),
+        (big, Charset::Utf16Be, "text/plain; charset=utf-16be"),
+        (bom, Charset::Utf8, "text/plain; charset=utf-8"),
+        (
+            b"Gr\xf6\xdfe \x96 20 \xb0C\r\n\tgut".to_vec(),
+            Charset::Windows1252,
+            "text/plain; charset=windows-1252",
+        ),
+        (b"Gr\xf6\xdfe".to_vec(), Charset::Windows1252, "text/plain; charset=windows-1252"),
+        (b"20,5 \xb0C\r\n21,0 \xb0C\r\n".to_vec(), Charset::Windows1252, "text/plain; charset=windows-1252"),
+    ];
+    for (bytes, charset, media_type) in cases {
+        let media = judged(&bytes).await;
+        assert_eq!(media, Some(Media::Txt(charset)), "{bytes:x?}");
+        assert_eq!(media.map(Media::media_type), Some(media_type));
+    }
+}
+
+#[tokio::test]
+async fn m_2_no_binary_passes_as_text() {
+    let utf16 = |units: &[u16]| -> Vec<u8> {
+        std::iter::once(&0xfeff).chain(units).flat_map(|unit| unit.to_le_bytes()).collect()
+    };
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("UTF-16 with a control character", utf16(&[0x41, 0x1b])),
+        ("UTF-16 with a NUL", utf16(&[0x41, 0])),
+        ("UTF-16 with half a pair", utf16(&[0xd83d, 0x41])),
+        ("UTF-16 with the other half", utf16(&[0x41, 0xde00])),
+        ("UTF-16 that ends within a pair", utf16(&[0x41, 0xd83d])),
+        ("UTF-16 that ends within a unit", [utf16(&[0x41]), vec![0x42]].concat()),
+        ("UTF-32", b"\xff\xfe\0\0A\0\0\0".to_vec()),
+        ("UTF-16 without its mark", b"A\0b\0".to_vec()),
+        ("Windows-1252 with a NUL", b"Gr\xf6\xdfe\0".to_vec()),
+        ("Windows-1252 with an escape", b"Gr\xf6\xdfe \x1b[31m".to_vec()),
+        ("a byte that Windows-1252 has no character for", b"Gr\xf6\xdfe \x81".to_vec()),
+        (
+            "bytes without words",
+            (0x80..=0xff).filter(|byte| !matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)).collect(),
+        ),
+        ("signs without letters", b"\xa7\xa7\xa7 12 34 56".to_vec()),
+        ("mostly signs", b"{}[]()<>#+*~^$%&/=?!;: a \xa7".to_vec()),
+        ("Cyrillic, which nothing tells from noise", b"\xcf\xf0\xe8\xe2\xe5\xf2 \xec\xe8\xf0".to_vec()),
     ];
     for (what, bytes) in cases {
         assert_eq!(judged(&bytes).await, None, "{what}");
