@@ -78,6 +78,43 @@ fn address(url: &str) -> Option<LinkKind> {
     }
 }
 
+/// Where addresses are in a text, and where each leads: those with a scheme, those of e-mail, and between them what begins
+/// with `www.`. Other names without a scheme, such as `manual.pdf`, stay text: too many things are called so that are no
+/// pages.
+fn recognised(text: &str) -> Vec<(Range<usize>, String)> {
+    let mut without_scheme = LinkFinder::new();
+    without_scheme.kinds(&[linkify::LinkKind::Url]).url_must_have_scheme(false);
+    let between = |gap: Range<usize>| {
+        let pages: Vec<_> = without_scheme
+            .links(&text[gap.clone()])
+            .filter(|found| is_page(found.as_str()))
+            .map(|found| {
+                (gap.start + found.start()..gap.start + found.end(), format!("https://{}", found.as_str()))
+            })
+            .collect();
+        pages
+    };
+    let (mut recognised, mut from) = (Vec::new(), 0);
+    for found in LinkFinder::new().links(text) {
+        recognised.extend(between(from..found.start()));
+        let url = match found.kind() {
+            linkify::LinkKind::Email => format!("mailto:{}", found.as_str()),
+            _ => found.as_str().to_owned(),
+        };
+        recognised.push((found.start()..found.end(), url));
+        from = found.end();
+    }
+    recognised.extend(between(from..text.len()));
+    recognised
+}
+
+/// `www.`, and a name with a dot behind it.
+fn is_page(address: &str) -> bool {
+    let Some((www, rest)) = address.split_at_checked(4) else { return false };
+    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    www.eq_ignore_ascii_case("www.") && host.contains('.') && host.split('.').all(|label| !label.is_empty())
+}
+
 /// Renders a text.
 pub fn render(text: &str) -> Rendered {
     if text.is_empty() {
@@ -158,13 +195,9 @@ impl Found {
 
     fn mark_addresses(&mut self, text: &str, marked: &mut String) {
         let mut written = 0;
-        for found in LinkFinder::new().links(text) {
-            let url = match found.kind() {
-                linkify::LinkKind::Email => format!("mailto:{}", found.as_str()),
-                _ => found.as_str().to_owned(),
-            };
+        for (Range { mut start, mut end }, url) in recognised(text) {
+            let found = &text[start..end];
             let Some(kind) = address(&url).filter(|_| self.links.len() < MAX_LINKS) else { continue };
-            let (mut start, mut end) = (found.start(), found.end());
             // `<https://example.com>` and `<mailto:…>` are links of CommonMark: the brackets go.
             let bracketed = text[..start].ends_with('<') || text[..start].ends_with("<mailto:");
             if bracketed && text[end..].starts_with('>') {
@@ -175,7 +208,7 @@ impl Found {
                 continue;
             }
             marked.push_str(&text[written..start]);
-            self.add(Link { kind, url, text: found.as_str().to_owned() }, &text[start..end], marked);
+            self.add(Link { kind, url, text: found.to_owned() }, &text[start..end], marked);
             written = end;
         }
         marked.push_str(&text[written..]);
@@ -402,6 +435,47 @@ mod tests {
             html("**https://example.com**"),
             format!("<p><strong>{}</strong></p>", a("https://example.com", "https://example.com"))
         );
+    }
+
+    #[test]
+    fn m_1_pages_are_recognised_without_their_scheme_by_www_and_nothing_else_is() {
+        let rendered = render("see www.example.com/a_b_c?d=1, or ask.");
+        let link = a("https://www.example.com/a_b_c?d=1", "www.example.com/a_b_c?d=1");
+        assert_eq!(rendered.html, format!("<p>see {link}, or ask.</p>"));
+        assert_eq!(rendered.links[0].kind, LinkKind::Web);
+        let page = a("https://www.example.com", "www.example.com");
+        assert_eq!(html("Go to www.example.com."), format!("<p>Go to {page}.</p>"));
+        assert_eq!(html("(**www.example.com**)"), format!("<p>(<strong>{page}</strong>)</p>"));
+        assert_eq!(
+            html("https://example.com and www.example.com, me@www.example.com"),
+            format!(
+                "<p>{} and {page}, {}</p>",
+                a("https://example.com", "https://example.com"),
+                a("mailto:me@www.example.com", "me@www.example.com")
+            )
+        );
+        assert_eq!(
+            html("[here](www.example.com)"),
+            format!("<p>{}</p>", a("https://www.example.com", "here"))
+        );
+        assert!(render("ftp://me@example.com").links.is_empty());
+        assert_eq!(
+            html("WWW.Example.COM"),
+            format!("<p>{}</p>", a("https://WWW.Example.COM", "WWW.Example.COM"))
+        );
+        for text in [
+            "file.txt",
+            "a.b",
+            "manual.pdf and 3.5 bar",
+            "example.com",
+            "www.txt",
+            "www.",
+            "wwwx.example.com",
+            "a/www.x.y",
+        ] {
+            assert!(render(text).links.is_empty(), "{text}");
+            assert_eq!(html(text), format!("<p>{text}</p>"));
+        }
     }
 
     #[test]
