@@ -244,7 +244,7 @@ fn catalogue(descriptors: &FileDescriptorSet) -> String {
          | `ce-causationid` | the event that caused it; missing when it was done by hand |\n\
          | `ce-authtype`, `ce-authid` | who did it, by id |\n| `ce-traceparent` | W3C trace context |\n\n\
          Delivery is at least once: keep `ce-id` of what you have done. Within `v1` changes are additive; ignore types and\n\
-         fields you do not know. Free text, names and addresses stay in the context that owns them.\n",
+         fields you do not know. Free text, names and addresses of people stay in the context that owns them.\n",
     );
     for file in &descriptors.file {
         if !file.name().ends_with("/events.proto") {

@@ -6800,6 +6800,12 @@ pub struct DeviceFacts {
     /// IANA name; empty: that of the organisation.
     #[prost(string, tag = "6")]
     pub time_zone: ::prost::alloc::string::String,
+    /// What the machine is called, at most 200 characters: what is printed for its owner says it. Not of a person.
+    #[prost(string, tag = "7")]
+    pub name: ::prost::alloc::string::String,
+    /// At most 200 characters; empty: none.
+    #[prost(string, tag = "8")]
+    pub serial_number: ::prost::alloc::string::String,
 }
 /// What others may know of a code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1560,7 +1560,7 @@ pub struct SessionFilter {
     /// Of any of these employees. For employees.
     #[prost(string, repeated, tag = "7")]
     pub employee_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The caller's own: as its employee, or as who requested it.
+    /// The caller's own: as its employee, or as one of those who may withdraw it (V-5).
     #[prost(bool, tag = "8")]
     pub mine: bool,
     /// 1 to 5.
@@ -2279,7 +2279,8 @@ pub mod video_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// REQUESTED → CANCELLED by who requested it (V-5).
+        /// REQUESTED → CANCELLED (V-5): code users of the device what was requested by scanning; the owner's users that, too, and
+        /// what was requested under a login of the company.
         pub async fn withdraw_session(
             &mut self,
             request: impl tonic::IntoRequest<super::WithdrawSessionRequest>,
@@ -2808,7 +2809,8 @@ pub mod video_service_server {
             tonic::Response<super::ConfirmSessionResponse>,
             tonic::Status,
         >;
-        /// REQUESTED → CANCELLED by who requested it (V-5).
+        /// REQUESTED → CANCELLED (V-5): code users of the device what was requested by scanning; the owner's users that, too, and
+        /// what was requested under a login of the company.
         async fn withdraw_session(
             &self,
             request: tonic::Request<super::WithdrawSessionRequest>,

@@ -176,6 +176,8 @@ impl Announced for Device {
             customer_id: value.customer.map(|id| id.to_string()).unwrap_or_default(),
             department_ids: ids(&value.departments),
             time_zone: value.time_zone.clone(),
+            name: value.name.as_str().to_owned(),
+            serial_number: value.serial_number.clone(),
         };
         let (device, previous) = (after.map(facts), before.map(facts));
         if device.is_some() {

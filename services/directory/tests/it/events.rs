@@ -97,6 +97,8 @@ async fn a_codes_life_is_told_and_tries_of_its_pin_are_not() {
             proto::PrincipalTokensRevoked::TYPE,
         ]
     );
+    let told = proto::DeviceChanged::decode(events[3].1.as_slice()).unwrap().device.unwrap();
+    assert_eq!((told.name, told.serial_number), (device.name, device.serial_number));
     let unpaired = proto::CodeChanged::decode(events[5].1.as_slice()).unwrap();
     assert_eq!(unpaired.previous.unwrap().device_id, device.id);
     let now = unpaired.code.unwrap();

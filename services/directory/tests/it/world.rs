@@ -254,8 +254,16 @@ impl Tenant {
     /// A device named `Lift` and a code that leads to it.
     pub async fn lift_with_code(&self, pin: &str) -> (proto::Device, proto::Code) {
         let template = self.template("Lift").await;
-        let device =
-            self.device(&template, proto::Device { name: "Lift".into(), ..proto::Device::default() }).await;
+        let device = self
+            .device(
+                &template,
+                proto::Device {
+                    name: "Lift".into(),
+                    serial_number: "L-1".into(),
+                    ..proto::Device::default()
+                },
+            )
+            .await;
         let code = Some(proto::Code { device_id: device.id.clone(), ..proto::Code::default() });
         let message = proto::CreateCodeRequest { request_id: rid(), code, pin: pin.into() };
         let made = self.codes.clone().create_code(signed(&self.admin, message)).await.unwrap();
