@@ -171,6 +171,24 @@ impl Principal {
         matches!(self.subject, Subject::CodeUser(_) | Subject::CustomerUser(_))
     }
 
+    /// Whether somebody from outside may call their own what `maker` made from outside, and so take it back. That they see
+    /// it, and with it that it is of their device or company, is judged before.
+    ///
+    /// A code user: what was made by scanning, on the device that the caller stands before. A visit lasts an hour; whoever
+    /// scans the code again tomorrow may still take back what was asked for. What was made under a company's login is
+    /// not theirs: a passer-by does not take it back. A customer user: whatever was made from outside. Nothing is an
+    /// employee's by this rule, and nothing that an employee made is anybody's.
+    pub const fn calls_own(&self, maker: Actor) -> bool {
+        match (&self.subject, maker) {
+            (Subject::CodeUser(_), Actor::CodeUser(_))
+            | (Subject::CustomerUser(_), Actor::CodeUser(_) | Actor::CustomerUser(_)) => true,
+            (
+                Subject::CodeUser(_) | Subject::CustomerUser(_) | Subject::Employee(_) | Subject::System,
+                Actor::CodeUser(_) | Actor::CustomerUser(_) | Actor::Employee(_) | Actor::System,
+            ) => false,
+        }
+    }
+
     /// The reference that records keep.
     pub const fn actor(&self) -> Actor {
         match &self.subject {

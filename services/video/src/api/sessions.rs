@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_kernel::{DeviceId, ErrorKind, Principal, Refusal, TicketId, Version};
+use callboard_kernel::{Actor, DeviceId, ErrorKind, Principal, Refusal, TicketId, Version};
 use callboard_proto::video::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::database::refusal;
@@ -10,6 +10,7 @@ use callboard_service::request::{self, decode_page_token, encode_page_token, pag
 use callboard_video_domain::session::{NewSession, SessionCommand, SessionState};
 use callboard_video_domain::{MAX_TICKETS, SessionId};
 use tonic::Request;
+use uuid::Uuid;
 
 use super::VideoApi;
 use super::fields::Fields;
@@ -217,11 +218,12 @@ fn filter(asked: &proto::SessionFilter, principal: &Principal) -> Result<Session
     if principal.is_outsider() && !employees.is_empty() {
         fields.refuse("filter.employee_ids", "is for employees");
     }
-    let mut requester = None;
+    let mut requesters = Vec::new();
     if asked.mine {
         match principal.employee() {
             Some(employee) => employees.push(employee.id),
-            None => requester = Some(principal.actor()),
+            // Whoever may withdraw it (V-5) finds it here: also who scanned again since.
+            None => requesters = own_kinds(principal),
         }
     }
     let created = asked.created.as_ref();
@@ -233,11 +235,20 @@ fn filter(asked: &proto::SessionFilter, principal: &Principal) -> Result<Session
         customers: fields.ids("filter.customer_ids", &asked.customer_ids, MAX_FILTER),
         ticket: fields.optional_id("filter.ticket_id", &asked.ticket_id),
         employees,
-        requester,
+        requesters,
         ratings: asked.ratings.clone(),
         from: created.and_then(|created| fields.time("filter.created.start", created.start.as_ref())),
         before: created.and_then(|created| fields.time("filter.created.end", created.end.as_ref())),
     };
     fields.finish()?;
     Ok(filter)
+}
+
+/// The kinds of people whose requests the caller calls their own, as actors are stored.
+fn own_kinds(principal: &Principal) -> Vec<String> {
+    [Actor::CodeUser(Uuid::nil().into()), Actor::CustomerUser(Uuid::nil().into())]
+        .into_iter()
+        .filter(|maker| principal.calls_own(*maker))
+        .filter_map(|maker| maker.to_string().split_once(':').map(|(kind, _)| kind.to_owned()))
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use callboard_journal::selected;
 use callboard_kernel::{
-    Actor, CustomerId, DeviceId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
+    CustomerId, DeviceId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
 };
 use callboard_video_domain::flow::Flow;
 use callboard_video_domain::session::{SessionContent, Status};
@@ -57,8 +57,8 @@ pub struct SessionFilter {
     pub ticket: Option<TicketId>,
     /// Of any of them.
     pub employees: Vec<EmployeeId>,
-    /// Requested by this person.
-    pub requester: Option<Actor>,
+    /// Requested by people of any of these kinds, as actors are stored.
+    pub requesters: Vec<String>,
     /// Any of them.
     pub ratings: Vec<i32>,
     /// Made at or after.
@@ -140,8 +140,9 @@ impl SessionFilter {
             viewer.seen_tickets(query);
             query.push(")");
         }
-        if let Some(requester) = self.requester {
-            query.push(" and s.requester = ").push_bind(requester.to_string());
+        if !self.requesters.is_empty() {
+            query.push(" and split_part(s.requester, ':', 1) = any(");
+            query.push_bind(self.requesters.clone()).push(")");
         }
         if !self.ratings.is_empty() {
             query.push(" and s.rating = any(").push_bind(self.ratings.clone()).push(")");

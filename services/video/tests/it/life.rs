@@ -151,8 +151,29 @@ async fn v_5_who_requested_withdraws_and_employees_cancel_a_running_call() {
     house.allow_requests().await;
     let (boss, guest) = (house.boss(), house.guest());
     let first = house.request(&guest, house.wish()).await.expect("requested").id;
-    assert_eq!(refused(house.withdraw(&house.guest(), &first).await), "PERMISSION_DENIED");
+    assert_eq!(refused(house.withdraw(&boss, &first).await), "PERMISSION_DENIED");
     assert_eq!(house.withdraw(&guest, &first).await.expect("gone").status(), SessionStatus::Cancelled);
+    // A visit is over in an hour: whoever scans again finds what was requested, and withdraws it.
+    let later = house.request(&guest, house.wish()).await.expect("requested").id;
+    let again = house.guest();
+    assert_ne!(again.actor(), guest.actor());
+    let mine = video::SessionFilter {
+        mine: true,
+        statuses: vec![SessionStatus::Requested.into()],
+        ..Default::default()
+    };
+    let found = house.list(&again, mine.clone()).await.expect("a list");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].id == later && found[0].moves.expect("moves").withdraw);
+    assert_eq!(house.withdraw(&again, &later).await.expect("gone").status(), SessionStatus::Cancelled);
+    // What a company's user requested is its users' alone.
+    let company =
+        house.request(&house.people.customer_user(house.customer), house.wish()).await.expect("requested").id;
+    assert!(house.list(&guest, mine.clone()).await.expect("a list").is_empty());
+    assert_eq!(refused(house.withdraw(&guest, &company).await), "PERMISSION_DENIED");
+    let colleague = house.people.customer_user(house.customer);
+    assert_eq!(house.list(&colleague, mine).await.expect("a list").len(), 1);
+    assert_eq!(house.withdraw(&colleague, &company).await.expect("gone").status(), SessionStatus::Cancelled);
     let second = house.create(&boss, house.plan()).await.expect("made").id;
     house.join(&guest, &second).await.expect("joined");
     let cancelled = house.cancel(&boss, &second).await.expect("cancelled");

@@ -125,7 +125,7 @@ fn do_act(session: &SessionContent, act: Act, around: &Around, context: &Decisio
                 _ => Err(SessionRejection::NotRequested),
             }
         }
-        Act::Withdraw if session.requester != Some(context.actor()) => {
+        Act::Withdraw if !session.is_requested_by(principal) => {
             Err(SessionRejection::Denied("for who requested the session (V-5)"))
         }
         Act::Withdraw => match session.status {

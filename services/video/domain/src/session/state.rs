@@ -246,6 +246,12 @@ impl SessionContent {
             .is_some_and(|employee| principal.is_moderator() || offered || self.employee == Some(employee.id))
     }
 
+    /// Whether the caller counts as who requested it (V-5): not the visit alone, which lasts an hour and is another one for
+    /// whoever scans again or comes by the link of an e-mail, but anybody whose own it is, as tickets judge it (T-10).
+    pub fn is_requested_by(&self, principal: &Principal) -> bool {
+        self.requester.is_some_and(|requester| principal.calls_own(requester))
+    }
+
     /// Who consented on a side.
     pub const fn consent(&self, side: Side) -> Option<Actor> {
         match side {
@@ -288,7 +294,7 @@ impl SessionContent {
         let can_be_called = matches!(self.status, Status::Confirmed | Status::InProgress);
         Moves {
             confirm: works && self.status == Status::Requested,
-            withdraw: self.requester == Some(who) && self.status == Status::Requested,
+            withdraw: self.is_requested_by(principal) && self.status == Status::Requested,
             cancel: works && !matches!(self.status, Status::Closed | Status::Cancelled),
             reopen: works && self.status.is_over(),
             join: takes_part && can_be_called && is_free,
