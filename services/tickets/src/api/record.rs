@@ -50,7 +50,8 @@ impl TicketApi {
                 ));
             }
         }
-        Ok(Record { ticket: found.ticket, updates, language })
+        let device = self.0.copies.device(caller.organisation, found.ticket.device).await?;
+        Ok(Record { ticket: found.ticket, device, updates, language })
     }
 
     /// The document in parts.

@@ -269,6 +269,8 @@ impl FromDirectory {
                 departments: departments.collect::<Result<_, _>>()?,
                 version: event.aggregate_version.0,
             },
+            name: facts.name,
+            serial_number: facts.serial_number,
             removed,
         };
         let id = event_id("device_id", &facts.device_id)?;

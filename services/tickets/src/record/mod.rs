@@ -5,12 +5,14 @@
 mod pdf;
 mod words;
 
+use std::sync::Arc;
+
 use callboard_kernel::{Actor, Language, Timestamp};
 use callboard_proto::common::v1::Attachment;
 use callboard_tickets_domain::Ticket;
 use serde_json::{Value, json};
 
-use crate::store::StoredUpdate;
+use crate::store::{Device, StoredUpdate};
 pub use pdf::PdfError;
 use pdf::{Document, Paragraph};
 use words::{Words, words};
@@ -20,6 +22,8 @@ use words::{Words, words};
 pub struct Record {
     /// The ticket.
     pub ticket: Ticket,
+    /// Its device; removed ones are known still.
+    pub device: Option<Arc<Device>>,
     /// Its public updates, oldest first, each with its files.
     pub updates: Vec<(StoredUpdate, Vec<Attachment>)>,
     /// The reader's.
@@ -71,6 +75,7 @@ impl Record {
                 "description": ticket.description,
                 "status": {"word": ticket.status.as_str(), "label": words.status(ticket.status)},
                 "deviceId": ticket.device.to_string(),
+                "device": {"name": self.device_name(), "serialNumber": self.serial_number()},
                 "createTime": time(ticket.create_time),
                 "openTime": ticket.open_time.map(time),
             },
@@ -118,7 +123,96 @@ impl Record {
         if let Some(opened) = ticket.open_time {
             facts.push(format!("{}: {}", words.opened, words.time(opened)));
         }
-        facts.push(format!("{}: {}", words.device, ticket.device));
+        // Until its name is known it is called by its id.
+        let device = self.device_name().map_or_else(|| ticket.device.to_string(), str::to_owned);
+        facts.push(format!("{}: {device}", words.device));
+        if let Some(number) = self.serial_number() {
+            facts.push(format!("{}: {number}", words.serial_number));
+        }
         facts.join("\n")
+    }
+
+    fn device_name(&self) -> Option<&str> {
+        self.device.as_deref().map(|device| device.name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    fn serial_number(&self) -> Option<&str> {
+        self.device.as_deref().map(|device| device.serial_number.as_str()).filter(|number| !number.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_tickets_domain::{Place, Priority, Status, Visibility};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(device: Option<Device>) -> Record {
+        let (id, now) = (Uuid::from_u128(7), "2026-01-05T09:00:00Z".parse().unwrap());
+        let ticket = Ticket {
+            id: id.into(),
+            organisation: id.into(),
+            number: Some(3),
+            device: Uuid::from_u128(9).into(),
+            place: Place { template: id.into(), customer: None, departments: Vec::new(), version: 1 },
+            flow: None,
+            draft_flow: None,
+            group: None,
+            notification_group: None,
+            title: "Leak".into(),
+            description: String::new(),
+            status: Status::Open,
+            visibility: Visibility::Public,
+            priority: Priority::Normal,
+            answers: Vec::new(),
+            words: String::new(),
+            involved: Vec::new(),
+            rating: None,
+            rating_round: 0,
+            done_round: 0,
+            creator: Actor::System,
+            create_time: now,
+            update_time: now,
+            open_time: None,
+            updates: 0,
+            timeline: 0,
+        };
+        Record { ticket, device: device.map(Arc::new), updates: Vec::new(), language: Language::En }
+    }
+
+    fn device(name: &str, serial_number: &str) -> Option<Device> {
+        let record = record(None);
+        Some(Device {
+            organisation: record.ticket.organisation,
+            place: record.ticket.place,
+            name: name.into(),
+            serial_number: serial_number.into(),
+            removed: false,
+        })
+    }
+
+    #[test]
+    fn t_12_the_record_says_which_machine_it_was() {
+        let id = Uuid::from_u128(9);
+        for (known, line, shown) in [
+            (
+                device("Coffee machine", "CM-1"),
+                "Device: Coffee machine\nSerial number: CM-1".to_owned(),
+                json!({"name": "Coffee machine", "serialNumber": "CM-1"}),
+            ),
+            (device("Lift", ""), "Device: Lift".to_owned(), json!({"name": "Lift", "serialNumber": null})),
+            (device("", ""), format!("Device: {id}"), json!({"name": null, "serialNumber": null})),
+            (None, format!("Device: {id}"), json!({"name": null, "serialNumber": null})),
+        ] {
+            let record = record(known);
+            assert_eq!(record.facts(words(Language::En)), format!("Status: Open\n{line}"));
+            assert_eq!(record.json()["ticket"]["device"], shown);
+            assert_eq!(record.json()["ticket"]["deviceId"], id.to_string());
+        }
+        let mut german = record(device("Kaffeemaschine", "KM-1"));
+        german.language = Language::De;
+        let facts = german.facts(words(Language::De));
+        assert!(facts.ends_with("Gerät: Kaffeemaschine\nSeriennummer: KM-1"), "{facts}");
     }
 }

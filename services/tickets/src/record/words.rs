@@ -12,6 +12,7 @@ pub(super) struct Words {
     pub(super) status: &'static str,
     pub(super) opened: &'static str,
     pub(super) device: &'static str,
+    pub(super) serial_number: &'static str,
     pub(super) attachment: &'static str,
     pub(super) nothing: &'static str,
     /// In the order of [`Status::ALL`]: as the domain's page has them.
@@ -29,6 +30,7 @@ static ENGLISH: Words = Words {
     status: "Status",
     opened: "Opened",
     device: "Device",
+    serial_number: "Serial number",
     attachment: "Attachment",
     nothing: "No public updates.",
     statuses: ["Draft", "Open", "Assigned", "In progress", "Done", "Closed", "Cancelled"],
@@ -44,6 +46,7 @@ static GERMAN: Words = Words {
     status: "Status",
     opened: "Eröffnet",
     device: "Gerät",
+    serial_number: "Seriennummer",
     attachment: "Anhang",
     nothing: "Keine öffentlichen Einträge.",
     statuses: ["Entwurf", "Offen", "Zugewiesen", "In Bearbeitung", "Fertig", "Geschlossen", "Abgebrochen"],

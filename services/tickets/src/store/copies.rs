@@ -29,6 +29,10 @@ pub struct Device {
     pub organisation: OrganisationId,
     /// Template, owner, departments.
     pub place: Place,
+    /// What it is called; empty: not known.
+    pub name: String,
+    /// Empty: none, or not known.
+    pub serial_number: String,
     /// It was removed. Its tickets stay, no new ones come.
     pub removed: bool,
 }
@@ -104,15 +108,15 @@ impl Copies {
         id: DeviceId,
     ) -> Result<Option<Arc<Device>>, ReadError> {
         let read = async {
-            type Row = (Uuid, Uuid, Option<Uuid>, Vec<Uuid>, bool, i64);
+            type Row = (Uuid, Uuid, Option<Uuid>, Vec<Uuid>, bool, i64, String, String);
             let row: Option<Row> = sqlx::query_as(
-                "select organisation_id, template_id, customer_id, department_ids, removed, version \
-                 from device where id = $1",
+                "select organisation_id, template_id, customer_id, department_ids, removed, version, \
+                 coalesce(name, ''), coalesce(serial_number, '') from device where id = $1",
             )
             .bind(id.uuid())
             .fetch_optional(&self.pool)
             .await?;
-            let (organisation, template, customer, departments, removed, version) =
+            let (organisation, template, customer, departments, removed, version, name, serial_number) =
                 row.ok_or(Miss::Absent)?;
             let place = Place {
                 template: template.into(),
@@ -120,7 +124,7 @@ impl Copies {
                 departments: departments.into_iter().map(DepartmentId).collect(),
                 version,
             };
-            Ok(Arc::new(Device { organisation: organisation.into(), place, removed }))
+            Ok(Arc::new(Device { organisation: organisation.into(), place, name, serial_number, removed }))
         };
         let device = cached(&self.devices, id, read).await?;
         Ok(device.filter(|device| device.organisation == organisation))
@@ -260,10 +264,13 @@ impl Copies {
         let departments: Vec<Uuid> =
             device.place.departments.iter().map(|department| department.uuid()).collect();
         sqlx::query(
-            "insert into device as d (id, organisation_id, template_id, customer_id, department_ids, removed, version) \
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do update set template_id = excluded.template_id, \
+            "insert into device as d (id, organisation_id, template_id, customer_id, department_ids, removed, version, \
+             name, serial_number) \
+             values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), nullif($9, '')) \
+             on conflict (id) do update set template_id = excluded.template_id, \
              customer_id = excluded.customer_id, department_ids = excluded.department_ids, \
-             removed = excluded.removed, version = excluded.version \
+             removed = excluded.removed, version = excluded.version, \
+             name = excluded.name, serial_number = excluded.serial_number \
              where excluded.version > d.version and excluded.organisation_id = d.organisation_id",
         )
         .bind(id.uuid())
@@ -273,6 +280,8 @@ impl Copies {
         .bind(departments)
         .bind(device.removed)
         .bind(device.place.version)
+        .bind(&device.name)
+        .bind(&device.serial_number)
         .execute(&self.pool)
         .await?;
         self.devices.invalidate(&id).await;

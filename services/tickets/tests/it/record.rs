@@ -1,5 +1,6 @@
 //! T-12: the digital service record as a document.
 
+use callboard_proto::directory::v1::{DeviceChanged, DeviceFacts};
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::error::Report;
 use futures::StreamExt;
@@ -48,6 +49,25 @@ fn t_12_the_record_is_exported_in_the_readers_language_and_holds_what_is_public(
         let record: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(record["title"], "Digitales Serviceprotokoll");
         assert_eq!(record["ticket"]["status"], serde_json::json!({"word": "OPEN", "label": "Offen"}));
+        // The machine by what people call it, as the directory says it.
+        let nameless = serde_json::json!({"name": null, "serialNumber": null});
+        assert_eq!(record["ticket"]["device"], nameless, "nothing was heard of its name");
+        let facts = DeviceFacts {
+            device_id: tenant.device.to_string(),
+            organisation_id: tenant.organisation.to_string(),
+            template_id: tenant.template.to_string(),
+            customer_id: tenant.customer.to_string(),
+            name: "Kaffeemaschine".into(),
+            serial_number: "KM-1".into(),
+            ..DeviceFacts::default()
+        };
+        let changed = DeviceChanged { device: Some(facts), previous: None };
+        world.publish(tenant.organisation, tenant.device, 2, &changed).await;
+        tenant.known("device", tenant.device, 2).await;
+        let (_, _, json) = export(&visitor, &ticket.id, RecordFormat::Json, "de").await.unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let named = serde_json::json!({"name": "Kaffeemaschine", "serialNumber": "KM-1"});
+        assert_eq!(record["ticket"]["device"], named);
         // Internal ones are no part of it, whoever reads.
         let (_, _, json) = export(&moderator, &ticket.id, RecordFormat::Json, "").await.unwrap();
         let record: serde_json::Value = serde_json::from_slice(&json).unwrap();
