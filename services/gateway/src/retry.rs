@@ -96,7 +96,8 @@ impl Retrying {
     }
 }
 
-fn pauses() -> ExponentialBackoff {
+/// What is waited between tries.
+pub(crate) fn pauses() -> ExponentialBackoff {
     let (shortest, longest) = PAUSES;
     // The limits are in order, hence it cannot fail; the type's own default is as good.
     ExponentialBackoffMaker::new(shortest, longest, 0.5, HasherRng::default())

@@ -16,6 +16,7 @@ mod offers;
 mod provider_webhooks;
 mod ratings;
 mod record;
+mod session_tickets;
 mod sessions;
 mod support;
 mod tasks;

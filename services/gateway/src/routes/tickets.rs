@@ -93,16 +93,18 @@ struct AskedUpdates {
     page_token: String,
 }
 
-async fn create(call: Call, Json(new): Json<NewTicket>) -> Answer<Ticket> {
-    let violations: Vec<FieldViolation> = new
-        .answers
+/// Answers that can be passed on.
+pub(super) fn check_answers(answers: &[StepAnswer]) -> Result<(), Problem> {
+    let violations: Vec<FieldViolation> = answers
         .iter()
         .enumerate()
         .filter_map(|(index, answer)| answer.check(&format!("answers[{index}]")).err())
         .collect();
-    if !violations.is_empty() {
-        return Err(Problem::fields(violations));
-    }
+    if violations.is_empty() { Ok(()) } else { Err(Problem::fields(violations)) }
+}
+
+async fn create(call: Call, Json(new): Json<NewTicket>) -> Answer<Ticket> {
+    check_answers(&new.answers)?;
     let message = proto::CreateTicketRequest {
         request_id: call.request_uuid(),
         device_id: new.device_id.unwrap_or_default(),

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{ask, provider_webhooks, rpc};
+use super::{ask, provider_webhooks, rpc, session_tickets};
 use crate::answer::{Answer, show, show_created, show_inner};
 use crate::call::{Call, Guest, Id};
 use crate::extract::{Json, OptionalJson, Query};
@@ -47,7 +47,7 @@ struct Asked {
     ticket_id: String,
     /// Of these employees; repeat it for several. For employees.
     employee_id: Vec<String>,
-    /// The caller's own: as its employee, or as who requested it.
+    /// The caller's own: as its employee, or as one of those who may withdraw it (V-5).
     mine: bool,
     /// 1 to 5; repeat it for several.
     rating: Vec<i32>,
@@ -208,6 +208,7 @@ pub fn resource() -> Resource {
         about: "Video sessions, their calls, and the session flows of templates (V-1 to V-10).",
         routes: sessions()
             .into_iter()
+            .chain([session_tickets::route()])
             .chain(in_the_call())
             .chain(session_flows())
             .chain(provider_webhooks::routes())
@@ -256,7 +257,10 @@ fn sessions() -> Vec<Route> {
             .named("withdrawVideoSession")
             .answers::<VideoSession>()
             .conditional()
-            .about("REQUESTED to CANCELLED, by who requested it (V-5)."),
+            .about(
+                "REQUESTED to CANCELLED (V-5): code users of the device what was requested by scanning; users of its owner \
+                 that, too, and what was requested under a login of the company.",
+            ),
         Route::post("/v1/videoSessions/{id}:cancel", cancel)
             .rpc(rpc!("video.v1.VideoService", "CancelSession"))
             .named("cancelVideoSession")

@@ -1,7 +1,12 @@
 //! Video sessions over REST and in the live stream.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use callboard_kernel::Refusal;
-use callboard_proto::{common::v1 as common, ratings::v1 as ratings, video::v1 as video};
+use callboard_proto::{
+    common::v1 as common, ratings::v1 as ratings, tickets::v1 as tickets, video::v1 as video,
+};
 use callboard_service::error::status;
 use reqwest::Method;
 use serde_json::json;
@@ -135,6 +140,78 @@ async fn v_10_a_providers_webhook_goes_through_to_the_byte_with_its_signature() 
     });
     let (status, problem) = read(post(body).await.unwrap()).await;
     assert_eq!((status, &problem["reason"]), (401, &json!("WEBHOOK_UNVERIFIED")));
+}
+
+#[tokio::test]
+async fn v_9_a_ticket_made_from_a_session_is_internal_and_linked_and_a_repeat_finishes_what_failed() {
+    let world = World::new().await;
+    let may_link = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&may_link);
+    world.video.on(&rpc("GetSession"), move |_: video::GetSessionRequest| {
+        let moves = video::SessionMoves { link: asked.load(Ordering::SeqCst), ..Default::default() };
+        let session = video::Session {
+            id: SESSION.to_string(),
+            device_id: DEVICE.to_string(),
+            moves: Some(moves),
+            ..Default::default()
+        };
+        Ok(video::GetSessionResponse { session: Some(session) })
+    });
+    let make = "callboard.tickets.v1.TicketService/CreateTicket";
+    world.tickets.on(make, |asked: tickets::CreateTicketRequest| {
+        let ticket = tickets::Ticket { id: TICKET.to_string(), title: asked.title, ..Default::default() };
+        Ok(tickets::CreateTicketResponse { ticket: Some(ticket) })
+    });
+    let missing = || status("video", &Refusal::not_found("ticket"));
+    let failing = || status("video", &Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", "no"));
+    world.video.on(&rpc("LinkTicket"), move |_: video::LinkTicketRequest| {
+        Err::<video::LinkTicketResponse, _>(failing())
+    });
+    let path = format!("/v1/videoSessions/{SESSION}:createTicket");
+    let post = |who: &callboard_kernel::Principal, body: serde_json::Value| {
+        let key = uuid::Uuid::from_u128(5).to_string();
+        world.request(who, Method::POST, &path).header("Idempotency-Key", key).json(&body).send()
+    };
+    let new = json!({"title": "Leak", "priority": "HIGH"});
+    assert_eq!(post(&member(&[]), new.clone()).await.unwrap().status(), 500, "it could not be linked");
+    // Video does not know the ticket yet when it is asked first.
+    let tries = AtomicUsize::new(0);
+    world.video.on(&rpc("LinkTicket"), move |_: video::LinkTicketRequest| {
+        if tries.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Err(missing());
+        }
+        Ok(video::LinkTicketResponse { session: Some(video::Session::default()) })
+    });
+    let made = post(&member(&[]), new.clone()).await.unwrap();
+    assert_eq!(made.headers()["location"], format!("/v1/tickets/{TICKET}"));
+    let (code, made) = read(made).await;
+    assert_eq!((code, &made["id"], &made["title"]), (201, &json!(TICKET), &json!("Leak")));
+    let created = world.tickets.asked::<tickets::CreateTicketRequest>(make);
+    let first = &created[0].0;
+    assert_eq!((first.device_id.clone(), first.open), (DEVICE.to_string(), true));
+    assert_eq!(
+        (first.visibility(), first.priority()),
+        (tickets::Visibility::Internal, tickets::Priority::High)
+    );
+    let linked = world.video.asked::<video::LinkTicketRequest>(&rpc("LinkTicket"));
+    assert_eq!((created.len(), linked.len()), (2, 3));
+    assert!(created.iter().all(|(again, _)| again == first), "the repeat asks for the same ticket");
+    assert!(linked.iter().all(|(again, _)| *again == linked[0].0), "and for the same link");
+    let link = &linked[0].0;
+    assert_eq!((link.session_id.clone(), link.ticket_id.clone()), (SESSION.to_string(), TICKET.to_string()));
+    assert_ne!(link.request_id, first.request_id);
+
+    // Nothing is made by those who may not link, nor of what cannot be.
+    assert_eq!(
+        post(&member(&[]), json!({"title": "x", "visibility": "PUBLIC"})).await.unwrap().status(),
+        400
+    );
+    may_link.store(false, Ordering::SeqCst);
+    for who in [visitor(DEVICE), member(&[])] {
+        let (code, problem) = read(post(&who, new.clone()).await.unwrap()).await;
+        assert_eq!((code, &problem["reason"]), (403, &json!("PERMISSION_DENIED")));
+    }
+    assert_eq!(world.tickets.asked::<tickets::CreateTicketRequest>(make).len(), 2);
 }
 
 #[tokio::test]
