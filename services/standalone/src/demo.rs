@@ -49,12 +49,34 @@ impl Player<'_> {
         say(&format!("← {:<9} {}", "", short(&answer)));
         Ok(answer)
     }
+
+    async fn upload(&self, path: &str, content: &str) -> Result<Value, BoxError> {
+        say(&format!("→ {:<9} POST {path} {content:?}", self.name));
+        let answer = self.client.upload(path, content.into(), RandomIds.next()).await?;
+        say(&format!("← {:<9} {}", "", short(&answer)));
+        Ok(answer)
+    }
 }
 
 /// What of an answer a reader wants to see.
 fn short(answer: &Value) -> String {
-    const SHOWN: [&str; 9] =
-        ["number", "status", "state", "visibility", "title", "score", "employeeId", "text", "id"];
+    const SHOWN: [&str; 15] = [
+        "number",
+        "status",
+        "state",
+        "visibility",
+        "title",
+        "score",
+        "employeeId",
+        "text",
+        "name",
+        "mediaType",
+        "size",
+        "domain",
+        "decision",
+        "unread",
+        "id",
+    ];
     let parts: Vec<String> = SHOWN
         .iter()
         .filter_map(|key| {
@@ -74,13 +96,34 @@ async fn follow(client: Client, seen: Arc<Seen>, ready: Arc<Notify>) -> Result<(
         pending.push_str(&String::from_utf8_lossy(&bytes?));
         while let Some(end) = pending.find("\n\n") {
             let block: String = pending.drain(..end + 2).collect();
-            let data: String = block.lines().filter_map(|line| line.strip_prefix("data:")).collect();
-            if let Ok(event) = serde_json::from_str::<Value>(data.trim()) {
-                show(&event, &seen);
+            let field = |name: &str| -> String {
+                block.lines().filter_map(|line| line.strip_prefix(name)).map(str::trim).collect()
+            };
+            if let Ok(data) = serde_json::from_str::<Value>(&field("data:")) {
+                match field("event:").as_str() {
+                    kind @ ("notification" | "unread") => show_told(kind, &data, &seen),
+                    _ => show(&data, &seen),
+                }
             }
         }
     }
     Ok(())
+}
+
+/// What the stream says of the drawer of who follows it.
+fn show_told(kind: &str, told: &Value, seen: &Seen) {
+    match kind {
+        "notification" => say(&entry("  🔔 max is told:", told)),
+        _ => say(&format!("  🔔 max has {} unread", told["unread"])),
+    }
+    seen.order.lock().push(kind.to_owned());
+    seen.news.notify_waiters();
+}
+
+/// A line of a drawer.
+fn entry(before: &str, entry: &Value) -> String {
+    let state = if entry["unread"] == true { "unread" } else { "read" };
+    format!("{before} {} ({state})", entry["text"].as_str().unwrap_or_default())
 }
 
 fn show(event: &Value, seen: &Seen) {
@@ -121,7 +164,7 @@ impl Seen {
     }
 }
 
-/// Plays the life: scan, answer, offers, accept, work, done, rate, closed.
+/// Plays the life: scan, answer, offers, accept, work, done, rate, closed; then a request at the support desk.
 ///
 /// # Errors
 /// The first call that fails, or an event that does not come.
@@ -172,6 +215,8 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
     nora.call(Method::POST, &format!("/v1/offers/{offer}:accept"), Some(json!({}))).await?;
     seen.wait("ticket.assigned", 0).await?;
 
+    read_drawer(&nora, &ticket).await?;
+
     say("\nThey write to each other.");
     let conversation = format!("/v1/conversations/{ticket}");
     let question = json!({"text": "Is there **water** under the machine?", "clientId": "nora-1"});
@@ -191,7 +236,10 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
 
     say("\nShe works on it.");
     nora.call(Method::POST, &at(":setStatus"), Some(json!({"status": "IN_PROGRESS"}))).await?;
-    let update = json!({"text": "Pump seal replaced, **pressure 9 bar**.", "visibility": "PUBLIC"});
+    let file = nora.upload(&at("/attachments?name=seal.txt"), "Seal 40 × 52, 9 bar\n").await?;
+    let update = json!({
+        "text": "Pump seal replaced, **pressure 9 bar**.", "visibility": "PUBLIC", "attachmentIds": [file["id"]],
+    });
     nora.call(Method::POST, &at("/updates"), Some(update)).await?;
     let note = json!({"text": "Order two more seals.", "visibility": "INTERNAL"});
     nora.call(Method::POST, &at("/updates"), Some(note)).await?;
@@ -224,6 +272,48 @@ async fn life(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError>
         "\nTicket {} is {} with a rating of {}.",
         closed["number"], closed["status"], closed["rating"]
     ));
+    decide_domain(anyone, demo, seen).await
+}
+
+/// The drawer of somebody who was offered a ticket: unread, then read.
+async fn read_drawer(who: &Player<'_>, ticket: &str) -> Result<(), BoxError> {
+    say("\nThat she was asked is in her drawer. She marks it read.");
+    let drawer = format!("/v1/notifications?subjectId={ticket}&eventType=OFFER");
+    let is_told = |page: &Value| page["entries"].as_array().is_some_and(|entries| !entries.is_empty());
+    who.client.get_until(&drawer, is_told).await?;
+    let mut marked = Vec::new();
+    for _ in 0..2 {
+        let page = who.call(Method::GET, &drawer, None).await?;
+        for told in page["entries"].as_array().into_iter().flatten() {
+            say(&entry(&format!("  🔔 {}'s drawer:", who.name), told));
+            marked.push(told["id"].clone());
+        }
+        let ids = std::mem::take(&mut marked);
+        if page["entries"].as_array().into_iter().flatten().any(|told| told["unread"] == true) {
+            who.call(Method::POST, "/v1/notifications:mark", Some(json!({"entryIds": ids}))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The support desk: a partner's system tells of a domain, an agent decides.
+async fn decide_domain(anyone: &Client, demo: &Demo, seen: &Seen) -> Result<(), BoxError> {
+    say("\nA partner's system submits a domain. Max, of the support desk, is told, and approves it.");
+    let system = Player { name: "partner", client: anyone.as_person(&demo.email("ada")).await? };
+    let max = Player { name: "max", client: anyone.as_person(&demo.email("max")).await? };
+    // A domain that is approved is approved by itself the next time: each play has one of its own.
+    let number = RandomIds.next().simple().to_string();
+    let submitted = json!({"domainSubmitted": {
+        "concern": {
+            "person": {"name": "Pia Partner"}, "account": {"id": "a-1", "name": "Café Partner", "plan": "gold"},
+        },
+        "domain": format!("cafe-{}.example", &number[20..]),
+    }});
+    let before = seen.position();
+    let ticket = system.call(Method::POST, "/v1/partnerEvents", Some(submitted)).await?;
+    seen.wait("notification", before).await?;
+    let at = format!("/v1/supportTickets/{}", ticket["id"].as_str().unwrap_or_default());
+    max.call(Method::POST, &format!("{at}:decide"), Some(json!({"decision": "APPROVED"}))).await?;
     Ok(())
 }
 

@@ -119,12 +119,17 @@ impl Client {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let unreachable = |source| RestError::Unreachable { call: call.clone(), source };
-        let answer = request.send().await.map_err(unreachable)?;
-        let status = answer.status();
-        let bytes = answer.bytes().await.map_err(unreachable)?;
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if status.is_success() { Ok(body) } else { Err(RestError::Refused { call, status, problem: body }) }
+        answered(call, request).await
+    }
+
+    /// Uploads a file; what is known of it. The path names it: `…/attachments?name=…`.
+    ///
+    /// # Errors
+    /// See [`RestError`].
+    pub async fn upload(&self, path: &str, bytes: Vec<u8>, key: Uuid) -> Result<Value, RestError> {
+        let request = self.request(Method::POST, path).header("idempotency-key", key.to_string());
+        let request = request.header("content-type", "application/octet-stream").body(bytes);
+        answered(format!("POST {path}"), request).await
     }
 
     /// A call about something that another context may not have heard of yet: repeated while it is not found.
@@ -171,4 +176,14 @@ impl Client {
 
 fn token_of(answer: &Value) -> String {
     answer["tokens"]["accessToken"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The body of a success.
+async fn answered(call: String, request: reqwest::RequestBuilder) -> Result<Value, RestError> {
+    let unreachable = |source| RestError::Unreachable { call: call.clone(), source };
+    let answer = request.send().await.map_err(unreachable)?;
+    let status = answer.status();
+    let bytes = answer.bytes().await.map_err(unreachable)?;
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    if status.is_success() { Ok(body) } else { Err(RestError::Refused { call, status, problem: body }) }
 }

@@ -80,6 +80,16 @@ async fn a_first_start_fills_it_a_demo_plays_and_a_second_start_goes_on_with_the
     let told = String::from_utf8_lossy(&played.stdout);
     assert!(played.status.success(), "{told}\n{}", String::from_utf8_lossy(&played.stderr));
     assert!(told.contains("\"CLOSED\" with a rating of 5"), "{told}");
+    // It passes through every context: also through the drawer, the files and the support desk.
+    let line = |begins: &str, ends: &str| {
+        told.lines().any(|line| line.trim_start().starts_with(begins) && line.ends_with(ends))
+    };
+    assert!(line("🔔 nora's drawer:", "(unread)") && line("🔔 nora's drawer:", "(read)"), "{told}");
+    assert!(line("🔔 max is told:", "(unread)") && line("🔔 max has", "unread"), "{told}");
+    assert!(told.contains("name: \"seal.txt\", mediaType: \"text/plain; charset=utf-8\""), "{told}");
+    assert!(told.contains("\"attachmentIds\":[\""), "{told}");
+    let decided = |line: &str| line.contains("status: \"SOLVED\"") && line.contains("decision: \"APPROVED\"");
+    assert!(told.lines().any(decided), "{told}");
     interrupt(home.path(), child).await;
 
     let made = std::fs::read(home.path().join("demo.json")).expect("what was made");
