@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use callboard_e2e_tests::{Platform, World};
+use callboard_e2e_tests::{Client, Platform, World};
 use callboard_kernel::{IdGenerator, RandomIds};
 use callboard_testkit::{PATIENCE, eventually};
 use reqwest::Method;
@@ -40,6 +40,29 @@ async fn holding(database: &PgPool, text: &str) -> BTreeMap<String, i64> {
     found
 }
 
+/// Which context keeps each object of the organisation, in order: all of the store, not only where files are expected.
+fn stored(platform: &Platform, world: &World) -> Vec<String> {
+    let contexts = std::fs::read_dir(platform.files()).into_iter().flatten().flatten();
+    let mut found: Vec<String> = contexts
+        .flat_map(|context| {
+            let name = context.file_name().to_string_lossy().into_owned();
+            let objects = std::fs::read_dir(context.path().join(&world.organisation));
+            objects.into_iter().flatten().map(move |_| name.clone())
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// The flow "repair" asks for a photo as well.
+async fn photographed(world: &World, moderator: &Client) {
+    let path = format!("/v1/templates/{}/flows/{}", world.demo.coffee, world.demo.repair_flow);
+    let mut flow = moderator.get(&path).await.ok();
+    let photo = json!({"key": "photo", "label": {"en": "A photo"}, "kind": "ATTACHMENT", "required": false});
+    flow["steps"].as_array_mut().expect("steps").push(photo);
+    moderator.put(&path, flow).await.ok();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     let platform = Platform::shared().await;
@@ -59,16 +82,27 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         "quokka-comment",
         "quokka-message",
         "quokka-file",
+        "quokka-answer-file",
+        "quokka-update-file",
     ];
-    let (key, new) = (RandomIds.next().to_string(), repair(&world, words[0]));
+    photographed(&world, &max).await;
+    let answered =
+        visitor.upload(&format!("/v1/attachments/tickets?name={}.txt", words[7]), b"5 bar").await.ok();
+    let (key, mut new) = (RandomIds.next().to_string(), repair(&world, words[0]));
+    let answer = json!({"step": "photo", "attachments": [answered["id"]]});
+    new["answers"].as_array_mut().expect("answers").push(answer);
     let made = visitor.call_as(Method::POST, "/v1/tickets", Some(new.clone()), &key).await.ok();
     let ticket = id(&made);
     assert_eq!(visitor.call_as(Method::POST, "/v1/tickets", Some(new.clone()), &key).await.ok(), made);
     let offer = offer_of(&nick, &ticket).await;
     nick.post(&format!("/v1/offers/{offer}:decline"), json!({"reason": words[3]})).await.ok();
     accept(&nora, &ticket).await;
-    for (text, visibility) in [(words[1], "PUBLIC"), (words[2], "INTERNAL")] {
-        let update = json!({"text": text, "visibility": visibility});
+    let shown = format!("/v1/tickets/{ticket}/attachments?name={}.txt", words[8]);
+    let shown = nora.upload(&shown, b"6 bar").await.ok();
+    for (text, visibility, files) in
+        [(words[1], "PUBLIC", json!([shown["id"]])), (words[2], "INTERNAL", json!([]))]
+    {
+        let update = json!({"text": text, "visibility": visibility, "attachmentIds": files});
         nora.post(&format!("/v1/tickets/{ticket}/updates"), update).await.ok();
     }
     let conversation = format!("/v1/conversations/{ticket}");
@@ -108,6 +142,11 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
         if told["entries"] == json!([]) { Err(told) } else { Ok(()) }
     })
     .await;
+    assert_eq!(
+        stored(platform, &world),
+        ["messenger", "tickets", "tickets"],
+        "three files, else this shows nothing"
+    );
     let database = PgPool::connect(&platform.database_url()).await.expect("the database");
     for word in words {
         assert!(
@@ -143,10 +182,12 @@ async fn t_11_a_deleted_ticket_leaves_only_tombstones_in_every_schema() {
     .await;
     max.get(&format!("/v1/offers/{offer}")).await.problem(404);
     max.get(&format!("/v1/attachments/messenger/{file}")).await.problem(404);
-    let objects = platform.files().join("messenger").join(&world.organisation);
-    eventually("the bytes of the message's file to go", PATIENCE, || async {
-        let left = std::fs::read_dir(&objects).into_iter().flatten().count();
-        if left == 0 { Ok(()) } else { Err(left) }
+    for file in [&answered, &shown] {
+        max.get(&format!("/v1/attachments/tickets/{}", id(file))).await.problem(404);
+    }
+    eventually("the bytes of all files to go, whoever keeps them", PATIENCE, || async {
+        let left = stored(platform, &world);
+        if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
     let listed = max.get("/v1/ratings").await.ok();
