@@ -68,6 +68,13 @@ impl Live {
         Self { response, read: String::new() }
     }
 
+    /// Opens the stream of the caller's own drawer.
+    pub async fn drawer(caller: &Client) -> Self {
+        let response = caller.stream("/v1/notifications/live", &[]).await;
+        assert!(response.status().is_success(), "{}", response.status());
+        Self { response, read: String::new() }
+    }
+
     /// The next event; `None` at the end of the stream. Heartbeats are passed over, and so is what the stream says of the
     /// caller's own drawer.
     pub async fn next(&mut self) -> Option<Frame> {
@@ -89,7 +96,8 @@ impl Live {
         }
     }
 
-    async fn any(&mut self) -> Option<Frame> {
+    /// The next event whatever it says; `None` at the end of the stream. Heartbeats are passed over.
+    pub async fn any(&mut self) -> Option<Frame> {
         loop {
             while let Some((frame, rest)) = self.read.split_once("\n\n") {
                 let frame = parse(frame);

@@ -7,6 +7,7 @@ mod erasure;
 mod events;
 mod files;
 mod grpc;
+mod hidden;
 mod isolation;
 mod life;
 mod live;
