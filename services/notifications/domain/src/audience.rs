@@ -27,6 +27,8 @@ pub struct Subject {
     pub company: Option<CustomerId>,
     /// The device's departments.
     pub departments: Vec<DepartmentId>,
+    /// Departments do not divide it: the support desk and webhooks have none.
+    pub undivided: bool,
     /// Who works on it.
     pub involved: BTreeSet<EmployeeId>,
     /// Who declined it, and was neither offered it nor assigned again since (F-5).
@@ -182,17 +184,7 @@ pub fn employee_hears(
     if because == Because::Involved && !involved {
         return false;
     }
-    match because {
-        // The desk is not divided by departments.
-        Because::Agent | Because::Requester | Because::Administrator => true,
-        Because::Named
-        | Because::Involved
-        | Because::Group
-        | Because::Responsible
-        | Because::Steward
-        | Because::Company
-        | Because::Code => isolation.admits(&colleague.departments, &subject.departments),
-    }
+    subject.undivided || isolation.admits(&colleague.departments, &subject.departments)
 }
 
 /// Where somebody stands with a ticket, as fleet told last; `None`: it did not.

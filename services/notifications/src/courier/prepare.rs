@@ -78,10 +78,7 @@ impl Courier {
                     return Ok(None);
                 }
                 let isolation = copies.isolation(organisation).await?;
-                // The desk is not divided by departments, and neither are webhooks: they have none.
-                let undivided = matches!(subject.kind, SubjectKind::SupportTicket | SubjectKind::Webhook);
-                let hears =
-                    undivided || employee_hears(&hearer.colleague, claimed.because, isolation, judged);
+                let hears = employee_hears(&hearer.colleague, claimed.because, isolation, judged);
                 if !hears
                     || claimed.because == Because::Named && !self.still_holds(claimed, id, judged).await?
                 {

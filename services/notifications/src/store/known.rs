@@ -83,6 +83,7 @@ impl KnownSubject {
             internal: self.internal,
             company: self.customer,
             departments: self.departments.clone(),
+            undivided: matches!(self.kind, SubjectKind::SupportTicket | SubjectKind::Webhook),
             involved: self.involved.iter().copied().collect(),
             declined: BTreeSet::new(),
         }

@@ -1,6 +1,7 @@
 //! The support desk: who hears of what (S-2 to S-5).
 
-use callboard_kernel::Principal;
+use callboard_kernel::{Principal, Role};
+use callboard_proto::directory::v1 as directory;
 use callboard_proto::directory::v1::SupportRole;
 use callboard_proto::notifications::v1::{Channel, DeliveryState, EventType};
 use callboard_proto::support::v1 as support;
@@ -143,4 +144,26 @@ async fn n_3_who_is_not_the_assignee_any_more_is_not_told_of_it() {
     for event in [assigned, comment] {
         assert_eq!(house.settled(event, &sam).await[&Channel::Email].0, DeliveryState::Withheld);
     }
+}
+
+#[tokio::test]
+async fn s_3_under_strict_isolation_too_the_assignee_is_told_at_once() {
+    let house = House::new().await;
+    let people = house.people;
+    let strict = directory::Organisation {
+        id: people.id.to_string(),
+        isolation: directory::Isolation::Strict.into(),
+        language: "en".into(),
+        ..Default::default()
+    };
+    let message = directory::OrganisationChanged { organisation: Some(strict), previous: None };
+    house.stage.publish(people.id, people.id, 1, &message).await;
+    house.until_known("known_organisation", people.id).await;
+    let north = id();
+    let sam = people.employee(id(), Role::Member, &[north]);
+    let sam = house.known_in(sam, "en", "Sam", &[north], &[SupportRole::Sales]).await;
+    let mut desk = Desk::new(&house, support::TicketType::Purchase, None);
+    let event = desk.assigned(&house, Some(&sam)).await;
+    house.entry(&sam, EventType::SupportAssigned, |entry| entry.unread).await;
+    assert_eq!(house.settled(event, &sam).await[&Channel::Email].0, DeliveryState::Delivered);
 }

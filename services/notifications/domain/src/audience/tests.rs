@@ -169,7 +169,7 @@ fn s_5_agents_hear_and_the_requester_of_what_staff_wrote() {
         requester: Some(Actor::CustomerUser(Uuid::from_u128(8).into())),
         ..Circle::default()
     };
-    let subject = Subject { internal: true, ..Subject::default() };
+    let subject = Subject { internal: true, undivided: true, ..Subject::default() };
     assert_eq!(
         told(EventType::SupportComment, true, &subject, &circle),
         [
@@ -231,4 +231,19 @@ fn f_11_of_a_ticket_that_nobody_takes_hears_the_notification_group_and_where_nob
             assert_eq!(told(event_type, true, &subject, circle), [(employee(5), Because::Steward)]);
         }
     }
+}
+
+#[test]
+fn s_3_the_desk_is_not_divided_by_departments() {
+    let department: DepartmentId = Uuid::from_u128(50).into();
+    let placed = |number| Colleague { departments: vec![department], ..colleague(number) };
+    let subject = Subject { undivided: true, ..Subject::default() };
+    let circle = Circle { agents: vec![placed(1)], named: vec![placed(2)], ..Circle::default() };
+    assert_eq!(
+        told(EventType::SupportComment, true, &subject, &circle),
+        [(employee(1), Because::Agent), (employee(2), Because::Named)]
+    );
+    assert_eq!(told(EventType::SupportAssigned, true, &subject, &circle), [(employee(2), Because::Named)]);
+    // What is divided and has no departments is nobody's who has some (strict isolation).
+    assert_eq!(told(EventType::Assigned, true, &Subject::default(), &circle), []);
 }
