@@ -49,6 +49,9 @@ pub fn isolation(isolation: directory::Isolation) -> Isolation {
     }
 }
 
+/// So many tasks and sessions are remembered to have been turned internal: until their own context has told the others.
+const MOST_TURNED: usize = 500;
+
 /// The latest facts, of at most so many tickets: the longest known are forgotten first.
 #[derive(Debug)]
 pub struct Facts {
@@ -62,6 +65,8 @@ struct Known {
     order: VecDeque<Uuid>,
     isolation: HashMap<OrganisationId, Isolation>,
     changes: HashMap<OrganisationId, u64>,
+    /// Tasks and sessions that were turned internal, the latest last.
+    internal: VecDeque<Uuid>,
 }
 
 impl Facts {
@@ -89,6 +94,23 @@ impl Facts {
         known.tickets.retain(|_, facts| facts.device != Some(device));
         let Known { tickets, order, .. } = &mut *known;
         order.retain(|ticket| tickets.contains_key(ticket));
+    }
+
+    /// A task or a session was turned internal, or is seen outside again.
+    pub fn learn_turned(&self, thing: Uuid, is_internal: bool) {
+        let mut known = self.known.lock();
+        known.internal.retain(|one| *one != thing);
+        if is_internal {
+            known.internal.push_back(thing);
+        }
+        if known.internal.len() > MOST_TURNED {
+            known.internal.pop_front();
+        }
+    }
+
+    /// Whether a task or a session is known to have been turned internal.
+    pub fn is_turned_internal(&self, thing: Uuid) -> bool {
+        self.known.lock().internal.contains(&thing)
     }
 
     /// The newest isolation of an organisation.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::drawers::Drawers;
 use super::facts::{Facts, isolation};
 use super::position::{Position, index};
-use super::project::{Projected, project, ticket_facts};
+use super::project::{Projected, project, ticket_facts, turned};
 use crate::config::LiveSettings;
 use crate::upstream::CONTEXTS;
 
@@ -156,6 +156,9 @@ impl Hub {
     fn learn(&self, event: &Event) {
         if let Some((ticket, facts)) = ticket_facts(event) {
             self.facts.learn_ticket(ticket, facts);
+        }
+        if let Some((thing, is_internal)) = turned(event) {
+            self.facts.learn_turned(thing, is_internal);
         }
         if event.context == "directory" {
             self.facts.directory_changed(event.organisation);

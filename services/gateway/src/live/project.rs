@@ -2,7 +2,7 @@
 
 use callboard_bus::Event;
 use callboard_kernel::Actor;
-use callboard_proto::tickets::v1 as tickets;
+use callboard_proto::{tasks::v1 as tasks, tickets::v1 as tickets, video::v1 as video};
 use callboard_service::facts::facts;
 use prost::Message as _;
 use serde_json::{Map, Value};
@@ -298,6 +298,21 @@ pub fn ticket_facts(event: &Event) -> Option<(Uuid, TicketFacts)> {
         _ => tickets::TicketOpened::decode(event.payload.clone()).ok()?.ticket?,
     };
     Some((facts.ticket_id.parse().ok()?, TicketFacts::from(&facts)))
+}
+
+/// A task or a session whose visibility was changed, and whether it is internal now.
+pub fn turned(event: &Event) -> Option<(Uuid, bool)> {
+    match (event.context.as_str(), event.name.as_str()) {
+        ("tasks", "task.visibility_changed") => {
+            let task = tasks::TaskVisibilityChanged::decode(event.payload.clone()).ok()?.task?;
+            Some((task.task_id.parse().ok()?, task.visibility() != tasks::Visibility::External))
+        }
+        ("video", "video.session_visibility_changed") => {
+            let session = video::SessionVisibilityChanged::decode(event.payload.clone()).ok()?.session?;
+            Some((session.session_id.parse().ok()?, session.visibility() != video::Visibility::Public))
+        }
+        _ => None,
+    }
 }
 
 fn conceal(value: &mut Value) {

@@ -238,14 +238,17 @@ impl Eyes {
 /// Whether the feed knows that what an entry of somebody's drawer is about is hidden from them, though notifications had
 /// not heard of it when they said it (T-13). They judge by all else themselves.
 pub fn is_hidden(call: &Call, entry: &Entry) -> bool {
+    let facts = &call.gateway.live.facts;
+    let Ok(subject) = entry.subject_id.parse() else { return false };
     call.principal().is_outsider()
-        && entry.subject_kind() == SubjectKind::Ticket
-        && entry
-            .subject_id
-            .parse()
-            .ok()
-            .and_then(|ticket| call.gateway.live.facts.ticket(ticket))
-            .is_some_and(|facts| !facts.public)
+        && match entry.subject_kind() {
+            SubjectKind::Ticket => facts.ticket(subject).is_some_and(|facts| !facts.public),
+            SubjectKind::Task | SubjectKind::VideoSession => facts.is_turned_internal(subject),
+            SubjectKind::Unspecified
+            | SubjectKind::DeviceEvent
+            | SubjectKind::SupportTicket
+            | SubjectKind::Webhook => false,
+        }
 }
 
 /// The table of domain.md, "see a public ticket", "see an internal ticket".

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_bus::Bus;
-use callboard_kernel::{Principal, Role, Subject};
+use callboard_kernel::{Principal, Refusal, Role, Subject};
 use callboard_proto::notifications::v1 as proto;
-use callboard_proto::tickets::v1 as tickets;
+use callboard_proto::{tasks::v1 as tasks, tickets::v1 as tickets, video::v1 as video};
+use callboard_service::error::status;
 use callboard_testkit::{PATIENCE, eventually};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -15,7 +16,9 @@ use uuid::Uuid;
 
 use crate::fake::Fake;
 use crate::live::{OTHER, Reader, facts, publish};
-use crate::world::{DEVICE, EMPLOYEE, ORGANISATION, TICKET, World, employee, member, visitor};
+use crate::world::{
+    DEVICE, EMPLOYEE, OFFER, ORGANISATION, SESSION, TICKET, World, employee, member, visitor,
+};
 
 const COUNT: &str = "callboard.notifications.v1.NotificationService/GetUnreadCount";
 const LIST: &str = "callboard.notifications.v1.NotificationService/ListEntries";
@@ -45,12 +48,16 @@ impl Drawer {
 
     /// Puts an entry in, in the place of an older one about the same.
     fn put(&self, subject: Uuid, position: i64, unread: bool) {
+        self.put_about(proto::SubjectKind::Ticket, subject, position, unread);
+    }
+
+    fn put_about(&self, kind: proto::SubjectKind, subject: Uuid, position: i64, unread: bool) {
         let mut entries = self.0.lock();
         entries.retain(|entry| entry.subject_id != subject.to_string());
         entries.push(proto::Entry {
             // One stack for each subject.
             id: subject.to_string(),
-            subject_kind: proto::SubjectKind::Ticket.into(),
+            subject_kind: kind.into(),
             subject_id: subject.to_string(),
             text: format!("Number {position}"),
             unread,
@@ -177,6 +184,62 @@ async fn t_13_what_the_feed_knows_to_be_hidden_is_not_shown_though_notifications
     whisper(&world, ORGANISATION, &[theirs]).await;
     assert_eq!(says(&mut reader, "notification").await["subjectId"], json!(OTHER));
     assert_eq!(says(&mut reader, "unread").await, unread(2, 2));
+}
+
+#[tokio::test]
+async fn t_13_neither_is_a_task_or_a_session_that_was_turned_internal() {
+    let world = World::new().await;
+    let drawer = Drawer::of(&world.notifications);
+    let who = visitor(DEVICE);
+    let Subject::CodeUser(user) = &who.subject else { panic!("a visitor") };
+    let theirs = format!("code:{}", user.code);
+    let mut reader = Reader::open(&world, &who, None).await;
+    reader.ready().await;
+    assert_eq!(says(&mut reader, "unread").await, unread(0, 0));
+    let gone = || status("video", &Refusal::not_found("session"));
+    world.video.on("callboard.video.v1.VideoService/GetSession", move |_: video::GetSessionRequest| {
+        Err::<video::GetSessionResponse, _>(gone())
+    });
+    let gone = || status("tasks", &Refusal::not_found("task"));
+    world.tasks.on("callboard.tasks.v1.TaskService/GetTask", move |_: tasks::GetTaskRequest| {
+        Err::<tasks::GetTaskResponse, _>(gone())
+    });
+    let session = |visibility: video::Visibility| video::SessionVisibilityChanged {
+        session: Some(video::SessionFacts {
+            session_id: SESSION.to_string(),
+            organisation_id: ORGANISATION.to_string(),
+            device_id: DEVICE.to_string(),
+            visibility: visibility.into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    publish(&world, &session(video::Visibility::Internal)).await;
+    assert_eq!(reader.next().await.unwrap().data["name"], "video.session_hidden");
+    let task = tasks::TaskFacts {
+        task_id: OFFER.to_string(),
+        organisation_id: ORGANISATION.to_string(),
+        device_id: DEVICE.to_string(),
+        visibility: tasks::Visibility::Internal.into(),
+        ..Default::default()
+    };
+    publish(&world, &tasks::TaskVisibilityChanged { task: Some(task), ..Default::default() }).await;
+    assert_eq!(reader.next().await.unwrap().data["name"], "task.hidden");
+    drawer.put_about(proto::SubjectKind::VideoSession, SESSION, 1, true);
+    drawer.put_about(proto::SubjectKind::Task, OFFER, 2, true);
+    drawer.put(OTHER, 3, true);
+    whisper(&world, ORGANISATION, std::slice::from_ref(&theirs)).await;
+    assert_eq!(says(&mut reader, "notification").await["subjectId"], json!(OTHER));
+    assert_eq!(says(&mut reader, "unread").await, unread(3, 3));
+    // Seen outside again.
+    world.video.on("callboard.video.v1.VideoService/GetSession", |_: video::GetSessionRequest| {
+        Ok(video::GetSessionResponse::default())
+    });
+    publish(&world, &session(video::Visibility::Public)).await;
+    assert_eq!(reader.next().await.unwrap().data["name"], "video.session_visibility_changed");
+    drawer.put_about(proto::SubjectKind::VideoSession, SESSION, 4, true);
+    whisper(&world, ORGANISATION, &[theirs]).await;
+    assert_eq!(says(&mut reader, "notification").await["subjectId"], json!(SESSION));
 }
 
 #[tokio::test]
