@@ -6,13 +6,13 @@ use std::sync::Arc;
 use callboard_auth::Revocations;
 use callboard_kernel::{Clock, ErrorKind, FieldViolation, IdGenerator, Principal, Refusal, Timestamp};
 use callboard_proto::common::v1 as common;
+use callboard_service::database::Pool;
 use callboard_service::request::parse_id;
 use callboard_service::{BackgroundTask, BoxError, BuildContext, Built, Stage};
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use rand::Rng as _;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Attachments {
 
 /// What links are signed with, newest first: as configured, else as kept in the schema, where the first process makes
 /// one.
-async fn signer(config: &AttachmentsConfig, pool: &PgPool) -> Result<Signer, BoxError> {
+async fn signer(config: &AttachmentsConfig, pool: &Pool) -> Result<Signer, BoxError> {
     let configured = config.link_secret.expose_secret();
     if !configured.is_empty() {
         if configured.len() < 32 {

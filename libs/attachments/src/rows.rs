@@ -3,9 +3,11 @@
 use callboard_kernel::{Actor, ErrorKind, OrganisationId, Refusal, Timestamp};
 use callboard_proto::common::v1 as common;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
+use callboard_service::database::Pool;
 use callboard_service::database::refusal;
+use sqlx::Connection as _;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::media::Media;
@@ -148,7 +150,7 @@ pub(crate) struct Taken {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
-    pub pool: PgPool,
+    pub pool: Pool,
 }
 
 /// Takes from an organisation's quota, if there is that much left: counting and judging are one statement.
@@ -178,7 +180,8 @@ impl Rows {
         reserve: i64,
         (quota, pending): (i64, i64),
     ) -> Result<(), Refusal> {
-        let mut transaction = self.pool.begin().await.map_err(refusal)?;
+        let mut lent = self.pool.acquire().await.map_err(refusal)?;
+        let mut transaction = lent.begin().await.map_err(refusal)?;
         let known: Option<(i64, String)> = sqlx::query_as(
             "select reserved, object_key from attachment where id = $1 and state = 'UPLOADING' for update",
         )
@@ -236,7 +239,9 @@ impl Rows {
         if written.rows_affected() == 0 {
             return Err(superseded());
         }
-        transaction.commit().await.map_err(refusal)
+        transaction.commit().await.map_err(refusal)?;
+        lent.give_back();
+        Ok(())
     }
 
     /// Makes more room for a file whose size was not known.
@@ -247,7 +252,8 @@ impl Rows {
         quota: i64,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let mut transaction = self.pool.begin().await.map_err(refusal)?;
+        let mut lent = self.pool.acquire().await.map_err(refusal)?;
+        let mut transaction = lent.begin().await.map_err(refusal)?;
         let ours = sqlx::query(
             "update attachment set reserved = reserved + $3, change_time = $4 \
              where id = $1 and object_key = $2 and state = 'UPLOADING'",
@@ -274,7 +280,9 @@ impl Rows {
                 return Err(over_quota());
             }
         }
-        transaction.commit().await.map_err(refusal)
+        transaction.commit().await.map_err(refusal)?;
+        lent.give_back();
+        Ok(())
     }
 
     /// The file is whole: it is pending from now on, and takes what it needs of the quota and no more.

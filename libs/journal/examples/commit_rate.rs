@@ -13,11 +13,12 @@ use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use callboard_actor::Store as _;
+use callboard_journal::Pool;
 use callboard_journal::{JournalOptions, PgJournal, PgStore, RowChange, migrate};
 use callboard_kernel::{IdGenerator as _, RandomIds};
 use callboard_testkit::fresh_postgres;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -33,7 +34,7 @@ async fn main() {
     let mut connection = PgConnection::connect(&url).await.unwrap();
     migrate(&mut connection, "sample").await.unwrap();
     let options = PgConnectOptions::from_str(&url).unwrap().options([("search_path", "sample")]);
-    let pool = PgPoolOptions::new().max_connections(16).connect_with(options).await.unwrap();
+    let pool = Pool::new(PgPoolOptions::new().max_connections(16), options);
     sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
     let journal = PgJournal::new(pool.clone(), JournalOptions::new("sample"), TaskTracker::new());
     let store = journal.store(Samples);
@@ -74,11 +75,12 @@ async fn grouped(store: PgStore<Samples>, id: Uuid) -> u32 {
 }
 
 /// The same, written by hand.
-async fn single(pool: PgPool, id: Uuid) -> u32 {
+async fn single(pool: Pool, id: Uuid) -> u32 {
     let (began, mut commits) = (Instant::now(), 0);
     while began.elapsed() < SPAN {
         let event = event(id, i64::from(commits) + 1, "happened");
-        let mut transaction = pool.begin().await.unwrap();
+        let mut lent = pool.acquire().await.unwrap();
+        let mut transaction = lent.begin().await.unwrap();
         let root = if commits == 0 {
             "insert into sample (id, organisation_id, version, title) values ($1, $1, 1 + $2, 'title')"
         } else {

@@ -15,8 +15,15 @@ use crate::{ColumnType, Corrupt, Row, Table, Value};
 #[derive(Debug)]
 pub struct Cells<'a> {
     table: &'static Table,
-    row: &'a [Value],
+    row: Source<'a>,
     next: usize,
+}
+
+/// Where cells come from: a row that somebody keeps, or one that is used up.
+#[derive(Debug)]
+enum Source<'a> {
+    Kept(&'a [Value]),
+    Given(std::vec::IntoIter<Value>),
 }
 
 macro_rules! cell {
@@ -40,11 +47,19 @@ macro_rules! cell {
 impl<'a> Cells<'a> {
     /// All cells of a row of this table.
     pub const fn new(table: &'static Table, row: &'a [Value]) -> Self {
-        Self { table, row, next: 0 }
+        Self { table, row: Source::Kept(row), next: 0 }
+    }
+
+    /// All cells of a row that nobody needs any more: nothing is copied.
+    pub fn using_up(table: &'static Table, row: Row) -> Self {
+        Self { table, row: Source::Given(row.into_iter()), next: 0 }
     }
 
     fn take(&mut self) -> Option<Value> {
-        let value = self.row.get(self.next).cloned();
+        let value = match &mut self.row {
+            Source::Kept(row) => row.get(self.next).cloned(),
+            Source::Given(row) => row.next(),
+        };
         self.next += 1;
         value
     }

@@ -14,12 +14,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use crate::Pool;
 use callboard_bus::{Event, HandleError, Handler, Key, Parking, Problem};
 use callboard_kernel::{EventId, Timestamp};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use sqlx::postgres::PgRow;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::event_row;
@@ -84,7 +85,7 @@ pub enum DeadLetterError {
 /// The dead letters of a context.
 #[derive(Debug)]
 pub struct DeadLetters {
-    pool: PgPool,
+    pool: Pool,
     known: Mutex<HashMap<String, Known>>,
 }
 
@@ -97,7 +98,7 @@ struct Known {
 
 impl DeadLetters {
     /// Dead letters in the pool's schema (its connect options must set the `search_path`).
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool, known: Mutex::default() }
     }
 
@@ -291,7 +292,8 @@ impl DeadLetters {
         problem: Problem<'_>,
         behind: bool,
     ) -> Result<bool, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         lock_key(&mut transaction, consumer, event.key()).await?;
         // A statement of its own, so that it sees what the last holder of the lock did.
         let still: bool = sqlx::query_scalar(
@@ -336,6 +338,7 @@ impl DeadLetters {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        lent.give_back();
         Ok(true)
     }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Pool;
 use callboard_bus::{Exclusive, HandleError, Held};
 use futures::future::BoxFuture;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,7 +36,7 @@ struct Request {
 impl PgLeases {
     /// Leases in the pool's database and schema (its connect options must set the `search_path`). The task ends with
     /// `stop`, and all leases with it: cancel it after everything that holds one has ended.
-    pub fn start(pool: &PgPool, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+    pub fn start(pool: &Pool, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let (requests, receiver) = mpsc::channel(64);
         let options = pool.connect_options();
         tasks.spawn(async move {

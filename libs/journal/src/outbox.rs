@@ -163,7 +163,7 @@ pub(crate) async fn measure(connection: &mut PgConnection) -> Result<(i64, f64),
 ///
 /// # Errors
 /// What Postgres says.
-pub async fn refused_events(pool: &sqlx::PgPool, limit: i64) -> Result<Vec<Event>, sqlx::Error> {
+pub async fn refused_events(pool: &crate::Pool, limit: i64) -> Result<Vec<Event>, sqlx::Error> {
     let found = sqlx::query("select * from outbox where stream_seq = $1 order by position limit $2")
         .bind(REFUSED)
         .bind(limit)
@@ -177,11 +177,7 @@ pub async fn refused_events(pool: &sqlx::PgPool, limit: i64) -> Result<Vec<Event
 ///
 /// # Errors
 /// What Postgres says.
-pub async fn release_refused(
-    pool: &sqlx::PgPool,
-    event: EventId,
-    publish: bool,
-) -> Result<bool, sqlx::Error> {
+pub async fn release_refused(pool: &crate::Pool, event: EventId, publish: bool) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("update outbox set stream_seq = $3 where event_id = $1 and stream_seq = $2")
         .bind(event.uuid())
         .bind(REFUSED)

@@ -3,7 +3,8 @@
 //! Both are session-level advisory locks, gone with their connection. One who rebuilds a stream by hand claims the
 //! place first; the relay looks for a claim now and then and gives way.
 
-use sqlx::{PgConnection, PgPool};
+use crate::Pool;
+use sqlx::PgConnection;
 
 /// Takes the relay's lock for this connection, unless another connection claims the relay's place. It lasts as long as
 /// the connection does.
@@ -46,7 +47,7 @@ pub(crate) async fn is_claimed(connection: &mut PgConnection, context: &str) -> 
 }
 
 /// Who holds the relay's lock, for operators.
-pub(crate) async fn holder(pool: &PgPool, context: &str) -> Result<Option<String>, sqlx::Error> {
+pub(crate) async fn holder(pool: &Pool, context: &str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(
         "select format('%s at %s (pid %s)', a.application_name, coalesce(a.client_addr::text, 'this host'), a.pid) \
          from pg_locks l join pg_stat_activity a on a.pid = l.pid \

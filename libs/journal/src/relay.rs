@@ -13,9 +13,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::Pool;
 use callboard_bus::{Event, PublishError, StreamLog};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -196,7 +197,7 @@ impl<L: StreamLog> Relay<L> {
     /// A relay of a context's outbox. The pool's connect options must set the `search_path`, since the relay makes
     /// a connection of its own from them. `wake` is what the committer notifies.
     pub fn new(
-        pool: &PgPool,
+        pool: &Pool,
         context: impl Into<String>,
         log: L,
         wake: Arc<Notify>,

@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::Pool;
 use callboard_bus::StreamLog;
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::ConnectOptions;
 
 use crate::outbox;
 use crate::place::{holder, try_claim, try_lock};
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// [`RelayError::Claimed`] when another does the same, [`RelayError::Held`] when the relay does not give way, or what
 /// stopped it. Safe to run again: what is missing then is published by the next run or the next relay.
 pub async fn republish<L: StreamLog>(
-    pool: &PgPool,
+    pool: &Pool,
     context: &str,
     log: &L,
     patience: Duration,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Pool;
 use callboard_kernel::Clock;
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 /// Counter, label `what` (`outbox`, `receipts`): rows removed.
@@ -44,14 +44,14 @@ pub struct Removed {
 
 /// Removes what is too old. Every replica may run it.
 pub struct Retention {
-    pool: PgPool,
+    pool: Pool,
     clock: Arc<dyn Clock>,
     options: RetentionOptions,
 }
 
 impl Retention {
     /// Retention in the pool's schema.
-    pub fn new(pool: PgPool, clock: Arc<dyn Clock>, options: RetentionOptions) -> Self {
+    pub fn new(pool: Pool, clock: Arc<dyn Clock>, options: RetentionOptions) -> Self {
         Self { pool, clock, options }
     }
 

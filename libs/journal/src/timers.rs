@@ -8,12 +8,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Pool;
 use bytes::Bytes;
 use callboard_bus::HandleError;
 use callboard_kernel::{Clock, CommandId, OrganisationId, Timestamp, derive_uuid};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -88,7 +89,7 @@ impl Default for TimerOptions {
 
 /// Fires the timers of one context.
 pub struct Timers {
-    pool: PgPool,
+    pool: Pool,
     clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
     options: TimerOptions,
@@ -96,7 +97,7 @@ pub struct Timers {
 
 impl Timers {
     /// Timers of the pool's schema. `wake` is notified when a timer may be due sooner than the next look.
-    pub fn new(pool: PgPool, clock: Arc<dyn Clock>, wake: Arc<Notify>, options: TimerOptions) -> Self {
+    pub fn new(pool: Pool, clock: Arc<dyn Clock>, wake: Arc<Notify>, options: TimerOptions) -> Self {
         Self { pool, clock, wake, options }
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use callboard_actor::{Options, Registry};
 use callboard_bus::{Bus, Consumer, Event, HandleError, Handled, Handler, StreamSpec};
+use callboard_journal::Pool;
 use callboard_journal::{
     DeadLetter, DeadLetters, DueTimer, JournalOptions, Mapping, PgJournal, PgLeases, PgStore, Relay,
     RelayOptions, Retention, RetentionOptions, TimerOptions, Timers, refused_events, release_refused,
@@ -20,7 +21,6 @@ use callboard_journal::{
 };
 use callboard_kernel::{EventId, Timestamp};
 use futures::future::{BoxFuture, join_all};
-use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -96,7 +96,7 @@ impl Context {
     }
 
     /// The pool, in the context's schema.
-    pub const fn pool(&self) -> &PgPool {
+    pub const fn pool(&self) -> &Pool {
         self.journal.pool()
     }
 

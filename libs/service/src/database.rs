@@ -1,25 +1,20 @@
 //! Postgres: one pool per service, its own schema, forward-only migrations.
 
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+pub use callboard_journal::Pool;
 use callboard_journal::{migrate as migrate_journal, pending_migrations};
 use callboard_kernel::{ErrorKind, Refusal};
-use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
 use crate::config::DatabaseConfig;
 
 /// The oldest Postgres that is supported.
 pub const OLDEST_POSTGRES: u32 = 15;
-/// How long a connection may idle and still be used without asking.
-const RESTED: Duration = Duration::from_secs(1);
-/// How long a connection may take for a sign of life.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// Where it is kept which of a service's migrations were applied, in its schema.
 const TABLE: &str = "_migrations";
 
@@ -98,60 +93,15 @@ fn options(config: &DatabaseConfig, service: &str) -> Result<PgConnectOptions, D
 ///
 /// # Errors
 /// [`DatabaseError::Address`].
-pub fn pool(config: &DatabaseConfig, service: &str) -> Result<PgPool, DatabaseError> {
+pub fn pool(config: &DatabaseConfig, service: &str) -> Result<Pool, DatabaseError> {
     // A row that somebody else holds, or a query that never ends, must not hold up a committer and all behind it.
     // Migrations have a connection of their own, without these.
     let options = options(config, service)?.options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
-    Ok(pool_options()
+    let limits = PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(config.acquire_timeout)
-        .max_lifetime(Duration::from_secs(1800))
-        .connect_lazy_with(options))
-}
-
-/// Pools that ask a connection for a sign of life only where there is doubt, never between one call and the next:
-///
-/// - one that idled for a while is asked before it is used,
-/// - one that comes back is asked in the background, since whoever used it may have been cut off in the middle; the
-///   one that does not answer in time is thrown away with its place in the pool given back,
-/// - once a connection was found broken, those that are older are not used any more: the server went away.
-///
-/// So a server that goes away fails the calls that are in flight, and one that is cut off without a word keeps no
-/// place in the pool.
-pub fn pool_options() -> PgPoolOptions {
-    let broken = Arc::new(Mutex::new(None::<Instant>));
-    let found = Arc::clone(&broken);
-    PgPoolOptions::new()
-        .test_before_acquire(false)
-        .before_acquire(move |connection, meta| {
-            let broken = Arc::clone(&broken);
-            Box::pin(async move {
-                let suspect = broken.lock().is_some_and(|at| meta.age > at.elapsed());
-                if suspect {
-                    return Err(sqlx::Error::WorkerCrashed);
-                }
-                if meta.idle_for > RESTED {
-                    is_alive(connection, &broken).await?;
-                }
-                Ok(true)
-            })
-        })
-        .after_release(move |connection, _| {
-            let broken = Arc::clone(&found);
-            Box::pin(async move { is_alive(connection, &broken).await.map(|()| true) })
-        })
-}
-
-async fn is_alive(connection: &mut PgConnection, broken: &Mutex<Option<Instant>>) -> Result<(), sqlx::Error> {
-    match tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            *broken.lock() = Some(Instant::now());
-            Err(error)
-        }
-        // It may be at work on what nobody waits for any more: no word on the others.
-        Err(late) => Err(sqlx::Error::Io(late.into())),
-    }
+        .max_lifetime(Duration::from_secs(1800));
+    Ok(Pool::new(limits, options))
 }
 
 /// Asks Postgres for a sign of life over a connection of its own: a pool in which all are at work is no reason to send
@@ -192,7 +142,7 @@ impl Probe {
 ///
 /// # Errors
 /// [`DatabaseError::TooOld`], or what Postgres says.
-pub async fn check_version(pool: &PgPool) -> Result<(), DatabaseError> {
+pub async fn check_version(pool: &Pool) -> Result<(), DatabaseError> {
     let number: String = sqlx::query_scalar("show server_version_num").fetch_one(pool).await?;
     let major = number.parse::<u32>().unwrap_or_default() / 10_000;
     if major < OLDEST_POSTGRES { Err(DatabaseError::TooOld(major)) } else { Ok(()) }
@@ -229,7 +179,7 @@ pub async fn migrate(
 /// # Errors
 /// What Postgres says.
 pub async fn pending(
-    pool: &PgPool,
+    pool: &Pool,
     service: &str,
     migrations: &Migrator,
 ) -> Result<Vec<String>, DatabaseError> {

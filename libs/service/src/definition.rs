@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use callboard_auth::{Revocations, Verifier};
 use callboard_bus::{Bus, StreamSpec};
+use callboard_journal::Pool;
 use callboard_kernel::{Clock, IdGenerator};
 use futures::future::BoxFuture;
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -67,7 +67,7 @@ pub struct BuildContext {
     pub stop: Stop,
     /// For tasks that come and go, such as actors. Waited for between the stages `Fetch` and `Flush`.
     pub tracker: TaskTracker,
-    pub(crate) pool: Option<PgPool>,
+    pub(crate) pool: Option<Pool>,
     pub(crate) bus: Option<Bus>,
 }
 
@@ -76,7 +76,7 @@ impl BuildContext {
     ///
     /// # Errors
     /// When the definition has no migrations, hence no database.
-    pub fn pool(&self) -> Result<PgPool, BoxError> {
+    pub fn pool(&self) -> Result<Pool, BoxError> {
         self.pool.clone().ok_or_else(|| "this service has no database".into())
     }
 

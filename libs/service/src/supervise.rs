@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use callboard_auth::{Revocations, Verifier};
 use callboard_bus::Bus;
+use callboard_journal::Pool;
 use callboard_kernel::{Clock, IdGenerator};
 use chrono::TimeDelta;
 use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -229,7 +229,7 @@ impl Supervisor {
         })
     }
 
-    async fn prepare_database(&self) -> Result<Option<PgPool>, BoxError> {
+    async fn prepare_database(&self) -> Result<Option<Pool>, BoxError> {
         let Some(migrations) = self.definition.migrations else { return Ok(None) };
         let (config, name) = (&self.config.database, self.definition.name);
         let pool = database::pool(config, name)?;

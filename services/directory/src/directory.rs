@@ -7,10 +7,10 @@ use callboard_actor::{Options, Registry};
 use callboard_directory_domain::{
     Customer, CustomerUser, Department, Device, Employee, MetaTeam, Organisation, Team, Template,
 };
+use callboard_journal::Pool;
 use callboard_journal::{JournalOptions, Mapping, PgJournal};
 use callboard_kernel::{Clock, IdGenerator, OrganisationId, Principal};
 use callboard_service::{Context, Mutation, PgRegistry};
-use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 use crate::api::of_ask;
@@ -43,7 +43,7 @@ pub struct Offline {
 
 impl Offline {
     /// Over this pool, whose connections work in the directory's schema.
-    pub fn new(pool: PgPool, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
+    pub fn new(pool: Pool, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
         let tracker = TaskTracker::new();
         let journal = PgJournal::new(pool, JournalOptions::new("directory"), tracker.clone());
         Self { journal, clock, ids, tracker }
@@ -61,7 +61,7 @@ impl Registries for Offline {
 #[derive(Debug)]
 pub struct Directory {
     /// For reading.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -83,7 +83,7 @@ impl Directory {
     /// Actors that nobody has asked yet.
     pub fn new(
         registries: &mut impl Registries,
-        pool: PgPool,
+        pool: Pool,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {

@@ -72,7 +72,7 @@ fn assemble(build: &BuildContext) -> Result<(Context, Arc<Directory>), BoxError>
 async fn build(build: BuildContext) -> Result<Built, BoxError> {
     let config = DirectoryConfig::read(&build.config)?;
     let (context, directory) = assemble(&build)?;
-    let pins = Arc::new(Pins::new()?);
+    let pins = Arc::new(Pins::default());
     let pool = directory.pool.clone();
     let tokens = Arc::new(Tokens::new(pool, config.issuer, build.clock.clone(), build.ids.clone()).await?);
     let limit = build.config.grpc.max_message_bytes;

@@ -2,7 +2,7 @@
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::store::ReadError;
 
@@ -13,8 +13,9 @@ const AT_ONCE: usize = 4;
 #[derive(Debug)]
 pub struct Pins {
     turns: Semaphore,
-    /// Of a PIN that nobody has, for codes that have none: the work is the same.
-    nobodys: String,
+    /// Of a PIN that nobody has, for codes that have none: the work is the same. Made when the first PIN is checked: until
+    /// then a process at rest holds no memory for it.
+    nobodys: OnceCell<String>,
 }
 
 fn hash(pin: &str) -> Result<String, ReadError> {
@@ -28,13 +29,13 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work).await.map_err(|_| ReadError::Hash("the work was cut off".to_owned()))
 }
 
-impl Pins {
-    /// # Errors
-    /// When there is no randomness to salt with.
-    pub fn new() -> Result<Self, ReadError> {
-        Ok(Self { turns: Semaphore::new(AT_ONCE), nobodys: hash("nobody's")? })
+impl Default for Pins {
+    fn default() -> Self {
+        Self { turns: Semaphore::new(AT_ONCE), nobodys: OnceCell::new() }
     }
+}
 
+impl Pins {
     /// The hash of a PIN, to be stored.
     ///
     /// # Errors
@@ -47,11 +48,13 @@ impl Pins {
     /// Whether the PIN is the one of the hash; without a hash the same work is done and the answer is no.
     ///
     /// # Errors
-    /// When the work is cut off by the end of the process.
+    /// When the work is cut off by the end of the process, or there is no randomness to salt with.
     pub async fn is_right(&self, pin: String, stored: Option<String>) -> Result<bool, ReadError> {
         let _turn = self.turns.acquire().await;
         let real = stored.is_some();
-        let against = stored.unwrap_or_else(|| self.nobodys.clone());
+        // For every code alike: how long the first check takes must not tell which codes have a PIN.
+        let nobodys = self.nobodys.get_or_try_init(|| async { aside(|| hash("nobody's")).await? }).await?;
+        let against = stored.unwrap_or_else(|| nobodys.clone());
         let right =
             aside(move || Argon2::default().verify_password(pin.as_bytes(), against.as_str()).is_ok())
                 .await?;

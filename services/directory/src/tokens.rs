@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use callboard_auth::{Issuer, IssuerSettings, hash_secret, random_secret};
 use callboard_directory_domain::session::Hash;
+use callboard_journal::Pool;
 use callboard_kernel::{Clock, ErrorKind, IdGenerator, Principal, Refusal, Timestamp};
 use callboard_proto::directory::v1 as proto;
 use callboard_service::convert::to_proto_time;
 use chrono::TimeDelta;
 use parking_lot::RwLock;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::config::IssuerConfig;
@@ -33,7 +33,7 @@ impl Tokens {
     /// # Errors
     /// See [`ReadError`]; a key file that cannot be read.
     pub async fn new(
-        pool: PgPool,
+        pool: Pool,
         config: IssuerConfig,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,

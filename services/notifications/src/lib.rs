@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_bus::HandleError;
+use callboard_journal::Pool;
 use callboard_proto::notifications::v1::address_service_server::{
     AddressServiceServer, SERVICE_NAME as ADDRESS_SERVICE,
 };
@@ -37,7 +38,6 @@ use chrono::TimeDelta;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 use tonic::service::Routes;
@@ -115,7 +115,7 @@ pub struct Tables {
 
 impl Tables {
     /// In this database.
-    pub fn new(pool: &PgPool) -> Self {
+    pub fn new(pool: &Pool) -> Self {
         Self {
             copies: Copies::new(pool.clone()),
             drawers: Drawers::new(pool.clone()),

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use callboard_auth::{Revocations, Standing};
+use callboard_journal::Pool;
 use callboard_kernel::{ErrorKind, OrganisationId, Principal, Refusal, Subject, Timestamp};
 use callboard_service::BoxError;
 use callboard_video_domain::{ConnectionId, SessionId};
@@ -13,7 +14,6 @@ use chrono::{DateTime, TimeDelta};
 use ring::hmac::{HMAC_SHA256, Key};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// The longest token that is looked at.
@@ -88,7 +88,7 @@ pub fn refused() -> Refusal {
 ///
 /// # Errors
 /// When the schema cannot be asked.
-pub async fn open(pool: &PgPool, configured: &SecretString) -> Result<Signer, BoxError> {
+pub async fn open(pool: &Pool, configured: &SecretString) -> Result<Signer, BoxError> {
     let configured = configured.expose_secret();
     if !configured.is_empty() {
         return Ok(Signer::new(vec![configured.as_bytes().to_vec()]));

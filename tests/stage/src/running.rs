@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use callboard_bus::{Bus, Event, Nats, NatsOptions};
+use callboard_journal::Pool;
 use callboard_kernel::Clock;
 use callboard_proto::Event as ProtoEvent;
 use callboard_service::{Definition, Running, StartOptions};
 use callboard_testkit::{Database, PATIENCE, Servers, eventually, fresh_nats};
 use futures::TryStreamExt as _;
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -86,9 +86,10 @@ impl StageBuilder {
         let grpc = format!("http://{}", running.grpc_addr);
         let channel = callboard_service::client::channel(&grpc).expect("a channel");
         let connect: PgConnectOptions = database.url().parse().expect("a database's address");
-        let pool = PgPoolOptions::new()
-            .max_connections(4)
-            .connect_lazy_with(connect.options([("search_path", self.definition.name)]));
+        let pool = Pool::new(
+            PgPoolOptions::new().max_connections(4),
+            connect.options([("search_path", self.definition.name)]),
+        );
         Stage { channel, pool, grpc, around, running: Some(running), database, broker }
     }
 }
@@ -97,7 +98,7 @@ impl StageBuilder {
 /// ends it in order and says whether it ended well.
 pub struct Stage {
     channel: Channel,
-    pool: PgPool,
+    pool: Pool,
     grpc: String,
     around: Around,
     running: Option<Running>,
@@ -146,7 +147,7 @@ impl Stage {
     }
 
     /// Its tables; its schema needs no naming.
-    pub fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &Pool {
         &self.pool
     }
 

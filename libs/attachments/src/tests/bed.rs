@@ -7,13 +7,14 @@ use bytes::Bytes;
 use callboard_auth::Revocations;
 use callboard_kernel::{Employee, IdGenerator, Language, Principal, RandomIds, Refusal, Role, Subject};
 use callboard_proto::common::v1 as common;
+use callboard_service::database::Pool;
 use callboard_testkit::{Database, ManualClock, PATIENCE, S3, Servers, eventually, fresh_s3};
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -56,7 +57,7 @@ pub struct Bed {
     pub files: Attachments,
     pub clock: ManualClock,
     pub who: Principal,
-    pub pool: PgPool,
+    pub pool: Pool,
     pub place: Place,
     pub config: AttachmentsConfig,
     _folder: tempfile::TempDir,
@@ -120,8 +121,10 @@ impl Bed {
         let config = config(&folder.path().join("files"), s3);
         config.check().unwrap();
         let database = Servers::shared().await.fresh_database().await;
-        let pool = PgPool::connect(database.url()).await.unwrap();
-        crate::with_migrations(Migrator::DEFAULT).run(&pool).await.unwrap();
+        let pool = Pool::new(PgPoolOptions::new(), database.url().parse().unwrap());
+        let mut lent = pool.acquire().await.unwrap();
+        crate::with_migrations(Migrator::DEFAULT).run(&mut *lent).await.unwrap();
+        drop(lent);
         let clock = ManualClock::default();
         let id = RandomIds.next();
         let files = Attachments {

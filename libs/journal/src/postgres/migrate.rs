@@ -1,7 +1,8 @@
 //! The journal's own tables.
 
+use crate::Pool;
+use sqlx::PgConnection;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{PgConnection, PgPool};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
@@ -43,7 +44,7 @@ pub async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<(), 
 ///
 /// # Errors
 /// What Postgres says.
-pub async fn pending_migrations(pool: &PgPool, schema: &str) -> Result<Vec<String>, sqlx::Error> {
+pub async fn pending_migrations(pool: &Pool, schema: &str) -> Result<Vec<String>, sqlx::Error> {
     let there: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
         .bind(format!("{schema}.{TABLE}"))
         .fetch_one(pool)

@@ -7,9 +7,9 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::Pool;
 use callboard_actor::{CommitError, Loaded, Receipt, Step, Store, StoreError, Unit};
 use callboard_kernel::{Aggregate, CommandId, Version};
-use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ impl JournalOptions {
 /// The pool's connections have the context's schema first in their `search_path`, and [`migrate`] has run there.
 #[derive(Clone)]
 pub struct PgJournal {
-    pool: PgPool,
+    pool: Pool,
     options: JournalOptions,
     tracker: TaskTracker,
     outbox_wake: Arc<Notify>,
@@ -62,7 +62,7 @@ impl fmt::Debug for PgJournal {
 
 impl PgJournal {
     /// A journal. Writing happens in tasks on `tracker`, which end by themselves when there is nothing to write.
-    pub fn new(pool: PgPool, options: JournalOptions, tracker: TaskTracker) -> Self {
+    pub fn new(pool: Pool, options: JournalOptions, tracker: TaskTracker) -> Self {
         Self { pool, options, tracker, outbox_wake: Arc::default(), timer_wake: Arc::default() }
     }
 
@@ -101,7 +101,7 @@ impl PgJournal {
     }
 
     /// The context's pool.
-    pub const fn pool(&self) -> &PgPool {
+    pub const fn pool(&self) -> &Pool {
         &self.pool
     }
 
@@ -123,7 +123,7 @@ impl PgJournal {
 
 /// The store of one kind of aggregate in Postgres. Clones share the committer.
 pub struct PgStore<M> {
-    pool: PgPool,
+    pool: Pool,
     options: JournalOptions,
     mapping: Arc<M>,
     /// Those that are loaded, the root first.

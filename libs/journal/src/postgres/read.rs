@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Pool;
 use bytes::Bytes;
 use callboard_actor::{Outcome, Receipt, StoreError};
 use callboard_kernel::{CommandId, Version};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -23,14 +24,17 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Reads, on a connection that is thrown away when it does not answer. A read on a connection that turns out to be
 /// broken is tried once more on another: the server may have been restarted since it was last used.
 async fn answered<T>(
-    pool: &PgPool,
+    pool: &Pool,
     read: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {
     let mut tried = false;
     loop {
         let mut connection = pool.acquire().await.map_err(failed)?;
         match timeout(ANSWER_LIMIT, read(&mut connection)).await {
-            Ok(Ok(found)) => return Ok(found),
+            Ok(Ok(found)) => {
+                connection.give_back();
+                return Ok(found);
+            }
             // Taken out of the pool rather than closed: a farewell to a server that does not listen would hold the
             // connection's place.
             Ok(Err(error)) if !tried && broken(&error) => drop(connection.detach()),
@@ -58,7 +62,7 @@ fn broken(error: &sqlx::Error) -> bool {
 
 /// All rows of one aggregate in these tables, the root first, as of one moment.
 pub(super) async fn rows(
-    pool: &PgPool,
+    pool: &Pool,
     statement: &Arc<str>,
     tables: &[&'static Table],
     id: Uuid,
@@ -102,7 +106,7 @@ fn decode(row: &PgRow, table: &Table, offset: usize) -> Result<Row, StoreError> 
 }
 
 /// The version of one aggregate now.
-pub(super) async fn version(pool: &PgPool, statement: &Arc<str>, id: Uuid) -> Result<Version, StoreError> {
+pub(super) async fn version(pool: &Pool, statement: &Arc<str>, id: Uuid) -> Result<Version, StoreError> {
     let version: Option<i64> = answered(pool, |connection| {
         sqlx::query_scalar(AssertSqlSafe(Arc::clone(statement))).bind(id).fetch_optional(connection).boxed()
     })
@@ -111,7 +115,7 @@ pub(super) async fn version(pool: &PgPool, statement: &Arc<str>, id: Uuid) -> Re
 }
 
 /// The receipts there are of these commands.
-pub(super) async fn receipts(pool: &PgPool, ids: &[CommandId]) -> Result<Vec<Receipt>, StoreError> {
+pub(super) async fn receipts(pool: &Pool, ids: &[CommandId]) -> Result<Vec<Receipt>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let rows = answered(pool, |connection| {
         sqlx::query(

@@ -8,11 +8,10 @@ use callboard_actor::CommitError;
 use callboard_kernel::{CommandId, Timestamp};
 use sqlx::encode::Encode;
 use sqlx::error::BoxDynError;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 use sqlx::types::Type;
-use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, PgPool, Postgres};
+use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Postgres};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -22,14 +21,14 @@ use crate::failure::{Failure, MOST_TRIES};
 use crate::metric_names as metric;
 use crate::postgres::read::outcome_text;
 use crate::prepared::Prepared;
-use crate::{Column, ColumnType, Schema, Table, Value};
+use crate::{Column, ColumnType, Lent, Pool, Schema, Table, Value};
 
 /// How long Postgres may take for one batch. A server that vanished without a word (its host died, a partition) would
 /// otherwise hold all commands of this kind for as long as the kernel goes on sending: a quarter of an hour.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct PgWriter {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) statement: Arc<str>,
     pub(crate) schema: &'static Schema,
     /// Of the aggregate, for timers.
@@ -43,7 +42,7 @@ type Outcomes = Vec<Result<(), CommitError>>;
 
 impl Writer for PgWriter {
     /// Kept while there is work: taking one from the pool costs a round trip.
-    type Session = Option<PoolConnection<Postgres>>;
+    type Session = Option<Lent>;
 
     async fn write(&self, session: &mut Self::Session, units: &[Prepared]) -> Outcomes {
         let outcomes = self.write_all(session, units).await;
@@ -74,11 +73,7 @@ impl Writer for PgWriter {
 }
 
 impl PgWriter {
-    async fn write_all(
-        &self,
-        session: &mut Option<PoolConnection<Postgres>>,
-        units: &[Prepared],
-    ) -> Outcomes {
+    async fn write_all(&self, session: &mut Option<Lent>, units: &[Prepared]) -> Outcomes {
         if let [unit] = units {
             return vec![self.write_alone(session, unit).await];
         }
@@ -101,11 +96,7 @@ impl PgWriter {
         }
     }
 
-    async fn write_alone(
-        &self,
-        session: &mut Option<PoolConnection<Postgres>>,
-        unit: &Prepared,
-    ) -> Result<(), CommitError> {
+    async fn write_alone(&self, session: &mut Option<Lent>, unit: &Prepared) -> Result<(), CommitError> {
         let mut problem = String::new();
         for _ in 0..MOST_TRIES {
             match self.execute(session, std::slice::from_ref(unit)).await {
@@ -126,11 +117,7 @@ impl PgWriter {
     }
 
     /// One round trip, one transaction.
-    async fn execute(
-        &self,
-        session: &mut Option<PoolConnection<Postgres>>,
-        units: &[Prepared],
-    ) -> Result<Outcomes, sqlx::Error> {
+    async fn execute(&self, session: &mut Option<Lent>, units: &[Prepared]) -> Result<Outcomes, sqlx::Error> {
         let arguments = bind(self.kind, self.schema, units).map_err(sqlx::Error::Encode)?;
         let connection = match session {
             Some(connection) => connection,
@@ -186,7 +173,7 @@ type Answered = Vec<(Uuid, Option<Uuid>)>;
 /// Writes a batch in which aggregates are deleted for good, and empties what their earlier commands answered. Deleting
 /// is rare, so this takes a transaction of several round trips, and all other batches stay at one.
 async fn erasing(
-    connection: &mut PoolConnection<Postgres>,
+    connection: &mut Lent,
     query: QueryAs<'_, Postgres, (Uuid, Option<Uuid>), PgArguments>,
     units: &[Prepared],
 ) -> Result<Answered, sqlx::Error> {

@@ -1,5 +1,6 @@
 //! Actors of two processes on the real stores: what was acknowledged is what is there.
 
+use callboard_journal::Pool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
@@ -175,11 +176,8 @@ async fn check<S: Store<Book>>(
 async fn nothing_is_lost_or_doubled_on_postgres() {
     let database = Servers::shared().await.fresh_database().await;
     let options: PgConnectOptions = database.url().parse().unwrap();
-    let pool = PgPoolOptions::new()
-        .max_connections(8)
-        .connect_with(options.options([("search_path", "books")]))
-        .await
-        .unwrap();
+    let pool =
+        Pool::new(PgPoolOptions::new().max_connections(8), options.options([("search_path", "books")]));
     callboard_journal::migrate(&mut pool.acquire().await.unwrap(), "books").await.unwrap();
     sqlx::raw_sql(
         "create table book (id uuid primary key, organisation_id uuid not null, version bigint not null);

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callboard_bus::{Bus, Event, Log, Nats, NatsOptions, StreamLog, StreamSpec};
+use callboard_journal::Pool;
 use callboard_journal::{Relay, RelayHandle, RelayOptions, migrate};
 use callboard_kernel::{Actor, EventId, Timestamp, Version};
 use callboard_testkit::{Database, PATIENCE, Servers, eventually};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ pub const CONTEXT: &str = "tickets";
 
 /// A schema with the journal's tables.
 pub struct Outbox {
-    pub pool: PgPool,
+    pub pool: Pool,
     _database: Database,
 }
 
@@ -33,7 +34,7 @@ impl Outbox {
         connection.close().await.unwrap();
         let options =
             PgConnectOptions::from_str(database.url()).unwrap().options([("search_path", "tickets")]);
-        let pool = PgPoolOptions::new().max_connections(8).connect_with(options).await.unwrap();
+        let pool = Pool::new(PgPoolOptions::new().max_connections(8), options);
         Self { pool, _database: database }
     }
 

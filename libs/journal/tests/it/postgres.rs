@@ -1,6 +1,7 @@
 //! What only Postgres can show: several processes, constraints, lost connections.
 
 use callboard_actor::{CommitError, Store as _, StoreError};
+use callboard_journal::Pool;
 use callboard_journal::{JournalOptions, PgJournal, RowChange, TimerChange, Value};
 use callboard_kernel::Version;
 use callboard_testkit::{PATIENCE, Wire, eventually_some};
@@ -164,7 +165,7 @@ async fn commits_find_their_rows_by_key() {
     // A server process tells what it read when it ends at the latest.
     let options = (*world.pool.connect_options()).clone();
     world.pool.close().await;
-    let pool = PgPoolOptions::new().connect_with(options).await.unwrap();
+    let pool = Pool::new(PgPoolOptions::new(), options);
     let read = eventually_some("statistics of all commits", PATIENCE, || async {
         let rows: Vec<(String, i64, i64)> = sqlx::query_as(
             "select relname::text, seq_tup_read, n_tup_ins from pg_stat_user_tables where schemaname = 'sample'",
@@ -187,7 +188,7 @@ async fn a_read_of_a_server_that_vanished_without_a_word_ends_in_time_and_the_ne
     let mut options = world.pool.connect_options().as_ref().clone();
     let wire = Wire::to(&format!("{}:{}", options.get_host(), options.get_port())).await;
     options = options.host("127.0.0.1").port(wire.port());
-    let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_lazy_with(options);
+    let pool = Pool::new(PgPoolOptions::new().max_connections(1), options);
     let store =
         PgJournal::new(pool.clone(), JournalOptions::new("sample"), TaskTracker::new()).store(Samples);
     assert!(store.load(id(1)).await.is_ok());
@@ -204,7 +205,7 @@ async fn a_read_of_a_server_that_vanished_without_a_word_ends_in_time_and_the_ne
 async fn a_read_on_a_connection_that_was_closed_meanwhile_is_tried_on_another() {
     let world = Postgres::new().await;
     let options = world.pool.connect_options().as_ref().clone().application_name("to-be-closed");
-    let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_lazy_with(options);
+    let pool = Pool::new(PgPoolOptions::new().max_connections(1), options);
     let store =
         PgJournal::new(pool.clone(), JournalOptions::new("sample"), TaskTracker::new()).store(Samples);
     assert!(store.load(id(1)).await.is_ok());

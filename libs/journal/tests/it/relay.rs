@@ -1,5 +1,6 @@
 //! The relay on a good day, with a real stream.
 
+use sqlx::Connection as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,7 +36,8 @@ async fn a_commit_that_becomes_visible_late_is_not_lost() {
     let (outbox, server) = (Outbox::new().await, fresh_nats().await);
     let bus = connect(&server).await;
     let relay = Running::start(&outbox, &bus);
-    let mut slow = outbox.pool.begin().await.unwrap();
+    let mut lent = outbox.pool.acquire().await.unwrap();
+    let mut slow = lent.begin().await.unwrap();
     insert(&mut slow, &event(1, 1)).await;
     // Has the higher position, and is there first.
     outbox.commit(&[event(2, 1)]).await;
@@ -182,7 +184,7 @@ async fn a_relay_that_does_not_give_way_and_a_second_republish_are_named() {
     let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *deaf).await.unwrap();
     let held = callboard_journal::republish(&outbox.pool, "tickets", &log, short).await.unwrap_err();
     assert!(held.to_string().contains(&format!("pid {pid})")), "{held}");
-    deaf.close().await.unwrap();
+    deaf.detach().close().await.unwrap();
     let mut other = outbox.pool.acquire().await.unwrap();
     sqlx::query(AssertSqlSafe(lock("relay-claim"))).execute(&mut *other).await.unwrap();
     let claimed = callboard_journal::republish(&outbox.pool, "tickets", &log, short).await.unwrap_err();
@@ -191,7 +193,7 @@ async fn a_relay_that_does_not_give_way_and_a_second_republish_are_named() {
     let relay = Running::start(&outbox, &bus);
     outbox.commit(&[event(1, 1)]).await;
     assert!(tokio::time::timeout(short, relay.until_it_leads()).await.is_err());
-    other.close().await.unwrap();
+    other.detach().close().await.unwrap();
     outbox.until_published().await;
     relay.stop().await;
 }

@@ -7,6 +7,7 @@ use std::str::FromStr as _;
 use bytes::Bytes;
 use callboard_actor::{Outcome, Receipt, Step, Store, Unit};
 use callboard_bus::Event;
+use callboard_journal::Pool;
 use callboard_journal::{
     Column, ColumnType, Corrupt, JournalOptions, Mapping, MemJournal, MemStore, PgJournal, PgStore, Record,
     Row, RowChange, Rows, Schema, Table, TimerChange, Value, migrate,
@@ -17,7 +18,7 @@ use callboard_kernel::{
 };
 use callboard_testkit::{Database, Servers};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -186,7 +187,7 @@ impl World for Memory {
 }
 
 pub struct Postgres {
-    pub pool: PgPool,
+    pub pool: Pool,
     pub journal: PgJournal,
     store: PgStore<Samples>,
     _database: Database,
@@ -202,7 +203,7 @@ impl Postgres {
         connection.close().await.unwrap();
         let options =
             PgConnectOptions::from_str(database.url()).unwrap().options([("search_path", "sample")]);
-        let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await.unwrap();
+        let pool = Pool::new(PgPoolOptions::new().max_connections(4), options);
         sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
         let journal = PgJournal::new(pool.clone(), JournalOptions::new("sample"), TaskTracker::new());
         Self { store: journal.store(Samples), journal, pool, _database: database }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_bus::HandleError;
+use callboard_journal::Pool;
 use callboard_journal::{DueTimer, TimerOptions, Timers};
 use callboard_kernel::{Clock, Timestamp};
 use callboard_testkit::{ManualClock, PATIENCE, eventually};
 use parking_lot::Mutex;
-use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::delivery::Outbox;
 
-async fn set(pool: &PgPool, n: u128, due: Timestamp) {
+async fn set(pool: &Pool, n: u128, due: Timestamp) {
     sqlx::query(
         "insert into timer (aggregate_kind, aggregate_id, name, organisation_id, due_at, payload) \
          values ('ticket', $1, 'expires', $2, $3, 'p') \
@@ -30,7 +30,7 @@ async fn set(pool: &PgPool, n: u128, due: Timestamp) {
     .unwrap();
 }
 
-async fn left(pool: &PgPool) -> i64 {
+async fn left(pool: &Pool) -> i64 {
     sqlx::query_scalar("select count(*) from timer").fetch_one(pool).await.unwrap()
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use callboard_bus::{Bus, Event, HandleError, Handled, Handler, Nats, NatsOptions, StreamLog, StreamSpec};
+use callboard_journal::Pool;
 use callboard_service::config::{Config, Sources};
 use callboard_service::{
     BoxError, BuildContext, Built, Context, Definition, DlqCommand, Operation, OutboxCommand, StartOptions,
@@ -12,7 +13,6 @@ use callboard_service::{
 use callboard_testkit::{Database, PATIENCE, Servers, eventually, fresh_nats};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 use uuid::Uuid;
@@ -62,7 +62,7 @@ pub fn settings(database: &Database, broker: &callboard_testkit::Nats) -> StartO
     options().with("database.url", database.url()).with("nats.url", broker.url())
 }
 
-pub async fn migrated(url: &str) -> PgPool {
+pub async fn migrated(url: &str) -> Pool {
     let config = Config::load(&Sources {
         service: "test",
         defaults: crate::support::DEFAULTS,
@@ -76,7 +76,7 @@ pub async fn migrated(url: &str) -> PgPool {
 
 /// Commits an event with a payload of so many bytes.
 pub async fn insert(
-    pool: &PgPool,
+    pool: &Pool,
     aggregate: Uuid,
     version: i64,
     bytes: usize,

@@ -3,18 +3,19 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use callboard_journal::Pool;
 use callboard_service::config::{Config, Sources};
 use callboard_service::{Built, Definition, database};
 use callboard_testkit::{Database, PATIENCE, Servers, Wire};
 use sqlx::migrate::Migrator;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 use tonic::service::Routes;
 
 use crate::support::{definition, eventually, get, options, start_with};
 
 static NO_MIGRATIONS: Migrator = Migrator::DEFAULT;
-static POOL: OnceLock<PgPool> = OnceLock::new();
+static POOL: OnceLock<Pool> = OnceLock::new();
 
 /// A database behind a wire, and its address there.
 async fn wired() -> (Database, Wire, String) {
@@ -28,7 +29,7 @@ async fn wired() -> (Database, Wire, String) {
     (database, wire, url)
 }
 
-fn pool(url: &str, most: u32) -> PgPool {
+fn pool(url: &str, most: u32) -> Pool {
     let config = Config::load(&Sources {
         service: "test",
         defaults: crate::support::DEFAULTS,
@@ -42,7 +43,7 @@ fn pool(url: &str, most: u32) -> PgPool {
     database::pool(&config.unwrap().database, "test").unwrap()
 }
 
-async fn ask(pool: &PgPool) -> Result<i32, sqlx::Error> {
+async fn ask(pool: &Pool) -> Result<i32, sqlx::Error> {
     sqlx::query_scalar("select 1").fetch_one(pool).await
 }
 

@@ -1,10 +1,11 @@
 //! Keys of the built-in issuer: made at first need, shared by all replicas, rotated without a gap, encrypted at rest.
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
+use callboard_journal::Pool;
 use callboard_kernel::{Clock, IdGenerator, Timestamp};
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 
 use super::ReadError;
@@ -21,7 +22,7 @@ const LOCK: i64 = 0x0063_616c_6c6b_6579;
 /// The keys in the directory's schema.
 #[derive(Debug)]
 pub struct SigningKeys {
-    pool: PgPool,
+    pool: Pool,
     encryption: Option<KeyEncryption>,
 }
 
@@ -41,7 +42,7 @@ async fn stored(connection: &mut PgConnection) -> Result<Vec<Stored>, ReadError>
 
 impl SigningKeys {
     /// Keys of the pool's schema; without `encryption` new ones lie there as they are.
-    pub const fn new(pool: PgPool, encryption: Option<KeyEncryption>) -> Self {
+    pub const fn new(pool: Pool, encryption: Option<KeyEncryption>) -> Self {
         Self { pool, encryption }
     }
 

@@ -1,8 +1,9 @@
 //! Small questions asked before a decision.
 
 use callboard_directory_domain::CustomerKind;
+use callboard_journal::Pool;
 use callboard_kernel::{Isolation, OrganisationId, Timestamp};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::ReadError;
@@ -11,7 +12,7 @@ use super::ReadError;
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn isolation(pool: &PgPool, organisation: OrganisationId) -> Result<Isolation, ReadError> {
+pub async fn isolation(pool: &Pool, organisation: OrganisationId) -> Result<Isolation, ReadError> {
     let word: Option<String> = sqlx::query_scalar("select isolation from organisation where id = $1")
         .bind(organisation.uuid())
         .fetch_optional(pool)
@@ -25,7 +26,7 @@ pub async fn isolation(pool: &PgPool, organisation: OrganisationId) -> Result<Is
 /// # Errors
 /// See [`ReadError`].
 pub async fn missing(
-    pool: &PgPool,
+    pool: &Pool,
     table: &'static str,
     organisation: OrganisationId,
     ids: &[Uuid],
@@ -42,7 +43,7 @@ pub async fn missing(
 
 /// Whether any record of the table, removed ones aside, has this id in the column.
 async fn any(
-    pool: &PgPool,
+    pool: &Pool,
     sql: &'static str,
     organisation: OrganisationId,
     id: Uuid,
@@ -55,7 +56,7 @@ async fn any(
 /// # Errors
 /// See [`ReadError`].
 pub async fn template_used_by(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<Option<&'static str>, ReadError> {
@@ -69,7 +70,7 @@ pub async fn template_used_by(
 /// # Errors
 /// See [`ReadError`].
 pub async fn customer_used_by(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<Option<&'static str>, ReadError> {
@@ -83,7 +84,7 @@ pub async fn customer_used_by(
 /// # Errors
 /// See [`ReadError`].
 pub async fn department_used_by(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<Option<&'static str>, ReadError> {
@@ -102,7 +103,7 @@ pub async fn department_used_by(
 /// # Errors
 /// See [`ReadError`].
 pub async fn customer_has_users(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<bool, ReadError> {
@@ -115,7 +116,7 @@ pub async fn customer_has_users(
 /// # Errors
 /// See [`ReadError`].
 pub async fn no_other_administrator(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<bool, ReadError> {
@@ -129,7 +130,7 @@ pub async fn no_other_administrator(
 /// # Errors
 /// See [`ReadError`].
 pub async fn email_taken(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     email: &str,
     person: Uuid,
@@ -143,7 +144,7 @@ pub async fn email_taken(
 /// # Errors
 /// See [`ReadError`].
 pub async fn customer_kind(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<Option<CustomerKind>, ReadError> {
@@ -162,7 +163,7 @@ pub async fn customer_kind(
 /// # Errors
 /// See [`ReadError`].
 pub async fn not_in_meta_team(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     pairs: &[(Uuid, Uuid)],
 ) -> Result<Vec<Uuid>, ReadError> {
@@ -178,7 +179,7 @@ pub async fn not_in_meta_team(
 /// # Errors
 /// See [`ReadError`].
 pub async fn open_sessions(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     code: Uuid,
     epoch: i64,
@@ -199,7 +200,7 @@ pub async fn open_sessions(
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn session_organisation(pool: &PgPool, id: Uuid) -> Result<Option<OrganisationId>, ReadError> {
+pub async fn session_organisation(pool: &Pool, id: Uuid) -> Result<Option<OrganisationId>, ReadError> {
     let found: Option<Uuid> = sqlx::query_scalar("select organisation_id from session where id = $1")
         .bind(id)
         .fetch_optional(pool)
@@ -212,7 +213,7 @@ pub async fn session_organisation(pool: &PgPool, id: Uuid) -> Result<Option<Orga
 /// # Errors
 /// See [`ReadError`].
 pub async fn persons_by_email(
-    pool: &PgPool,
+    pool: &Pool,
     email: &str,
     organisation: Option<OrganisationId>,
 ) -> Result<Vec<(OrganisationId, Uuid)>, ReadError> {
@@ -227,7 +228,7 @@ pub async fn persons_by_email(
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn forget_sessions(pool: &PgPool, before: Timestamp) -> Result<u64, ReadError> {
+pub async fn forget_sessions(pool: &Pool, before: Timestamp) -> Result<u64, ReadError> {
     let sql = "delete from session where id in (select id from session where expires_at < $1 limit 5000)";
     Ok(sqlx::query(sql).bind(before).execute(pool).await?.rows_affected())
 }

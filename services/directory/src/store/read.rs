@@ -1,10 +1,11 @@
 //! Reading records: one by id, pages by name. Every query is scoped by organisation.
 
 use callboard_directory_domain::{Kept, State};
+use callboard_journal::Pool;
 use callboard_journal::{Table, selected};
 use callboard_kernel::{OrganisationId, Timestamp, Version};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row as _};
+use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use super::ReadError;
@@ -92,7 +93,7 @@ fn record<E: Stored>(row: &PgRow) -> Result<Option<Versioned<Kept<E>>>, ReadErro
 /// # Errors
 /// See [`ReadError`].
 pub async fn get<E: Stored>(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     id: Uuid,
 ) -> Result<Option<Versioned<Kept<E>>>, ReadError> {
@@ -109,7 +110,7 @@ pub async fn get<E: Stored>(
 /// # Errors
 /// See [`ReadError`].
 pub async fn list<E: Stored>(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     words: &str,
     filters: &[Filter],
@@ -135,7 +136,7 @@ pub async fn list<E: Stored>(
 /// # Errors
 /// See [`ReadError`].
 pub async fn ids(
-    pool: &PgPool,
+    pool: &Pool,
     table: &'static str,
     organisation: OrganisationId,
     filter: Filter,
@@ -152,7 +153,7 @@ pub async fn ids(
 /// # Errors
 /// See [`ReadError`].
 pub async fn customers_served(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     meta_team: Option<Uuid>,
     team: Option<Uuid>,
@@ -185,11 +186,7 @@ fn code_row(row: &PgRow) -> Result<Option<CodeRow>, ReadError> {
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn code(
-    pool: &PgPool,
-    organisation: OrganisationId,
-    id: Uuid,
-) -> Result<Option<CodeRow>, ReadError> {
+pub async fn code(pool: &Pool, organisation: OrganisationId, id: Uuid) -> Result<Option<CodeRow>, ReadError> {
     let mut query = QueryBuilder::new(columns(&CODE));
     query.push(" where organisation_id = ").push_bind(organisation.uuid()).push(" and id = ").push_bind(id);
     query.build().fetch_optional(pool).await?.as_ref().map_or(Ok(None), code_row)
@@ -199,7 +196,7 @@ pub async fn code(
 ///
 /// # Errors
 /// See [`ReadError`].
-pub async fn code_by_token(pool: &PgPool, token: &str) -> Result<Option<CodeRow>, ReadError> {
+pub async fn code_by_token(pool: &Pool, token: &str) -> Result<Option<CodeRow>, ReadError> {
     let mut query = QueryBuilder::new(columns(&CODE));
     query.push(" where not removed and token = ").push_bind(token.to_owned());
     query.build().fetch_optional(pool).await?.as_ref().map_or(Ok(None), code_row)
@@ -210,7 +207,7 @@ pub async fn code_by_token(pool: &PgPool, token: &str) -> Result<Option<CodeRow>
 /// # Errors
 /// See [`ReadError`].
 pub async fn codes(
-    pool: &PgPool,
+    pool: &Pool,
     organisation: OrganisationId,
     start: &str,
     filters: &[Filter],

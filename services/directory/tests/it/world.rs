@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use callboard_directory::{Directory, NewOrganisation, Offline, bootstrap, definition};
+use callboard_journal::Pool;
 use callboard_kernel::{IdGenerator, Isolation, Language, OrganisationId, RandomIds, SystemClock};
 use callboard_proto::common::v1::{LocalizedText, Role};
 use callboard_proto::directory::v1 as proto;
@@ -14,7 +15,6 @@ use callboard_service::error::{Report, report};
 use callboard_service::{Running, StartOptions, client, database};
 use callboard_testkit::{PATIENCE, Servers, eventually, free_port, fresh_nats};
 use serde_json::json;
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
@@ -115,7 +115,7 @@ pub struct Tenant {
     pub admin: String,
     pub admin_id: Uuid,
     pub admin_email: String,
-    pub pool: PgPool,
+    pub pool: Pool,
     pub directory: DirectoryServiceClient<Channel>,
     pub codes: CodeServiceClient<Channel>,
     pub sessions: SessionServiceClient<Channel>,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_fleet_domain::{Colleague, Device, Group, MetaTeam, MetaTeamId, Roster, TeamId};
+use callboard_journal::Pool;
 use callboard_kernel::{
     CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId,
 };
 use moka::future::Cache;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// How long a copy may be read from memory.
@@ -31,7 +31,7 @@ pub struct EmployeeCopy {
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pool: PgPool,
+    pool: Pool,
     isolations: Cache<OrganisationId, Isolation>,
     devices: Cache<(OrganisationId, DeviceId), Option<Arc<Device>>>,
 }
@@ -66,7 +66,7 @@ pub(super) fn device((version, customer, departments, removed): DeviceRow) -> Ar
 
 impl Copies {
     /// The copies in this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self {
             pool,
             isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),

@@ -7,14 +7,15 @@ use std::time::Duration;
 use callboard_fleet_domain::dispatch::{Assignment, Offer, OfferStatus, Round};
 use callboard_fleet_domain::group::GroupSetState;
 use callboard_fleet_domain::{Device, LeftOut, OfferId, Ticket};
+use callboard_journal::Pool;
 use callboard_kernel::{
     DepartmentId, DeviceId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
 };
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -94,7 +95,7 @@ pub struct OfferCursor {
 /// Reads fleet's own tables.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pool: PgPool,
+    pool: Pool,
     homes: Cache<OfferId, OfferHome>,
     misses: Arc<Semaphore>,
     groups: Cache<(OrganisationId, TemplateId), Arc<GroupSetState>>,
@@ -156,7 +157,7 @@ fn round(row: &PgRow) -> Sql<Round> {
 
 impl Queries {
     /// Queries in this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let homes = Cache::builder().max_capacity(100_000).build();
         let groups = Cache::builder().max_capacity(20_000).time_to_live(FRESH).build();
         Self { pool, homes, misses: Arc::new(Semaphore::new(MISSES)), groups }

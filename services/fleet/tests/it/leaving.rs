@@ -4,6 +4,7 @@ use callboard_proto::directory::v1 as directory;
 use callboard_proto::fleet::v1 as fleet;
 use callboard_proto::tickets::v1 as tickets;
 use callboard_testkit::{PATIENCE, eventually};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::house::{House, offer_of};
@@ -18,7 +19,8 @@ async fn leaves_meanwhile<T>(
     act: impl Future<Output = T>,
 ) -> T {
     let pool = house.stage.pool();
-    let mut held = pool.begin().await.expect("a transaction");
+    let mut lent = pool.acquire().await.expect("a transaction");
+    let mut held = lent.begin().await.expect("a transaction");
     let lock = format!("lock table fleet.{table} in share mode");
     sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *held).await.expect("a lock");
     let leaving = async {

@@ -3,12 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use callboard_attachments::Attachments;
+use callboard_journal::Pool;
 use callboard_journal::selected;
 use callboard_kernel::{Actor, DeviceId, OrganisationId, Timestamp, Version};
 use callboard_messenger_domain::conversation::{ConversationState, Message};
 use callboard_proto::common::v1::Attachment;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::conversation::{CONVERSATION, MESSAGE, READER, marker, message, state};
@@ -56,7 +57,7 @@ pub struct StoredRevision {
 /// Reads the tables of the messenger.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     /// Known once files are served.
     files: Arc<OnceLock<Attachments>>,
 }
@@ -85,7 +86,7 @@ const OF_CONVERSATION: &str = "m.aggregate_id = $2 and exists
 
 impl Queries {
     /// Queries in this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool, files: Arc::default() }
     }
 

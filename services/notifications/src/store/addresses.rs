@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{CodeId, Language, OrganisationId, Timestamp};
 use callboard_notifications_domain::Person;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::PgPool;
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use super::{Sql, shared_out, spread};
@@ -46,7 +47,7 @@ fn address((id, organisation, code, email, language, confirmed, created): Row) -
 /// Keeps addresses.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    pool: PgPool,
+    pool: Pool,
     asked: Gather<(OrganisationId, Vec<CodeId>), HashSet<CodeId>>,
 }
 
@@ -55,7 +56,7 @@ const TOGETHER: usize = 64;
 
 /// Which of all these codes have an address that is confirmed, in one statement.
 fn with_addresses(
-    pool: PgPool,
+    pool: Pool,
     all: Vec<(OrganisationId, Vec<CodeId>)>,
 ) -> BoxFuture<'static, Sql<Vec<HashSet<CodeId>>>> {
     async move {
@@ -80,7 +81,7 @@ fn with_addresses(
 
 impl Addresses {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let asking = pool.clone();
         Self { pool, asked: Gather::asking(TOGETHER, move |all| with_addresses(asking.clone(), all)) }
     }
@@ -112,7 +113,8 @@ impl Addresses {
     /// # Errors
     /// Those of the database.
     pub async fn add(&self, new: &Address) -> Sql<Option<(Address, bool)>> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         // One after the other per code, so that the most holds.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
             .bind(new.code.to_string())
@@ -146,6 +148,7 @@ impl Addresses {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        lent.give_back();
         Ok(Some((new.clone(), true)))
     }
 

@@ -1,10 +1,11 @@
 //! Who was called to a ticket, as fleet tells: offered it, assigned to it, and who declined it (F-5, V-2, N-3).
 
+use callboard_journal::Pool;
 use callboard_kernel::{EmployeeId, OrganisationId};
 use callboard_notifications_domain::audience::Call;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Copies, Sql, placed};
@@ -24,7 +25,7 @@ pub struct CallChange {
 pub(super) type Called = (OrganisationId, Uuid, EmployeeId);
 
 /// Reads calls in one statement, each by its key.
-pub(super) fn call_all(pool: PgPool, all: Vec<Called>) -> BoxFuture<'static, Sql<Vec<Option<Call>>>> {
+pub(super) fn call_all(pool: Pool, all: Vec<Called>) -> BoxFuture<'static, Sql<Vec<Option<Call>>>> {
     async move {
         let rows = sqlx::query(
             "select a.place, k.offered, k.assigned

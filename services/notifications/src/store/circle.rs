@@ -1,12 +1,12 @@
 //! Those who might be told, looked up (N-4).
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{DepartmentId, EmployeeId, Isolation, OrganisationId};
 use callboard_notifications_domain::audience::{Circle, Colleague, Subject, falls_to_stewards};
 use callboard_notifications_domain::{EventType, GroupId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ type Whose = (OrganisationId, Uuid);
 /// Looks people up.
 #[derive(Debug, Clone)]
 pub struct Circles {
-    pool: PgPool,
+    pool: Pool,
     companies: Gather<Whose, Vec<Uuid>>,
     codes: Gather<Whose, Vec<Uuid>>,
     employees: Gather<(OrganisationId, Vec<EmployeeId>), Vec<Colleague>>,
@@ -50,7 +50,7 @@ fn colleagues(rows: Vec<Row>) -> Vec<Colleague> {
 
 impl Circles {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let (visiting, scanning, meeting) = (pool.clone(), pool.clone(), pool.clone());
         Self {
             pool,
@@ -187,7 +187,7 @@ const CODES: &str = "select a.place, c.id
     join known_code c on c.organisation_id = a.organisation_id and c.device_id = a.id and c.active and not c.removed";
 
 /// Answers each question with the ids that `sql` finds for it.
-fn outsiders(pool: PgPool, sql: &'static str, all: Vec<Whose>) -> BoxFuture<'static, Sql<Vec<Vec<Uuid>>>> {
+fn outsiders(pool: Pool, sql: &'static str, all: Vec<Whose>) -> BoxFuture<'static, Sql<Vec<Vec<Uuid>>>> {
     async move {
         let rows: Vec<(i64, Uuid)> = sqlx::query_as(sql)
             .bind(all.iter().map(|(organisation, _)| organisation.uuid()).collect::<Vec<_>>())
@@ -201,7 +201,7 @@ fn outsiders(pool: PgPool, sql: &'static str, all: Vec<Whose>) -> BoxFuture<'sta
 
 /// The employees of each list who are there.
 fn employees(
-    pool: PgPool,
+    pool: Pool,
     all: Vec<(OrganisationId, Vec<EmployeeId>)>,
 ) -> BoxFuture<'static, Sql<Vec<Vec<Colleague>>>> {
     async move {

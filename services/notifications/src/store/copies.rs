@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{
     CodeId, CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, Language,
     OrganisationId, Timestamp,
@@ -13,8 +14,9 @@ use callboard_notifications_domain::{Person, SubjectKind};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use moka::future::Cache;
+use sqlx::Connection as _;
+use sqlx::Row as _;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::calls::{Called, call_all};
@@ -39,7 +41,7 @@ pub struct Hearer {
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) subjects: Gather<Kept>,
     pub(super) judged: Gather<(OrganisationId, Uuid), Option<Judged>>,
     pub(super) calls: Gather<Called, Option<Call>>,
@@ -49,7 +51,7 @@ pub struct Copies {
 
 impl Copies {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let (writing, judging, meeting, calling) = (pool.clone(), pool.clone(), pool.clone(), pool.clone());
         Self {
             pool,
@@ -200,7 +202,8 @@ impl Copies {
         active: bool,
         at: Timestamp,
     ) -> Sql<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         let before: Option<(i64, Option<Uuid>)> =
             sqlx::query_as("select version, device_id from known_code where id = $1 for update")
                 .bind(id.uuid())
@@ -228,7 +231,9 @@ impl Copies {
         if removed || was.is_some() && was != device.map(Uuid::from) {
             super::drawer::hide(&mut transaction, organisation, Person::Code(id), at).await?;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        lent.give_back();
+        Ok(())
     }
 
     /// Forgets all that was told of a subject, and remembers that it is gone (T-11).
@@ -236,7 +241,8 @@ impl Copies {
     /// # Errors
     /// Those of the database.
     pub async fn purge(&self, organisation: OrganisationId, kind: SubjectKind, id: Uuid) -> Sql<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         // First, so that whoever is telling of it now is waited for, and whoever comes later finds it gone.
         sqlx::query(
             "insert into known_subject (id, organisation_id, kind, version, deleted, number, internal,
@@ -268,7 +274,9 @@ impl Copies {
                 .execute(&mut *transaction)
                 .await?;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        lent.give_back();
+        Ok(())
     }
 
     /// An employee who is there, with the language of the profile. Those that are asked for at the same time are read
@@ -333,7 +341,7 @@ impl Copies {
 
 /// Reads employees in one statement, each by its key.
 fn meet_all(
-    pool: PgPool,
+    pool: Pool,
     all: Vec<(OrganisationId, EmployeeId)>,
 ) -> BoxFuture<'static, Sql<Vec<Option<Hearer>>>> {
     async move {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp};
 use callboard_notifications_domain::delivery::{Delivery, Outcome, State};
 use callboard_notifications_domain::{Because, Channel, EventType, Origin, Person, Strategy, SubjectKind};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::settle::{self, Leaving, Settling};
@@ -196,14 +197,14 @@ fn claimed(row: &PgRow) -> Sql<Claimed> {
 /// The queue.
 #[derive(Debug, Clone)]
 pub struct Deliveries {
-    pool: PgPool,
+    pool: Pool,
     leaving: Gather<Leaving, bool>,
     settling: Gather<Settling, bool>,
 }
 
 impl Deliveries {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let (leaving, settling) = (pool.clone(), pool.clone());
         Self {
             pool,

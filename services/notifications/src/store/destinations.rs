@@ -1,9 +1,9 @@
 //! Destinations that failed last, and when they are tried again: nobody waits for another's (N-5).
 
+use callboard_journal::Pool;
 use callboard_kernel::Timestamp;
 use callboard_notifications_domain::delivery;
 use chrono::TimeDelta;
-use sqlx::PgPool;
 
 use super::Sql;
 
@@ -22,12 +22,12 @@ pub struct Failing {
 /// Keeps destinations, by lane (a channel, or webhooks) and name.
 #[derive(Debug, Clone)]
 pub struct Destinations {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl Destinations {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

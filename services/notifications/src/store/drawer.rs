@@ -1,12 +1,13 @@
 //! The drawers (N-1), as their owners see them now: what was hidden since is not shown (T-13).
 
+use callboard_journal::Pool;
 use callboard_kernel::{Actor, CustomerId, DepartmentId, DeviceId, Isolation, OrganisationId, Timestamp};
 use callboard_notifications_domain::{EventType, Origin, Person, SubjectKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres, Row as _, Transaction};
+use sqlx::{Connection as _, Postgres, Row as _, Transaction};
 use uuid::Uuid;
 
 use super::{Sql, decoded};
@@ -149,7 +150,7 @@ pub(super) async fn hide(
 /// Reads and marks drawers.
 #[derive(Debug, Clone)]
 pub struct Drawers {
-    pool: PgPool,
+    pool: Pool,
 }
 
 macro_rules! bind_reader {
@@ -165,7 +166,7 @@ macro_rules! bind_reader {
 
 impl Drawers {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
@@ -333,8 +334,11 @@ impl Drawers {
     /// # Errors
     /// Those of the database.
     pub async fn clear(&self, organisation: OrganisationId, person: Person, now: Timestamp) -> Sql<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         hide(&mut transaction, organisation, person, now).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        lent.give_back();
+        Ok(())
     }
 }

@@ -1,14 +1,15 @@
 //! The table of notification groups.
 
 use callboard_actor::Step;
+use callboard_journal::Pool;
 use callboard_journal::{
     Cells, Column, ColumnType, Corrupt, Mapping, Record, RowChange, Rows, Schema, Table, selected,
 };
 use callboard_kernel::{OrganisationId, Version};
 use callboard_notifications_domain::group::{GroupState, Members};
 use callboard_notifications_domain::{Group, GroupId};
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::{Sql, decoded, json};
@@ -88,7 +89,7 @@ pub struct StoredGroup {
 /// Reads groups.
 #[derive(Debug, Clone)]
 pub struct Groups {
-    pool: PgPool,
+    pool: Pool,
 }
 
 fn read(row: &PgRow) -> Sql<StoredGroup> {
@@ -99,7 +100,7 @@ fn read(row: &PgRow) -> Sql<StoredGroup> {
 
 impl Groups {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

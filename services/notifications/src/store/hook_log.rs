@@ -1,10 +1,11 @@
 //! The log of webhooks: deliveries and attempts.
 
+use callboard_journal::Pool;
 use callboard_kernel::{OrganisationId, Timestamp};
 use callboard_notifications_domain::WebhookId;
 use callboard_notifications_domain::webhook::attempt::HookState;
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::Sql;
@@ -75,12 +76,12 @@ pub struct AttemptCursor {
 /// Reads the log.
 #[derive(Debug, Clone)]
 pub struct HookLog {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl HookLog {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

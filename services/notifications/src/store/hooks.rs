@@ -1,12 +1,14 @@
 //! The queue of what is sent to webhooks: one row per event and endpoint, however often an event comes.
 
+use callboard_journal::Pool;
 use callboard_kernel::{EventId, OrganisationId, Timestamp};
 use callboard_notifications_domain::WebhookId;
 use callboard_notifications_domain::webhook::Secret;
 use callboard_notifications_domain::webhook::attempt::{HookOutcome, HookState, settled};
+use sqlx::Connection as _;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::{Sql, decoded, webhook};
@@ -79,7 +81,7 @@ pub struct Tried {
 /// The queue.
 #[derive(Debug, Clone)]
 pub struct Hooks {
-    pool: PgPool,
+    pool: Pool,
 }
 
 fn claimed(row: &PgRow) -> Sql<ClaimedHook> {
@@ -105,7 +107,7 @@ fn claimed(row: &PgRow) -> Sql<ClaimedHook> {
 
 impl Hooks {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
@@ -122,7 +124,8 @@ impl Hooks {
         by_hand: bool,
         now: Timestamp,
     ) -> Sql<u64> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         if let Some(ticket) = event.ticket.filter(|_| !survives) {
             // Shared with others who speak of it; whoever deletes it waits for all of them.
             let deleted: Option<bool> = sqlx::query_scalar(
@@ -164,6 +167,7 @@ impl Hooks {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        lent.give_back();
         Ok(done.rows_affected())
     }
 
@@ -222,7 +226,8 @@ impl Hooks {
     /// # Errors
     /// Those of the database.
     pub async fn settle(&self, claimed: &ClaimedHook, tried: &Tried, now: Timestamp) -> Sql<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         // Claiming takes the mark of what is asked for by hand: if it is there, it was asked for since.
         let found: Option<(i32, bool)> = sqlx::query_as(
             "select failures, by_hand from webhook_delivery
@@ -277,7 +282,9 @@ impl Hooks {
         .bind(tried.reason)
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        lent.give_back();
+        Ok(())
     }
 
     /// Takes up again what dead workers held: the endpoint may have had it, and has it again, under the same name.

@@ -1,18 +1,18 @@
 //! Keys that were made here because none was given.
 
-use sqlx::PgPool;
+use callboard_journal::Pool;
 
 use super::Sql;
 
 /// Keeps keys.
 #[derive(Debug, Clone)]
 pub struct OwnKeys {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl OwnKeys {
     /// In this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use callboard_actor::Step;
+use callboard_journal::Pool;
 use callboard_journal::{
     Cells, Column, ColumnType, Corrupt, Gather, Mapping, Record, RowChange, Rows, Schema, Table,
 };
@@ -12,7 +13,6 @@ use callboard_notifications_domain::{Person, Preferences};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::types::Json;
 
 use super::{Sql, decoded, json, shared_out, spread};
@@ -109,7 +109,7 @@ pub struct Chosen {
 
 impl Chosen {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { asked: Gather::asking(TOGETHER, move |all| chosen(pool.clone(), all)) }
     }
 
@@ -127,7 +127,7 @@ impl Chosen {
 type Found = (i64, String, Json<Vec<StoredRule>>, bool, i64);
 
 /// Reads the preferences of all these people in one statement.
-fn chosen(pool: PgPool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'static, Sql<Vec<Choices>>> {
+fn chosen(pool: Pool, all: Vec<(OrganisationId, Vec<Person>)>) -> BoxFuture<'static, Sql<Vec<Choices>>> {
     async move {
         let (places, organisations, who) = spread(&all, ToString::to_string);
         let rows: Vec<Found> = sqlx::query_as(

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use callboard_journal::Pool;
 use callboard_kernel::{EventId, Timestamp};
 use callboard_notifications_domain::delivery::{self, Delivery};
 use callboard_notifications_domain::{Channel, Person, Strategy};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use sqlx::Row as _;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::deliveries::{LEASE, Parts, Report, delivery_of};
@@ -61,7 +62,7 @@ fn stored(attempts: u32) -> i32 {
 }
 
 /// Marks each that is still its worker's; answers which were.
-pub(super) fn hand_over(pool: PgPool, all: Vec<Leaving>) -> BoxFuture<'static, Sql<Vec<bool>>> {
+pub(super) fn hand_over(pool: Pool, all: Vec<Leaving>) -> BoxFuture<'static, Sql<Vec<bool>>> {
     async move {
         let marked: Vec<i64> = sqlx::query_scalar(
             "with leaving as (
@@ -104,7 +105,7 @@ struct Change<'a> {
 
 /// Decides what follows from each report and writes it, all that hangs together or nothing of it. Answers for each whether
 /// it was written; false: something else was written meanwhile, so it is to be decided again.
-pub(super) fn settle(pool: PgPool, all: Vec<Settling>) -> BoxFuture<'static, Sql<Vec<bool>>> {
+pub(super) fn settle(pool: Pool, all: Vec<Settling>) -> BoxFuture<'static, Sql<Vec<bool>>> {
     async move {
         let mut known = read(&pool, &all).await?;
         let mut changes = Vec::new();
@@ -138,7 +139,7 @@ pub(super) fn settle(pool: PgPool, all: Vec<Settling>) -> BoxFuture<'static, Sql
 }
 
 /// All channels of these events and people.
-async fn read(pool: &PgPool, all: &[Settling]) -> Sql<HashMap<Whose, (Strategy, Vec<Delivery>)>> {
+async fn read(pool: &Pool, all: &[Settling]) -> Sql<HashMap<Whose, (Strategy, Vec<Delivery>)>> {
     let rows = sqlx::query(
         "select d.event_id, d.person, d.channel, d.place, d.state, d.attempts, d.due, t.strategy
          from unnest($1::uuid[], $2::text[]) as a(event_id, person)
@@ -167,7 +168,7 @@ fn stored_parts(parts: &Parts) -> Option<Json<BTreeMap<Uuid, &'static str>>> {
 }
 
 /// Writes what is still as it was read. Answers whose that was.
-async fn write(pool: &PgPool, changes: &[Change<'_>]) -> Sql<HashSet<Whose>> {
+async fn write(pool: &Pool, changes: &[Change<'_>]) -> Sql<HashSet<Whose>> {
     let is_reported = |change: &Change<'_>| change.before.channel == change.settling.channel;
     let written: Vec<Whose> = sqlx::query_as(
         "with told as (

@@ -1,12 +1,13 @@
 //! Read copies of what people are told about: tickets, tasks, video sessions and so on.
 
+use callboard_journal::Pool;
 use callboard_kernel::{DepartmentId, EmployeeId, OrganisationId};
 use callboard_notifications_domain::audience::{Device, Subject};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::known::{SUBJECT, subject};
@@ -38,7 +39,7 @@ pub struct Judged {
 }
 
 /// Writes subjects in one statement, in the order of their ids, so that replicas do not wait for each other in a circle.
-pub(super) fn keep_all(pool: PgPool, mut all: Vec<Kept>) -> BoxFuture<'static, Sql<()>> {
+pub(super) fn keep_all(pool: Pool, mut all: Vec<Kept>) -> BoxFuture<'static, Sql<()>> {
     async move {
         all.sort_by_key(Kept::id);
         let subjects = || all.iter().map(|kept| &kept.subject);
@@ -98,7 +99,7 @@ impl Copies {
 /// Reads subjects in one statement, each by its key. The limits say that there is one at most: a plan that was made while
 /// the table was empty and is kept would else read all of it each time.
 pub(super) fn judge_all(
-    pool: PgPool,
+    pool: Pool,
     all: Vec<(OrganisationId, Uuid)>,
 ) -> BoxFuture<'static, Sql<Vec<Option<Judged>>>> {
     async move {

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{OrganisationId, Timestamp};
 use callboard_notifications_domain::Person;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::PgPool;
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use super::{Sql, decoded, shared_out, spread};
@@ -47,7 +48,7 @@ pub struct Reached {
 /// Keeps browsers.
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
-    pool: PgPool,
+    pool: Pool,
     asked: Gather<(OrganisationId, Vec<Person>), HashSet<Person>>,
 }
 
@@ -56,7 +57,7 @@ const TOGETHER: usize = 64;
 
 /// Who of all these people has a browser, in one statement.
 fn with_browsers(
-    pool: PgPool,
+    pool: Pool,
     all: Vec<(OrganisationId, Vec<Person>)>,
 ) -> BoxFuture<'static, Sql<Vec<HashSet<Person>>>> {
     async move {
@@ -84,7 +85,7 @@ fn with_browsers(
 
 impl Subscriptions {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let asking = pool.clone();
         Self { pool, asked: Gather::asking(TOGETHER, move |all| with_browsers(asking.clone(), all)) }
     }
@@ -112,7 +113,8 @@ impl Subscriptions {
         person: Person,
         subscription: &Subscription,
     ) -> Sql<Subscription> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         let kept = sqlx::query_as(
             "insert into push_subscription (id, organisation_id, person, endpoint, p256dh, auth, label, created_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -141,6 +143,7 @@ impl Subscriptions {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        lent.give_back();
         Ok(kept)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{Actor, EventId, OrganisationId, Timestamp, derive_uuid};
 use callboard_notifications_domain::audience::Listener;
 use callboard_notifications_domain::delivery::Delivery;
@@ -11,7 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Connection as _, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{KnownSubject, Sql};
@@ -78,13 +79,13 @@ impl News {
 /// Writes what is told.
 #[derive(Debug, Clone)]
 pub struct Tellings {
-    pool: PgPool,
+    pool: Pool,
     news: Gather<News, Option<usize>>,
 }
 
 impl Tellings {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let writing = pool.clone();
         Self { pool, news: Gather::keyed(TOGETHER, News::subject, move |all| write(writing.clone(), all)) }
     }
@@ -110,7 +111,8 @@ impl Tellings {
         part: Uuid,
         now: Timestamp,
     ) -> Sql<Vec<Person>> {
-        let mut transaction = self.pool.begin().await?;
+        let mut lent = self.pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         let gone: Vec<(Uuid, String, String, Uuid)> = sqlx::query_as(
             "update telling set part_id = null where organisation_id = $1 and part_id = $2
              returning event_id, person, event_type, subject_id",
@@ -154,6 +156,7 @@ impl Tellings {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        lent.give_back();
         Ok(people)
     }
 
@@ -192,9 +195,10 @@ fn column<'a, T>(parts: &[Part<'a>], value: impl Fn(&Part<'a>) -> T) -> Vec<T> {
 }
 
 /// Writes all of it in one commit. Answers for each how many were new.
-fn write(pool: PgPool, all: Vec<News>) -> BoxFuture<'static, Sql<Vec<Option<usize>>>> {
+fn write(pool: Pool, all: Vec<News>) -> BoxFuture<'static, Sql<Vec<Option<usize>>>> {
     async move {
-        let mut transaction = pool.begin().await?;
+        let mut lent = pool.acquire().await?;
+        let mut transaction = lent.begin().await?;
         let there = lock(&mut transaction, &all).await?;
         let told: Vec<&News> =
             all.iter().zip(&there).filter(|(_, there)| **there).map(|(news, _)| news).collect();
@@ -206,6 +210,7 @@ fn write(pool: PgPool, all: Vec<News>) -> BoxFuture<'static, Sql<Vec<Option<usiz
             queue(&mut transaction, &fresh).await?;
         }
         transaction.commit().await?;
+        lent.give_back();
         let new = |news: &News| fresh.iter().filter(|(of, _)| of.telling.event == news.telling.event).count();
         Ok(all.iter().zip(there).map(|(news, there)| there.then(|| new(news))).collect())
     }

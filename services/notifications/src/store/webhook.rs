@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use callboard_actor::Step;
+use callboard_journal::Pool;
 use callboard_journal::{
     Cells, Column, ColumnType, Corrupt, Mapping, Record, RowChange, Rows, Schema, Table, selected,
 };
@@ -16,9 +17,9 @@ use callboard_notifications_domain::{Webhook, WebhookId};
 use chrono::TimeDelta;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{PgPool, Row as _};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -157,7 +158,7 @@ struct Hearing {
 /// Reads webhooks.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
-    pool: PgPool,
+    pool: Pool,
     /// Rises with every change by this process: what was read before it is not looked at any more.
     changes: Arc<AtomicU64>,
     nudge: Arc<Notify>,
@@ -177,7 +178,7 @@ fn read(row: &PgRow) -> Sql<StoredWebhook> {
 
 impl Webhooks {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let hearing = Cache::builder().max_capacity(10_000).time_to_live(TTL).build();
         Self { pool, changes: Arc::default(), nudge: Arc::default(), hearing }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_journal::Pool;
 use callboard_kernel::{DeviceId, Isolation, OrganisationId, TemplateId};
 use callboard_ratings_domain::request::Device;
 use moka::future::Cache;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// How long a copy may be read from memory.
@@ -17,13 +17,13 @@ type Sql<T> = Result<T, sqlx::Error>;
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pool: PgPool,
+    pool: Pool,
     isolations: Cache<OrganisationId, Isolation>,
 }
 
 impl Copies {
     /// The copies in this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool, isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build() }
     }
 

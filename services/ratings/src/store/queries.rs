@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callboard_journal::Pool;
 use callboard_journal::selected;
 use callboard_kernel::{
     CustomerId, DepartmentId, EmployeeId, Isolation, OrganisationId, TemplateId, Timestamp, Version,
@@ -9,8 +10,8 @@ use callboard_kernel::{
 use callboard_ratings_domain::Switches;
 use callboard_ratings_domain::request::{Device, RequestState, SubjectKind};
 use serde::{Deserialize, Serialize};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::request::{RATING_REQUEST, state};
@@ -115,7 +116,7 @@ const FROM: &str = "rating_request r left join known_device k
 /// Reads the tables of ratings.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pool: PgPool,
+    pool: Pool,
 }
 
 fn texts<I: ToString>(ids: &[I]) -> Vec<String> {
@@ -145,7 +146,7 @@ macro_rules! bind_filter {
 
 impl Queries {
     /// Queries in this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

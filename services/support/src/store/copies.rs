@@ -1,19 +1,19 @@
 //! The read copy of the directory: who is a support agent.
 
+use callboard_journal::Pool;
 use callboard_kernel::{EmployeeId, OrganisationId, Principal};
-use sqlx::PgPool;
 
 type Sql<T> = Result<T, sqlx::Error>;
 
 /// The read copy.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl Copies {
     /// The copy in this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

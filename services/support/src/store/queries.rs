@@ -1,11 +1,12 @@
 //! What is read of tickets. Every query is scoped by organisation.
 
+use callboard_journal::Pool;
 use callboard_journal::selected;
 use callboard_kernel::{Actor, EmployeeId, EventId, OrganisationId, Timestamp, Version};
 use callboard_support_domain::Decision;
 use callboard_support_domain::ticket::TicketState;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::ticket::{TICKET, state};
@@ -73,7 +74,7 @@ pub struct DomainRow {
 /// Reads the tables of tickets.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
 }
 
 fn word<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Sql<T> {
@@ -91,7 +92,7 @@ pub(super) fn stored(row: &PgRow) -> Sql<StoredTicket> {
 
 impl Queries {
     /// Queries in this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId};
 use callboard_tasks_domain::Place;
 use moka::future::Cache;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use super::Sql;
@@ -32,7 +33,7 @@ pub struct DeviceCopy {
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) tickets: Gather<KeptTicket>,
     isolations: Cache<OrganisationId, Isolation>,
 }
@@ -47,7 +48,7 @@ fn typed<I: From<Uuid>>(ids: Vec<Uuid>) -> Vec<I> {
 
 impl Copies {
     /// The copies in this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let writing = pool.clone();
         Self {
             pool,

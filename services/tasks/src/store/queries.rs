@@ -1,6 +1,7 @@
 //! What is read of definitions, device events, tasks and feeds. Every query is scoped by organisation, and by what its
 //! viewer may see.
 
+use callboard_journal::Pool;
 use callboard_kernel::{
     Actor, CustomerId, DeviceId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
 };
@@ -11,7 +12,7 @@ use callboard_tasks_domain::task::{Status, TaskState};
 use callboard_tasks_domain::{DefinitionId, DeviceEventId, TaskId, Visibility};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::definition::DEFINITION;
@@ -99,7 +100,7 @@ pub type EventCursor = TaskCursor;
 /// Reads the tables.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
 }
 
 fn stored<S>(row: &PgRow, state: S) -> Sql<Stored<S>> {
@@ -185,7 +186,7 @@ impl TaskFilter {
 
 impl Queries {
     /// Queries in this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

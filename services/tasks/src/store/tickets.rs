@@ -1,9 +1,9 @@
 //! Read copies of tickets, as far as links need them.
 
+use callboard_journal::Pool;
 use callboard_kernel::{CustomerId, DeviceId, OrganisationId, TicketId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Copies, Sql};
@@ -38,7 +38,7 @@ impl KeptTicket {
 }
 
 /// Writes tickets in one statement, in the order of their ids, so that replicas do not wait for each other in a circle.
-pub(super) fn keep_all(pool: PgPool, mut all: Vec<KeptTicket>) -> BoxFuture<'static, Sql<()>> {
+pub(super) fn keep_all(pool: Pool, mut all: Vec<KeptTicket>) -> BoxFuture<'static, Sql<()>> {
     async move {
         all.sort_by_key(KeptTicket::key);
         let copies = || all.iter().map(|kept| kept.ticket.as_ref());

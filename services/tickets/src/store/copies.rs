@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_journal::Pool;
 use callboard_journal::{Mapping as _, Rows, selected};
 use callboard_kernel::{
     CustomerId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, Principal, TemplateId,
@@ -11,7 +12,7 @@ use callboard_kernel::{
 };
 use callboard_tickets_domain::{FlowSet, Place};
 use moka::future::Cache;
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::tables::FLOW;
@@ -43,7 +44,7 @@ type Flows = Arc<(FlowSet, Version)>;
 /// Read copies and caches. Clones share the caches.
 #[derive(Clone, Debug)]
 pub struct Copies {
-    pool: PgPool,
+    pool: Pool,
     devices: Cache<DeviceId, Arc<Device>>,
     isolation: Cache<OrganisationId, Isolation>,
     templates: Cache<TemplateId, OrganisationId>,
@@ -87,7 +88,7 @@ where
 
 impl Copies {
     /// Copies in the schema of this pool.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         fn cache<K, V>() -> Cache<K, V>
         where
             K: std::hash::Hash + Eq + Send + Sync + 'static,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use callboard_journal::Pool;
 use callboard_kernel::{ErrorKind, OrganisationId, Refusal};
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,12 +41,11 @@ pub struct Numbers {
 impl Numbers {
     /// Numbers from the `number_counter` of this pool's schema. Works in a task on `tracker`, on a connection of its
     /// own, until `stop` (when no call is in flight any more) or until the last clone is dropped.
-    pub fn new(pool: &PgPool, tracker: &TaskTracker, stop: CancellationToken) -> Self {
+    pub fn new(pool: &Pool, tracker: &TaskTracker, stop: CancellationToken) -> Self {
         let options = pool.connect_options().as_ref().clone().options([("synchronous_commit", "off")]);
-        let own = callboard_service::database::pool_options()
-            .max_connections(1)
-            .acquire_timeout(pool.options().get_acquire_timeout())
-            .connect_lazy_with(options);
+        let limits =
+            PgPoolOptions::new().max_connections(1).acquire_timeout(pool.limits().get_acquire_timeout());
+        let own = Pool::new(limits, options);
         let (sender, receiver) = mpsc::channel(WAITING);
         tracker.spawn(async move {
             // `serve` may be dropped anywhere: a statement cut off is at worst a gap.
@@ -74,7 +75,7 @@ impl Numbers {
     }
 }
 
-async fn serve(pool: &PgPool, mut receiver: mpsc::Receiver<Request>) {
+async fn serve(pool: &Pool, mut receiver: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         // Who has gone meanwhile needs no number.
@@ -105,7 +106,7 @@ async fn serve(pool: &PgPool, mut receiver: mpsc::Receiver<Request>) {
 
 /// Takes as many numbers as wanted, and answers the last number before them. Counters are taken in order of
 /// organisation, so that two replicas wait for each other and never in a circle.
-async fn take(pool: &PgPool, wanted: &BTreeMap<Uuid, i64>) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
+async fn take(pool: &Pool, wanted: &BTreeMap<Uuid, i64>) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
     let organisations: Vec<Uuid> = wanted.keys().copied().collect();
     let counts: Vec<i64> = wanted.values().copied().collect();
     let rows = sqlx::query(

@@ -1,10 +1,11 @@
 //! What is read from the tables: one ticket, its updates, its timeline.
 
-use callboard_journal::selected;
+use callboard_journal::Pool;
+use callboard_journal::{Cells, selected};
 use callboard_kernel::{Actor, EmployeeId, OrganisationId, TicketId, Timestamp, Version};
 use callboard_tickets_domain::{State, Ticket, UpdateId, Visibility};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row as _};
+use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use super::tables::TICKET;
@@ -14,7 +15,7 @@ use super::{ReadError, Viewer};
 /// Reads from the context's own tables.
 #[derive(Debug, Clone)]
 pub struct Reads {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
 }
 
 /// A ticket as stored.
@@ -78,8 +79,9 @@ pub(super) fn select_tickets(prefix: &str) -> QueryBuilder<Postgres> {
         query.push(", t.\"").push(column.name).push("\"");
     }
     query.push(
-        ", array(select i.employee_id from ticket_involved i where i.aggregate_id = t.id order by i.position) \
-         as involved from ticket t where",
+        ", case when t.involved_count > 0 then \
+         array(select i.employee_id from ticket_involved i where i.aggregate_id = t.id order by i.position) \
+         else '{}' end as involved from ticket t where",
     );
     query
 }
@@ -89,7 +91,8 @@ pub(super) fn found(row: &PgRow) -> Result<Option<Found>, ReadError> {
     let involved: Vec<Uuid> = row.try_get("involved")?;
     let involved = involved.into_iter().map(EmployeeId).collect();
     let version = Version(row.try_get("version")?);
-    match ticket_of(&selected(&TICKET, row)?, Some(organisation), involved)? {
+    let cells = Cells::using_up(&TICKET, selected(&TICKET, row)?);
+    match ticket_of(cells, Some(organisation), involved)? {
         State::Live(ticket) => Ok(Some(Found { ticket: *ticket, version })),
         State::None | State::Gone => Ok(None),
     }
@@ -105,7 +108,7 @@ fn word<T: std::str::FromStr<Err: ToString>>(row: &PgRow, column: &'static str) 
 
 impl Reads {
     /// Reads through this pool.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

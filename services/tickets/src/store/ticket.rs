@@ -63,7 +63,7 @@ impl Mapping for TicketMapping {
         }
         involved.sort_unstable();
         let involved = involved.into_iter().map(|(_, employee)| employee).collect();
-        ticket_of(root, rows.organisation, involved)
+        ticket_of(Cells::new(&TICKET, root), rows.organisation, involved)
     }
 
     fn record(&self, step: &Step<'_, TicketAggregate>) -> Result<Record, String> {
@@ -129,16 +129,15 @@ fn timer<T: PartialEq + ToString>(
     }
 }
 
-/// A ticket's root row as state.
+/// A ticket's root row, none of its cells read yet, as state.
 ///
 /// # Errors
 /// Where the row makes no sense.
 pub fn ticket_of(
-    row: &Row,
+    mut cells: Cells<'_>,
     organisation: Option<OrganisationId>,
     involved: Vec<EmployeeId>,
 ) -> Result<State, Corrupt> {
-    let mut cells = Cells::new(&TICKET, row);
     let id = cells.uuid()?;
     let organisation = organisation.ok_or_else(|| cells.corrupt("has no organisation"))?;
     if cells.bool()? {

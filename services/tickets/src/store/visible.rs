@@ -52,6 +52,11 @@ impl Viewer {
         matches!(self.sight, Sight::All | Sight::Employee { .. })
     }
 
+    /// True for those who see everything of their organisation but, at most, the drafts of others.
+    pub const fn sees_all_but_drafts(&self) -> bool {
+        matches!(self.sight, Sight::All | Sight::Employee { departments: None, .. })
+    }
+
     /// Adds ` and …` to a query over `ticket t`: tickets of the organisation that are not deleted and that the viewer
     /// may see. Begins with a condition, so the query must end in `where`.
     pub fn restrict(&self, query: &mut QueryBuilder<Postgres>) {

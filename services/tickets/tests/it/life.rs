@@ -8,6 +8,7 @@ use callboard_proto::tickets::v1::{TicketStatus, Visibility};
 use callboard_service::error::Report;
 use callboard_testkit::{PATIENCE, eventually};
 use callboard_tickets::store::Copies;
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -272,7 +273,8 @@ fn t_11_an_offer_that_crosses_the_deletion_is_not_kept() {
         let tenant = Tenant::new(world).await;
         let key: Uuid = tenant.open("It leaks").await.id.parse().unwrap();
         let copies = Copies::new(world.pool.clone());
-        let mut deletion = world.pool.begin().await.unwrap();
+        let mut lent = world.pool.acquire().await.unwrap();
+        let mut deletion = lent.begin().await.unwrap();
         sqlx::query(
             "update ticket set deleted = true, device_id = null, title = null, description = null, \
              answers = null, creator = null where id = $1",

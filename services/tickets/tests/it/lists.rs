@@ -372,9 +372,13 @@ fn t_15_lists_stay_fast_with_a_million_tickets() {
             ("a word of all", text("ticket"), Order::Created(true)),
         ];
         for (name, filter, order) in lists {
-            let begin = std::time::Instant::now();
-            let found = reads.list(&viewer, &filter, order, None, 50).await.unwrap().len();
-            let took = begin.elapsed();
+            let (mut found, mut took) = (0, std::time::Duration::ZERO);
+            // Often enough for Postgres to think of a plan that it keeps, on each connection.
+            for _ in 0..20 {
+                let begin = std::time::Instant::now();
+                found = reads.list(&viewer, &filter, order, None, 50).await.unwrap().len();
+                took = took.max(begin.elapsed());
+            }
             println!("{name}: {found} in {took:?}");
             let plan = reads.explain(&viewer, &filter, order).await.unwrap();
             assert!(took < std::time::Duration::from_millis(500), "{name}: {took:?}\n{plan}");

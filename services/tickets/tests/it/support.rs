@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use callboard_auth::{Issuer, IssuerSettings, SigningKey};
 use callboard_bus::{Bus, Event, Log, Nats, NatsOptions, StreamLog, StreamSpec};
+use callboard_journal::Pool;
 use callboard_kernel::{
     Actor, Clock, CodeUser, CustomerUser, Employee, IdGenerator, Language, Principal, RandomIds, Role,
     Subject, SystemClock, Version,
@@ -20,7 +21,6 @@ use callboard_service::{Running, StartOptions};
 use callboard_testkit::{Database, PATIENCE, Servers, eventually, fresh_nats};
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -57,7 +57,7 @@ pub fn id() -> Uuid {
 /// The service, and the contexts it listens to as far as their streams go.
 pub struct World {
     pub channel: Channel,
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Where attachments are.
     pub folder: PathBuf,
     _bus: Bus,
@@ -121,9 +121,10 @@ impl World {
         running.ready().await.unwrap();
         let channel = callboard_service::client::channel(&format!("http://{}", running.grpc_addr)).unwrap();
         let url: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(4)
-            .connect_lazy_with(url.options([("search_path", "tickets")]));
+        let pool = Pool::new(
+            sqlx::postgres::PgPoolOptions::new().max_connections(4),
+            url.options([("search_path", "tickets")]),
+        );
         Self {
             channel,
             pool,

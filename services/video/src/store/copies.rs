@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_journal::Gather;
+use callboard_journal::Pool;
 use callboard_kernel::{CustomerId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId, TicketId};
 use callboard_video_domain::Place;
 use moka::future::Cache;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use super::tickets::{KeptTicket, TOGETHER, keep_all};
@@ -41,14 +42,14 @@ pub struct TicketCopy {
 /// The read copies.
 #[derive(Debug, Clone)]
 pub struct Copies {
-    pool: PgPool,
+    pool: Pool,
     tickets: Gather<KeptTicket>,
     isolations: Cache<OrganisationId, Isolation>,
 }
 
 impl Copies {
     /// The copies in this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let writing = pool.clone();
         Self {
             pool,

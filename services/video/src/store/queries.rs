@@ -1,5 +1,6 @@
 //! What is read of sessions and flows. Every query is scoped by organisation, and by what its viewer may see.
 
+use callboard_journal::Pool;
 use callboard_journal::selected;
 use callboard_kernel::{
     CustomerId, DeviceId, EmployeeId, OrganisationId, TemplateId, TicketId, Timestamp, Version,
@@ -9,7 +10,7 @@ use callboard_video_domain::session::{SessionContent, Status};
 use callboard_video_domain::{SessionId, Visibility};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::flow::SESSION_FLOW;
@@ -79,7 +80,7 @@ pub struct ListCursor {
 /// Reads the tables.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    pool: PgPool,
+    pool: Pool,
 }
 
 fn corrupt(error: callboard_journal::Corrupt) -> sqlx::Error {
@@ -158,7 +159,7 @@ impl SessionFilter {
 
 impl Queries {
     /// Queries in this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use callboard_auth::Standing;
+use callboard_journal::Pool;
 use callboard_kernel::{OrganisationId, Timestamp};
 use callboard_video_domain::{ConnectionId, SessionId};
-use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ pub struct Seat {
 /// The tables of rooms and seats.
 #[derive(Debug, Clone)]
 pub struct Rooms {
-    pool: PgPool,
+    pool: Pool,
 }
 
 /// Connection, and what its [`Standing`] is of.
@@ -85,7 +85,7 @@ fn interval(duration: Duration) -> PgInterval {
 
 impl Rooms {
     /// Those in this database.
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

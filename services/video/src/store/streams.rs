@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use callboard_journal::Pool;
 use callboard_kernel::Clock;
 use callboard_video_domain::{SessionId, StreamId};
 use chrono::TimeDelta;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Sql, typed};
@@ -19,13 +19,13 @@ const FORGOTTEN: TimeDelta = TimeDelta::minutes(10);
 /// The table of exchanges.
 #[derive(Debug, Clone)]
 pub struct Streams {
-    pool: PgPool,
+    pool: Pool,
     clock: Arc<dyn Clock>,
 }
 
 impl Streams {
     /// The exchanges in this database.
-    pub const fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
+    pub const fn new(pool: Pool, clock: Arc<dyn Clock>) -> Self {
         Self { pool, clock }
     }
 
