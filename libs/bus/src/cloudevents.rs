@@ -4,10 +4,10 @@
 //! calls them case-insensitive. Values are percent-encoded: everything outside U+0021–U+007E, the double quote and
 //! the percent sign.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use async_nats::HeaderMap;
+use async_nats::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use callboard_kernel::{Actor, EventId, Timestamp, Version, derive_uuid};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -143,7 +143,7 @@ pub(crate) fn decode(
     payload: Bytes,
     place: (&str, u64),
 ) -> Result<Event, Box<Undecodable>> {
-    let attributes = Attributes::read(headers);
+    let attributes = Attributes(headers);
     let mut wrong: Option<String> = None;
     // What a publisher may say is ruled by subject, so the subject decides; attributes may only agree with it.
     let place_of = Place::read(subject).unwrap_or_else(|| {
@@ -151,7 +151,7 @@ pub(crate) fn decode(
         Place::unknown()
     });
     let source = attributes.text("ce-source", &mut wrong);
-    if source.strip_prefix(SOURCE_PREFIX) != Some(&place_of.context) {
+    if source.strip_prefix(SOURCE_PREFIX) != Some(place_of.context.as_str()) {
         wrong.get_or_insert(format!(
             "ce-source: must be {SOURCE_PREFIX}{}, as the subject has it",
             place_of.context
@@ -160,7 +160,7 @@ pub(crate) fn decode(
     if attributes.parse::<Uuid>("ce-tenantid", &mut wrong).is_some_and(|id| id != place_of.organisation) {
         wrong.get_or_insert("ce-tenantid: is not the organisation of the subject".to_owned());
     }
-    if attributes.0.get("ce-datacontenttype").is_some_and(|kind| kind != CONTENT_TYPE) {
+    if attributes.get("ce-datacontenttype").is_some_and(|kind| kind != CONTENT_TYPE) {
         wrong.get_or_insert(format!("ce-datacontenttype: only {CONTENT_TYPE} is known"));
     }
     if attributes.text("ce-specversion", &mut wrong) != SPEC_VERSION {
@@ -188,7 +188,10 @@ pub(crate) fn decode(
         causation: attributes.optional("ce-causationid", &mut wrong).map(EventId),
         correlation: attributes.optional("ce-correlationid", &mut wrong),
         // Of no use unless well-formed, and it goes on into our own events: a stranger's must not make them too large.
-        traceparent: attributes.0.get("ce-traceparent").filter(|text| is_traceparent(text)).cloned(),
+        traceparent: attributes
+            .get("ce-traceparent")
+            .filter(|text| is_traceparent(text))
+            .map(Cow::into_owned),
         actor: attributes.optional("ce-authid", &mut wrong).unwrap_or(Actor::System),
         payload,
     };
@@ -200,7 +203,7 @@ pub(crate) fn decode(
 
 /// The event's id, if the headers hold one.
 pub(crate) fn event_id(headers: Option<&HeaderMap>) -> Option<EventId> {
-    Attributes::read(headers).0.get("ce-id")?.parse().ok()
+    Attributes(headers).get("ce-id")?.parse().ok()
 }
 
 /// What a subject says of its event.
@@ -216,8 +219,8 @@ impl Place {
         match parts.as_slice() {
             ["callboard", organisation, context, aggregate, happened, "v1"] => Some(Self {
                 organisation: organisation.parse().ok()?,
-                context: without_zero((*context).to_owned()),
-                name: without_zero(format!("{aggregate}.{happened}")),
+                context: without_zero((*context).into()).into_owned(),
+                name: without_zero(format!("{aggregate}.{happened}").into()).into_owned(),
             }),
             _ => None,
         }
@@ -240,49 +243,52 @@ fn is_traceparent(text: &str) -> bool {
     (55..=128).contains(&text.len()) && form(text)
 }
 
-/// Header values by lower-case name.
-struct Attributes(HashMap<String, String>);
+/// Header values, by name in whatever case. A dozen names at most are asked for of as many, for each event that any
+/// context reads: looked through as they are.
+struct Attributes<'a>(Option<&'a HeaderMap>);
 
-impl Attributes {
-    fn read(headers: Option<&HeaderMap>) -> Self {
-        Self(
-            headers
-                .into_iter()
-                .flat_map(HeaderMap::iter)
-                .filter_map(|(name, values)| {
-                    let name: &str = name.as_ref();
-                    Some((name.to_ascii_lowercase(), without_zero(unescape(values.last()?.as_str()))))
-                })
-                .collect(),
-        )
+impl<'a> Attributes<'a> {
+    fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        let named = |found: &&HeaderName| AsRef::<str>::as_ref(*found).eq_ignore_ascii_case(name);
+        let (_, values) = self.0?.iter().find(|(found, _)| named(found))?;
+        Some(without_zero(unescape(values.last()?.as_str())))
     }
 
-    fn text(&self, name: &str, wrong: &mut Option<String>) -> String {
-        self.0.get(name).cloned().unwrap_or_else(|| {
+    fn text(&self, name: &str, wrong: &mut Option<String>) -> Cow<'a, str> {
+        self.get(name).unwrap_or_else(|| {
             wrong.get_or_insert(format!("{name}: missing"));
-            String::new()
+            Cow::Borrowed("")
         })
     }
 
     fn parse<T: std::str::FromStr>(&self, name: &str, wrong: &mut Option<String>) -> Option<T> {
-        if !self.0.contains_key(name) {
+        let text = self.get(name);
+        if text.is_none() {
             wrong.get_or_insert(format!("{name}: missing"));
         }
-        self.optional(name, wrong)
+        parsed(text, name, wrong)
     }
 
     fn optional<T: std::str::FromStr>(&self, name: &str, wrong: &mut Option<String>) -> Option<T> {
-        let parsed = self.0.get(name)?.parse().ok();
-        if parsed.is_none() {
-            wrong.get_or_insert(format!("{name}: cannot be read"));
-        }
-        parsed
+        parsed(self.get(name), name, wrong)
     }
 }
 
+fn parsed<T: std::str::FromStr>(
+    text: Option<Cow<'_, str>>,
+    name: &str,
+    wrong: &mut Option<String>,
+) -> Option<T> {
+    let parsed = text?.parse().ok();
+    if parsed.is_none() {
+        wrong.get_or_insert(format!("{name}: cannot be read"));
+    }
+    parsed
+}
+
 /// What cannot be processed is kept among the dead letters, and Postgres takes no zero character.
-fn without_zero(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+fn without_zero(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text }
 }
 
 fn escape(text: &str) -> String {
@@ -301,9 +307,9 @@ fn escape(text: &str) -> String {
     out
 }
 
-fn unescape(text: &str) -> String {
+fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
-        return text.to_owned();
+        return text.into();
     }
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -321,7 +327,7 @@ fn unescape(text: &str) -> String {
             at += 1;
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8_lossy(&out).into_owned().into()
 }
 
 #[cfg(test)]

@@ -37,13 +37,14 @@ fn rows(found: &[sqlx::postgres::PgRow]) -> Result<Vec<OutboxRow>, sqlx::Error> 
 /// version can be written only after the one before it was committed.
 pub(crate) async fn unpublished(
     connection: &mut PgConnection,
-    blocked: &[Uuid],
     limit: i64,
 ) -> Result<Vec<OutboxRow>, sqlx::Error> {
     let found = sqlx::query(
-        "select * from outbox where stream_seq is null and aggregate_id <> all($1) order by position limit $2",
+        "select * from outbox where stream_seq is null \
+         and aggregate_id <> all(array(select aggregate_id from outbox where stream_seq = $1)) \
+         order by position limit $2",
     )
-    .bind(blocked)
+    .bind(REFUSED)
     .bind(limit)
     .fetch_all(connection)
     .await?;

@@ -44,6 +44,8 @@ struct Shared {
     made: PgPool,
     places: Arc<Semaphore>,
     patience: Duration,
+    /// [`RETURN`].
+    back_after: Duration,
     resting: Mutex<Vec<Resting>>,
     broken: Broken,
 }
@@ -95,10 +97,10 @@ impl Shared {
     fn rest(&self, connection: PoolConnection<Postgres>, left: Instant) {
         let mut resting = self.resting.lock();
         // Under the lock, or one could be put aside after all were closed.
-        if !self.places.is_closed() && left.elapsed() < RETURN {
+        if !self.places.is_closed() && left.elapsed() < self.back_after {
             resting.push(Resting { connection, left, since: Instant::now() });
         }
-        let spare = resting.first().is_some_and(|first| first.since.elapsed() > RETURN);
+        let spare = resting.first().is_some_and(|first| first.since.elapsed() > self.back_after);
         let spare = spare.then(|| resting.remove(0));
         drop(resting);
         drop(spare);
@@ -148,6 +150,7 @@ impl Pool {
                 made: limits.connect_lazy_with(connect),
                 places: Arc::new(Semaphore::new(most as usize)),
                 patience,
+                back_after: RETURN,
                 resting: Mutex::default(),
                 broken,
             }),
@@ -375,3 +378,6 @@ impl<'p> Executor<'p> for &'_ Pool {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,14 +163,18 @@ impl Teller {
         if people.is_empty() {
             return Ok(Handled::Done);
         }
-        let chosen = self.tables.chosen.of(organisation, &people).await.map_err(not_now)?;
-        let reached =
-            self.tables.subscriptions.with_browsers(organisation, &people).await.map_err(not_now)?;
-        let addressed = if self.has_email {
-            self.tables.addresses.with_addresses(organisation, &people).await.map_err(not_now)?
-        } else {
-            HashSet::new()
+        let addressed = async {
+            match self.has_email {
+                true => self.tables.addresses.with_addresses(organisation, &people).await,
+                false => Ok(HashSet::new()),
+            }
         };
+        let (chosen, reached, addressed) = futures::try_join!(
+            self.tables.chosen.of(organisation, &people),
+            self.tables.subscriptions.with_browsers(organisation, &people),
+            addressed,
+        )
+        .map_err(not_now)?;
         let nothing = PreferencesState::default();
         let now = self.clock.now();
         let told: Vec<Told> = listeners

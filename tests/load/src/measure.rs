@@ -79,7 +79,8 @@ impl Outcome {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// With what came of another run.
+    pub fn merge(&mut self, other: &Self) {
         if self.failed == 0 {
             self.first_error.clone_from(&other.first_error);
         }
@@ -142,8 +143,9 @@ pub async fn exactly<C: Caller>(callers: Vec<C>, calls: u64) -> Outcome {
     gather(tasks, count, began).await
 }
 
-/// Calls are due at a rate, whether or not earlier ones were answered; the time of each counts from when it was due, so
-/// that a stall is seen by all who would have called in it.
+/// Calls are due at a rate, whether or not earlier ones were answered. The time of a call that is late counts from when it
+/// was due, so that a stall is seen by all who would have called in it. Where the caller waited for its time, it counts
+/// from the moment it woke: timers are of whole milliseconds, and their slack in both sides would move a ratio towards 1.
 pub async fn open<C: Caller>(callers: Vec<C>, per_second: f64, span: Duration) -> Outcome {
     let (began, count) = (Instant::now(), callers.len());
     let calls = (span.as_secs_f64() * per_second) as usize;
@@ -153,9 +155,11 @@ pub async fn open<C: Caller>(callers: Vec<C>, per_second: f64, span: Duration) -
             let mut outcome = Outcome::new(1);
             for call in (at..calls).step_by(count) {
                 let due = began + Duration::from_secs_f64(call as f64 / per_second);
+                let late = Instant::now() >= due;
                 sleep_until(due).await;
+                let start = if late { due } else { Instant::now() };
                 let result = caller.call().await;
-                outcome.add(result, due.elapsed());
+                outcome.add(result, start.elapsed());
             }
             outcome
         });

@@ -71,10 +71,13 @@ pub struct Row {
     pub ratio: Option<f64>,
     /// What is to be reached.
     pub target: String,
-    /// Whether it is; `null` where there is nothing to reach or nothing was measured.
+    /// Whether it is; `null` where there is nothing to reach. What did not run, or failed in part, is not met.
     pub met: Option<bool>,
     /// What else is to be said: failures, reasons.
     pub note: String,
+    /// Something failed, or nothing was measured: whatever the figures say, nothing is met.
+    #[serde(skip)]
+    pub spoilt: bool,
 }
 
 impl Row {
@@ -90,8 +93,16 @@ impl Row {
         self.samples = outcome.count();
         self.median_ms = Some(outcome.quantile_ms(0.5));
         self.p99_ms = Some(outcome.quantile_ms(0.99));
-        if outcome.failed > 0 {
-            self = self.note(format!("{} failed: {}", outcome.failed, outcome.first_error));
+        self.spoilt |= outcome.count() == 0;
+        self.failures(outcome.failed, &outcome.first_error)
+    }
+
+    /// With what failed. A call that failed has no time, so that figures without it look better than they are.
+    #[must_use]
+    pub fn failures(mut self, count: u64, first: &str) -> Self {
+        if count > 0 {
+            self.spoilt = true;
+            self = self.note(format!("{count} failed: {first}"));
         }
         self
     }
@@ -129,11 +140,14 @@ impl Row {
         self
     }
 
-    /// Judged. Without a figure a row with a target is not met.
+    /// Judged. A row with a target and without a figure is not met, nor is one in which something failed.
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.target = target.text();
-        self.met = target.met(self.value, self.ratio);
+        self.met = match (target, target.met(self.value, self.ratio)) {
+            (Target::None, _) => None,
+            (_, met) => Some(met == Some(true) && !self.spoilt),
+        };
         self
     }
 }

@@ -23,7 +23,7 @@ use super::{bearer, with};
 use crate::Failure;
 use crate::echo::channels;
 use crate::house::{House, new_id};
-use crate::measure::{Caller, open};
+use crate::measure::{Caller, Outcome, median, open};
 use crate::options::Options;
 use crate::report::Row;
 
@@ -111,8 +111,8 @@ async fn chain(house: &House) -> Result<Chain, Failure> {
 /// What did not work.
 pub async fn rows(house: &House, options: &Options, team: &mut Shared) -> Result<Vec<Row>, Failure> {
     let team = team.get(house).await?;
-    let span = options.span * 2;
-    let count = (span.as_secs_f64() * RATE) as usize;
+    let (span, rounds) = (options.span, options.rounds.max(1));
+    let count = (span.as_secs_f64() * RATE) as usize * rounds;
     let offers = team.offered(house, count + 20).await?;
     let offers = Arc::new(Mutex::new(offers));
     let fleet = channels(&house.grpc(Service::Fleet), 1).await?.remove(0);
@@ -130,23 +130,36 @@ pub async fn rows(house: &House, options: &Options, team: &mut Shared) -> Result
         raw.call().await?;
         accept()?.call().await?;
     }
+    drop(raw);
     house.settle().await?;
-    let raw = open(vec![raw], RATE, span).await;
-    let ours = open(vec![accept()?], RATE, span).await;
+    let (mut ours, mut raw): (Option<Outcome>, Option<Outcome>) = (None, None);
+    let (mut middle, mut tails) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let theirs = open(vec![chain(house).await?], RATE, span).await;
+        let mine = open(vec![accept()?], RATE, span).await;
+        middle.push(mine.quantile_ms(0.5) / theirs.quantile_ms(0.5));
+        tails.push(mine.quantile_ms(0.99) / theirs.quantile_ms(0.99));
+        for (all, one) in [(&mut raw, theirs), (&mut ours, mine)] {
+            match all {
+                Some(all) => all.merge(&one),
+                None => *all = Some(one),
+            }
+        }
+    }
+    let (Some(ours), Some(raw)) = (ours, raw) else { return Ok(Vec::new()) };
     let workload = format!(
         "AcceptOffer over gRPC until GetTicket, asked again and again, says ASSIGNED; one at a time, {RATE} a second, \
-         open loop"
+         open loop; {rounds} rounds in turn with the bare chain, median of their ratios, quantiles of all"
     );
     let mut tail =
         Row::new("accept-p99", workload.clone(), "ms p99").timed(&ours).value(ours.quantile_ms(0.99));
-    if raw.failed > 0 {
-        tail = tail.note(format!("bare chain: {} failed: {}", raw.failed, raw.first_error));
-    }
+    tail = tail.failures(raw.failed, &format!("bare chain: {}", raw.first_error));
     Ok(vec![
         Row::new("accept", workload, "ms p50")
             .timed(&ours)
             .value(ours.quantile_ms(0.5))
-            .against("commit, JetStream publish, consume, commit; p50", raw.quantile_ms(0.5)),
-        tail.against("the same chain, p99", raw.quantile_ms(0.99)),
+            .against("commit, JetStream publish, consume, commit; p50", raw.quantile_ms(0.5))
+            .ratio(median(middle)),
+        tail.against("the same chain, p99", raw.quantile_ms(0.99)).ratio(median(tails)),
     ])
 }

@@ -102,6 +102,9 @@ impl Caller for Life {
         let at = |rest: &str| format!("/v1/tickets/{ticket}{rest}");
         let offers = self.ears.wait(&ticket, "offers.made").await?;
         let one = self.turn.fetch_add(1, Ordering::Relaxed) % self.team.members.len();
+        if offers.len() != self.team.members.len() {
+            return Err(format!("{} offers to {} people", offers.len(), self.team.members.len()).into());
+        }
         let offer = offers.get(&self.team.members[one]).ok_or("no offer for this one")?;
         self.employee.become_somebody(&self.team.tokens[one])?;
         let nothing = Some(Bytes::from_static(b"{}"));

@@ -171,14 +171,12 @@ pub async fn rows(house: &House, options: &Options) -> Result<Vec<Row>, Failure>
     ));
     (row.concurrency, row.samples) = (options.streams as u64, all.len());
     (row.median_ms, row.p99_ms) = (Some(at(0.5)), Some(at(0.99)));
-    if posted.failed > 0 {
-        row = row.note(format!("{} posts failed: {}", posted.failed, posted.first_error));
-    }
+    row = row.failures(posted.failed, &format!("posts: {}", posted.first_error));
     let ended = ended.lock();
     if let Some(why) = ended.first() {
         row = row.note(format!("{} streams ended: {why}", ended.len()));
     }
-    if all.len() < expected {
+    if all.len() < expected || expected == 0 {
         row.value = Some(f64::INFINITY);
     }
     let each = (with_streams - before) * 1024.0 / options.streams.max(1) as f64;

@@ -81,10 +81,7 @@ pub async fn rows(house: &House) -> Result<Vec<Row>, Failure> {
         .value(PEOPLE as f64 / times[1])
         .against("one after the other", PEOPLE as f64 / times[0]);
     (row.concurrency, row.samples) = (PEOPLE as u64, PEOPLE as u64);
-    if failed > 0 {
-        row = row.note(format!("{failed} failed: {why}"));
-    }
-    Ok(vec![row])
+    Ok(vec![row.failures(failed, &why)])
 }
 
 /// All offers of a ticket, once everybody has one: employee and offer.
