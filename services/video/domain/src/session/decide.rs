@@ -159,7 +159,7 @@ fn do_act(session: &SessionContent, act: Act, around: &Around, context: &Decisio
             if session.tickets.contains(&ticket) {
                 return Ok(Vec::new());
             }
-            if session.tickets.len() >= MAX_TICKETS {
+            if session.is_full() {
                 let violation =
                     FieldViolation::new("ticket_id", "at most 50 tickets are linked to a session");
                 return Err(SessionRejection::Invalid(vec![violation]));

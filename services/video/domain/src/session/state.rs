@@ -4,7 +4,7 @@ use callboard_kernel::{Actor, DeviceId, EmployeeId, Principal, Subject, TicketId
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, SessionEvent};
-use crate::{ConnectionId, Place, Side, StreamId, Visibility, words};
+use crate::{ConnectionId, MAX_TICKETS, Place, Side, StreamId, Visibility, words};
 
 words! {
     /// Where a session stands.
@@ -284,6 +284,11 @@ impl SessionContent {
         party.is_some_and(|party| party.who == who)
     }
 
+    /// Whether no more tickets can be linked.
+    pub const fn is_full(&self) -> bool {
+        self.tickets.len() >= MAX_TICKETS
+    }
+
     /// What a caller who sees it may do with it now.
     pub fn moves(&self, principal: &Principal, offered: bool) -> Moves {
         let Some(side) = Side::of(principal) else { return Moves::default() };
@@ -300,7 +305,7 @@ impl SessionContent {
             join: takes_part && can_be_called && is_free,
             end: self.call.is_some() && (works || self.is_in_call(side, who)),
             set_visibility: works,
-            link: works,
+            link: works && !self.is_full(),
             consent: takes_part && is_free && !self.status.is_over(),
             record: side == Side::Employee && self.is_in_call(side, who) && self.may_be_recorded(),
         }

@@ -5,6 +5,7 @@ use super::*;
 use crate::world::{ask, code_user, customer_user, employee, id, system, time};
 
 mod files;
+mod linking;
 mod providers;
 mod withdrawing;
 
@@ -347,19 +348,6 @@ fn v_8_consent_is_a_persons_whoever_comes_instead_is_asked_anew() {
     assert!(!content(&state).consents(Side::Guest));
 }
 
-#[test]
-fn v_9_tickets_are_linked_once_and_unlinked_and_t_11_a_deleted_one_is_forgotten() {
-    let mut state = made(&host());
-    act(&mut state, &host(), Act::Link(id(4))).expect("linked");
-    assert_eq!(act(&mut state, &host(), Act::Link(id(4))), Ok(Vec::new()));
-    assert_eq!(content(&state).tickets, [id(4), id(5)]);
-    let stranger = employee(22, Role::Member);
-    assert!(matches!(act(&mut state, &stranger, Act::Unlink(id(4))), Err(SessionRejection::Denied(_))));
-    act(&mut state, &host(), Act::Unlink(id(4))).expect("unlinked");
-    give(&mut state, &system(), NOW, SessionCommand::Forget { ticket: id(5) }).expect("forgotten");
-    assert!(content(&state).tickets.is_empty());
-}
-
 /// What anybody may try.
 fn any_act() -> impl Strategy<Value = Act> {
     prop_oneof![
@@ -464,7 +452,8 @@ proptest! {
                     Act::Cancel => promised.cancel,
                     Act::Reopen => promised.reopen,
                     Act::SetVisibility(_) => promised.set_visibility,
-                    Act::Link(_) | Act::Unlink(_) => promised.link,
+                    Act::Link(_) => promised.link,
+                    Act::Unlink(_) => promised.set_visibility,
                     Act::Consent(_) => promised.consent,
                     Act::Record(true) => promised.record,
                     Act::Record(false) | Act::AddFile(..) | Act::RemoveFile(_) => told.is_ok(),
