@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use callboard_kernel::{Refusal, derive_uuid};
+use callboard_kernel::{ErrorKind, Refusal, derive_uuid};
 use callboard_proto::tickets::v1 as tickets;
 use callboard_proto::video::v1 as video;
+use callboard_service::error::report;
 use http::StatusCode;
 use serde::Deserialize;
-use tonic::Code;
+use tonic::Status;
 use tower::retry::backoff::Backoff;
 use utoipa::ToSchema;
 
@@ -41,16 +42,29 @@ pub struct SessionTicket {
     pub priority: Option<Priority>,
 }
 
+/// From outside nobody links; of the employees those of the session, while there is room. Whoever may not link but may
+/// hide it is one of them: all that is left is the limit. That holds for a repeat as well: whether its ticket is one of
+/// the fifty is not known before it is asked for again, and asking makes it.
+fn may_link(moves: video::SessionMoves) -> Result<(), Refusal> {
+    match (moves.link, moves.set_visibility) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Refusal::new(
+            ErrorKind::FailedPrecondition,
+            "TOO_MANY_TICKETS",
+            "at most 50 tickets are linked to a session: unlink one first",
+        )),
+        (false, false) => Err(Refusal::denied("for employees of the session (V-9)")),
+    }
+}
+
 /// Makes the ticket and links it. Each of the two has an id derived from that of the request, so that a repeat makes
 /// nothing twice and goes on where the first try ended.
 async fn create_ticket(call: Call, Id(session_id): Id, Json(new): Json<SessionTicket>) -> Answer<Ticket> {
     check_answers(&new.answers)?;
     let asked = video::GetSessionRequest { session_id: session_id.clone() };
     let session = ask!(call, video.get_session(asked)).session.unwrap_or_default();
-    // Before anything is made. From outside nobody links; of the employees those of the session.
-    if !session.moves.is_some_and(|moves| moves.link) {
-        return Err(Refusal::denied("for employees of the session (V-9)").into());
-    }
+    // Before anything is made.
+    may_link(session.moves.unwrap_or_default())?;
     let derived = |part: &[u8]| derive_uuid(call.change_id, &[b"session-ticket", part]).to_string();
     let message = tickets::CreateTicketRequest {
         request_id: derived(b"create"),
@@ -69,6 +83,13 @@ async fn create_ticket(call: Call, Id(session_id): Id, Json(new): Json<SessionTi
     show_created(made, "/v1/tickets")
 }
 
+/// Whether it is the ticket that video has not heard of. What else is not there, the session above all, does not come by
+/// waiting.
+fn is_unheard(status: &Status) -> bool {
+    let report = report(status);
+    report.kind == ErrorKind::NotFound && report.resource.is_some_and(|missing| missing.kind == "ticket")
+}
+
 /// Links it as soon as video has heard of it: until then it is not found there.
 async fn link(call: &Call, message: video::LinkTicketRequest) -> Result<(), Problem> {
     let mut pauses = pauses();
@@ -76,7 +97,7 @@ async fn link(call: &Call, message: video::LinkTicketRequest) -> Result<(), Prob
         loop {
             match call.gateway.upstreams.video().link_ticket(call.request(message.clone())).await {
                 Ok(_) => return Ok(()),
-                Err(status) if status.code() == Code::NotFound => pauses.next_backoff().await,
+                Err(status) if is_unheard(&status) => pauses.next_backoff().await,
                 Err(status) => return Err(call.problem(status)),
             }
         }
@@ -95,7 +116,8 @@ pub(super) fn route() -> Route {
         .body::<SessionTicket>()
         .creates::<Ticket>()
         .about(
-            "Makes an internal ticket on the session's device, opens it and links it. Employees of the session (V-9). \
-             The same request again, by its Idempotency-Key, makes nothing twice and finishes what a failure left.",
+            "Makes an internal ticket on the session's device, opens it and links it. Employees of the session (V-9), \
+             while fewer than 50 are linked. The same request again, by its Idempotency-Key, makes nothing twice and \
+             finishes what a failure left.",
         )
 }

@@ -162,7 +162,7 @@ async fn v_9_a_ticket_made_from_a_session_is_internal_and_linked_and_a_repeat_fi
         let ticket = tickets::Ticket { id: TICKET.to_string(), title: asked.title, ..Default::default() };
         Ok(tickets::CreateTicketResponse { ticket: Some(ticket) })
     });
-    let missing = || status("video", &Refusal::not_found("ticket"));
+    let missing = || status("video", &Refusal::missing("ticket", TICKET));
     let failing = || status("video", &Refusal::new(callboard_kernel::ErrorKind::Internal, "INTERNAL", "no"));
     world.video.on(&rpc("LinkTicket"), move |_: video::LinkTicketRequest| {
         Err::<video::LinkTicketResponse, _>(failing())
@@ -212,6 +212,40 @@ async fn v_9_a_ticket_made_from_a_session_is_internal_and_linked_and_a_repeat_fi
         assert_eq!((code, &problem["reason"]), (403, &json!("PERMISSION_DENIED")));
     }
     assert_eq!(world.tickets.asked::<tickets::CreateTicketRequest>(make).len(), 2);
+}
+
+#[tokio::test]
+async fn v_9_no_ticket_is_made_for_a_full_session_and_one_that_is_gone_is_told_at_once() {
+    let world = World::new().await;
+    let has_room = Arc::new(AtomicBool::new(false));
+    let room = Arc::clone(&has_room);
+    world.video.on(&rpc("GetSession"), move |_: video::GetSessionRequest| {
+        let link = room.load(Ordering::SeqCst);
+        let moves = video::SessionMoves { link, set_visibility: true, ..Default::default() };
+        let session =
+            video::Session { id: SESSION.to_string(), moves: Some(moves), ..video::Session::default() };
+        Ok(video::GetSessionResponse { session: Some(session) })
+    });
+    let make = "callboard.tickets.v1.TicketService/CreateTicket";
+    world.tickets.on(make, |_: tickets::CreateTicketRequest| {
+        let ticket = tickets::Ticket { id: TICKET.to_string(), ..Default::default() };
+        Ok(tickets::CreateTicketResponse { ticket: Some(ticket) })
+    });
+    world.video.on(&rpc("LinkTicket"), |_: video::LinkTicketRequest| {
+        Err::<video::LinkTicketResponse, _>(status("video", &Refusal::missing("session", SESSION)))
+    });
+    let path = format!("/v1/videoSessions/{SESSION}:createTicket");
+    let post = async || {
+        let request = world.request(&member(&[]), Method::POST, &path).json(&json!({"title": "Leak"}));
+        read(request.send().await.unwrap()).await
+    };
+    let (code, problem) = post().await;
+    assert_eq!((code, &problem["reason"]), (409, &json!("TOO_MANY_TICKETS")));
+    assert_eq!(world.tickets.asked::<tickets::CreateTicketRequest>(make).len(), 0);
+    has_room.store(true, Ordering::SeqCst);
+    let (code, problem) = post().await;
+    assert_eq!((code, &problem["reason"]), (404, &json!("NOT_FOUND")));
+    assert_eq!(world.video.asked::<video::LinkTicketRequest>(&rpc("LinkTicket")).len(), 1, "asked once");
 }
 
 #[tokio::test]
