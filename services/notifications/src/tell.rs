@@ -24,6 +24,11 @@ use crate::{Tables, not_now};
 /// How long an event waits for its ticket, which its own context tells of; after that it is told with what is known.
 const WAIT_FOR_SUBJECT: TimeDelta = TimeDelta::seconds(60);
 
+/// In the details: the notification group that the event named.
+pub(crate) const GROUP: &str = "group";
+/// In the details: the template whose responsible people hear of it.
+pub(crate) const TEMPLATE: &str = "template";
+
 /// Something people are told of.
 #[derive(Debug, Clone)]
 pub struct Happening {
@@ -105,6 +110,17 @@ pub struct Teller {
     pub wake: Arc<Notify>,
     /// Now.
     pub clock: Arc<dyn Clock>,
+}
+
+/// The details with what those who hear of it are judged by when it is sent (N-3).
+fn judged_by(mut details: Value, group: Option<GroupId>, template: Option<Uuid>) -> Value {
+    let lists = [(GROUP, group.map(Uuid::from)), (TEMPLATE, template)];
+    if let Some(details) = details.as_object_mut() {
+        for (key, list) in lists {
+            details.extend(list.map(|list| (key.to_owned(), json!(list))));
+        }
+    }
+    details
 }
 
 impl Teller {
@@ -213,7 +229,7 @@ impl Teller {
             part: happening.part,
             actor: happening.actor,
             at: event.time,
-            details: happening.details,
+            details: judged_by(happening.details, happening.group, happening.template),
         };
         let people: Vec<Person> = told.iter().map(|told| told.listener.person).collect();
         let is_due = told.iter().flat_map(|told| &told.deliveries).any(|one| one.state == State::Due);

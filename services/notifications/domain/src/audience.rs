@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callboard_kernel::{Actor, CodeId, CustomerId, CustomerUserId, DepartmentId, EmployeeId, Isolation};
+use callboard_kernel::{
+    Actor, CodeId, CustomerId, CustomerUserId, DepartmentId, EmployeeId, Isolation, Role,
+};
 
 use crate::{Because, EventType, Origin, Person};
 
@@ -185,6 +187,29 @@ pub fn employee_hears(
         return false;
     }
     subject.undivided || isolation.admits(&colleague.departments, &subject.departments)
+}
+
+/// What an employee is in the organisation when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The role.
+    pub role: Role,
+    /// Works at the support desk.
+    pub is_agent: bool,
+    /// One of the notification group, or of those responsible, whichever the reason is; other reasons do not look at it.
+    pub is_listed: bool,
+}
+
+/// Whether an employee still is what they hear of it as (N-3): the group may have been left and the role lost while a
+/// mail server was away. Involvement and what names somebody are judged by [`employee_hears`] and [`still_holds`].
+pub fn still_is(because: Because, standing: Standing) -> bool {
+    match because {
+        Because::Group | Because::Responsible => standing.is_listed,
+        Because::Agent => standing.is_agent,
+        Because::Steward => matches!(standing.role, Role::Moderator | Role::Administrator),
+        Because::Administrator => standing.role == Role::Administrator,
+        Because::Named | Because::Involved | Because::Requester | Because::Company | Because::Code => true,
+    }
 }
 
 /// Where somebody stands with a ticket, as fleet told last; `None`: it did not.

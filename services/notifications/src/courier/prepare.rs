@@ -1,16 +1,19 @@
 //! What is said to whom, found out when it is sent (N-3).
 
 use callboard_kernel::{EmployeeId, Language, Timestamp};
-use callboard_notifications_domain::audience::{Call, Subject, employee_hears, outsider_hears, still_holds};
+use callboard_notifications_domain::audience::{
+    Call, Standing, Subject, employee_hears, outsider_hears, still_holds, still_is,
+};
 use callboard_notifications_domain::delivery::Outcome;
-use callboard_notifications_domain::{Because, Channel, EventType, Person, SubjectKind};
+use callboard_notifications_domain::{Because, Channel, EventType, GroupId, Person, SubjectKind};
 use uuid::Uuid;
 
 use super::{Courier, report};
 use crate::render::{Mail, MailAbout, Matter, Texts};
 use crate::store::deliveries::Report;
 use crate::store::telling::entry_id;
-use crate::store::{Claimed, KnownSubject};
+use crate::store::{Claimed, KnownSubject, List};
+use crate::tell::{GROUP, TEMPLATE};
 
 /// What is said.
 #[derive(Debug, Clone)]
@@ -74,7 +77,16 @@ impl Courier {
         match claimed.person {
             Person::Employee(id) => {
                 let Some(hearer) = copies.colleague(organisation, id).await? else { return Ok(None) };
-                if claimed.because == Because::Agent && !hearer.is_agent {
+                let standing = Standing {
+                    role: hearer.role,
+                    is_agent: hearer.is_agent,
+                    is_listed: self.is_listed(claimed, subject, id).await?,
+                };
+                // Whoever is called to a ticket of the session hears of the request beside those responsible (V-2).
+                let is_called = claimed.event_type == EventType::VideoRequested;
+                if !still_is(claimed.because, standing)
+                    && !(is_called && self.still_holds(claimed, id, judged).await?)
+                {
                     return Ok(None);
                 }
                 let isolation = copies.isolation(organisation).await?;
@@ -99,6 +111,30 @@ impl Courier {
                 let hears = own && outsider_hears(claimed.because, judged);
                 if hears { Ok(Some(copies.language(organisation).await?)) } else { Ok(None) }
             }
+        }
+    }
+
+    /// Whether they are on the list that they hear of it by; of other reasons nothing is asked.
+    async fn is_listed(
+        &self,
+        claimed: &Claimed,
+        subject: &KnownSubject,
+        id: EmployeeId,
+    ) -> Result<bool, sqlx::Error> {
+        let told = |key: &str| claimed.details.get(key)?.as_str()?.parse::<Uuid>().ok();
+        let organisation = claimed.organisation;
+        let list = match claimed.because {
+            // Of the ticket as it is now, unless what happened named another one.
+            Because::Group => {
+                told(GROUP).map(GroupId::from).or(subject.group).map(|group| List::Group(organisation, group))
+            }
+            Because::Responsible => told(TEMPLATE).map(|template| List::Responsible(organisation, template)),
+            _ => return Ok(false),
+        };
+        match list {
+            Some(list) => self.tables.copies.is_listed(list, id).await,
+            // What was queued before the template was written down holds; a ticket without a group has no members.
+            None => Ok(claimed.because == Because::Responsible),
         }
     }
 

@@ -7,7 +7,7 @@ use callboard_journal::Gather;
 use callboard_journal::Pool;
 use callboard_kernel::{
     CodeId, CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, Language,
-    OrganisationId, Timestamp,
+    OrganisationId, Role, Timestamp,
 };
 use callboard_notifications_domain::audience::{Call, Colleague};
 use callboard_notifications_domain::{Person, SubjectKind};
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::calls::{Called, call_all};
 use super::known::KnownEmployee;
+use super::lists::{List, listed_all};
 use super::subjects::{Judged, Kept, TOGETHER, judge_all, keep_all};
 use super::{Sql, decoded, placed};
 
@@ -34,6 +35,8 @@ pub struct Hearer {
     pub colleague: Colleague,
     /// Of the profile.
     pub language: Language,
+    /// The role.
+    pub role: Role,
     /// Works at the support desk.
     pub is_agent: bool,
 }
@@ -45,19 +48,22 @@ pub struct Copies {
     pub(super) subjects: Gather<Kept>,
     pub(super) judged: Gather<(OrganisationId, Uuid), Option<Judged>>,
     pub(super) calls: Gather<Called, Option<Call>>,
+    pub(super) lists: Gather<(List, EmployeeId), bool>,
     colleagues: Gather<(OrganisationId, EmployeeId), Option<Hearer>>,
     isolations: Cache<OrganisationId, (Isolation, Language)>,
 }
 
 impl Copies {
     /// In this database.
-    pub fn new(pool: Pool) -> Self {
-        let (writing, judging, meeting, calling) = (pool.clone(), pool.clone(), pool.clone(), pool.clone());
+    pub fn new(pool: PgPool) -> Self {
+        let (writing, judging, meeting, calling, listing) =
+            (pool.clone(), pool.clone(), pool.clone(), pool.clone(), pool.clone());
         Self {
             pool,
             subjects: Gather::new(TOGETHER, Kept::id, move |all| keep_all(writing.clone(), all)),
             judged: Gather::asking(TOGETHER, move |all| judge_all(judging.clone(), all)),
             calls: Gather::asking(TOGETHER, move |all| call_all(calling.clone(), all)),
+            lists: Gather::asking(TOGETHER, move |all| listed_all(listing.clone(), all)),
             colleagues: Gather::asking(TOGETHER, move |all| meet_all(meeting.clone(), all)),
             isolations: Cache::builder().max_capacity(10_000).time_to_live(TTL).build(),
         }
@@ -346,7 +352,7 @@ fn meet_all(
 ) -> BoxFuture<'static, Sql<Vec<Option<Hearer>>>> {
     async move {
         let rows = sqlx::query(
-            "select a.place, e.id, e.department_ids, e.language, e.support_roles <> '[]' as is_agent
+            "select a.place, e.id, e.department_ids, e.language, e.role, e.support_roles <> '[]' as is_agent
              from unnest($1::uuid[], $2::uuid[]) with ordinality as a(organisation_id, id, place)
              cross join lateral (
                  select * from known_employee e
@@ -364,6 +370,7 @@ fn meet_all(
                     departments: row.try_get::<Json<Vec<DepartmentId>>, _>("department_ids")?.0,
                 },
                 language: language.parse().unwrap_or_default(),
+                role: decoded(row.try_get::<String, _>("role")?.parse())?,
                 is_agent: row.try_get("is_agent")?,
             })
         })

@@ -13,6 +13,7 @@ mod hook_log;
 mod hooks;
 mod keys;
 mod known;
+mod lists;
 mod preferences;
 mod settle;
 mod subjects;
@@ -33,6 +34,7 @@ pub use hook_log::{AttemptCursor, HookCursor, HookLog, LoggedAttempt, LoggedHook
 pub use hooks::{ClaimedHook, HookEvent, Hooks, Tried};
 pub use keys::OwnKeys;
 pub use known::{KnownEmployee, KnownSubject};
+pub use lists::List;
 pub use preferences::{Chosen, PreferencesMapping};
 pub use subjects::Judged;
 pub use subscriptions::{Reached, Subscription, Subscriptions};

@@ -10,6 +10,7 @@ mod house;
 mod permissions;
 mod preferences;
 mod push;
+mod standing;
 mod stores;
 mod support;
 mod tasks;

@@ -237,3 +237,45 @@ async fn n_6_e_mails_about_a_session_lead_to_it_and_let_in_for_a_while_who_does_
     assert!(text.contains(&format!("https://callboard.example/sessions/{key}")), "{text}");
     assert!(!text.contains("/a/"), "{text}");
 }
+
+#[tokio::test]
+async fn n_3_v_2_who_is_not_responsible_any_more_is_not_told_of_the_request() {
+    let house = House::new().await;
+    let nora = house.known(house.people.member(), "en", "Nora").await;
+    let emil = house.known(house.people.member(), "en", "Emil").await;
+    let (template, device) = (id(), id());
+    let visitor = house.visitor(device).await;
+    let responsible = async |version: i64, who: &[&Principal]| {
+        let message = video::SessionFlowChanged {
+            template_id: template.to_string(),
+            organisation_id: house.people.id.to_string(),
+            requests_allowed: true,
+            responsible_employee_ids: who.iter().map(|who| uuid(who).to_string()).collect(),
+            ..Default::default()
+        };
+        house.stage.publish(house.people.id, template, version, &message).await;
+        eventually("the flow is known", PATIENCE, || async {
+            let sql = "select version from known_session_flow where template_id = $1";
+            let known: Option<i64> = sqlx::query_scalar(sql)
+                .bind(template)
+                .fetch_optional(house.stage.pool())
+                .await
+                .map_err(|error| error.to_string())?;
+            if known == Some(version) { Ok(()) } else { Err(format!("{known:?}")) }
+        })
+        .await;
+    };
+    responsible(1, &[&nora, &emil]).await;
+    house.mail.refuse(Some(451));
+    let mut session = Session::requested(&house, template, &visitor, device);
+    let message = video::SessionRequested { session: session.session() };
+    let event = session.tell(&house, &message).await;
+    for who in [&nora, &emil] {
+        house.put_off(event, who).await;
+    }
+    responsible(2, &[&emil]).await;
+    house.mail.refuse(None);
+    let email = async |who| house.settled(event, who).await[&proto::Channel::Email].0;
+    assert_eq!(email(&nora).await, proto::DeliveryState::Withheld);
+    assert_eq!(email(&emil).await, proto::DeliveryState::Delivered);
+}

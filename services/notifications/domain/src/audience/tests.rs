@@ -30,6 +30,24 @@ fn circle() -> Circle {
 }
 
 #[test]
+fn n_3_who_left_the_group_or_lost_the_role_is_no_longer_what_they_heard_as() {
+    let standing = Standing { role: Role::Administrator, is_agent: true, is_listed: true };
+    let [moderator, member] = [Role::Moderator, Role::Member].map(|role| Standing { role, ..standing });
+    let unlisted = Standing { is_listed: false, ..standing };
+    for because in [Because::Group, Because::Responsible] {
+        assert!(still_is(because, member) && !still_is(because, unlisted), "{because:?}");
+    }
+    assert!(!still_is(Because::Agent, Standing { is_agent: false, ..standing }));
+    assert!(still_is(Because::Steward, standing) && still_is(Because::Steward, moderator));
+    assert!(!still_is(Because::Steward, member));
+    assert!(still_is(Because::Administrator, standing) && !still_is(Because::Administrator, moderator));
+    let nobody = Standing { role: Role::Member, is_agent: false, is_listed: false };
+    for because in [Because::Named, Because::Involved, Because::Requester] {
+        assert!(still_is(because, nobody), "judged elsewhere: {because:?}");
+    }
+}
+
+#[test]
 fn n_4_of_a_ticket_hear_the_involved_the_notification_group_the_company_and_the_code_each_once() {
     let subject = Subject { involved: [colleague(1).id, colleague(2).id].into(), ..Subject::default() };
     let outsiders = [
