@@ -263,7 +263,8 @@ impl CalendarApi {
         Ok(proto::ReadFeedResponse { icalendar: icalendar::render(&content.name, &entries, now) })
     }
 
-    /// The owner as the directory knows them now; `None`: left.
+    /// The owner as the directory knows them now; `None`: left, or went to another company. A feed ends when that is heard;
+    /// one that was made at that very moment does not, and is judged here.
     async fn owner(
         &self,
         organisation: OrganisationId,
@@ -276,7 +277,13 @@ impl CalendarApi {
                 // Reading asks for no role.
                 Subject::Employee(Employee { id, role: Role::Member, departments })
             }
-            (Actor::CustomerUser(id), Some(customer)) => Subject::CustomerUser(CustomerUser { id, customer }),
+            (Actor::CustomerUser(id), Some(customer)) => {
+                let copies = &self.reads.copies;
+                if !copies.may_be_of(organisation, id, customer).await.map_err(refusal)? {
+                    return Ok(None);
+                }
+                Subject::CustomerUser(CustomerUser { id, customer })
+            }
             (Actor::CustomerUser(_) | Actor::CodeUser(_) | Actor::System, _) => return Ok(None),
         };
         Ok(Some(Principal { organisation, subject, language: Language::En }))

@@ -98,6 +98,8 @@ impl DirectoryHandler {
             proto::CustomerUserRemoved::TYPE => {
                 let removed = decode::<proto::CustomerUserRemoved>(event)?;
                 let id: Uuid = event_id("customer_user_id", &removed.customer_user_id)?;
+                let customer = event_id("customer_id", &removed.customer_id)?;
+                self.keep_customer_user(event, id, customer, true).await?;
                 self.end_feeds(event, Actor::CustomerUser(id.into())).await?;
             }
             _ => return Ok(Handled::Ignored),
@@ -230,6 +232,7 @@ impl DirectoryHandler {
         let changed: proto::CustomerUserChanged = decode(event)?;
         let id: Uuid = event_id("customer_user_id", &changed.customer_user_id)?;
         let customer: CustomerId = event_id("customer_id", &changed.customer_id)?;
+        self.keep_customer_user(event, id, customer, false).await?;
         let owner = Actor::CustomerUser(id.into());
         let feeds = self.reads.queries.feeds(event.organisation, owner).await.map_err(not_now)?;
         for feed in feeds {
@@ -238,6 +241,16 @@ impl DirectoryHandler {
             }
         }
         Ok(())
+    }
+
+    /// First of all that follows from it: a feed that is made meanwhile is judged by this when it is read.
+    async fn keep_customer_user(&self, event: &Event, id: Uuid, customer: CustomerId, removed: bool) -> Done {
+        let version = event.aggregate_version.0;
+        let copies = &self.reads.copies;
+        copies
+            .keep_customer_user(event.organisation, version, id.into(), customer, removed)
+            .await
+            .map_err(not_now)
     }
 
     async fn end_feeds(&self, event: &Event, owner: Actor) -> Done {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use callboard_journal::Gather;
 use callboard_journal::Pool;
-use callboard_kernel::{DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId};
+use callboard_kernel::{
+    CustomerId, CustomerUserId, DepartmentId, DeviceId, EmployeeId, Isolation, OrganisationId, TemplateId,
+};
 use callboard_tasks_domain::Place;
 use moka::future::Cache;
 use sqlx::Row;
@@ -211,6 +213,51 @@ impl Copies {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// Keeps a customer user.
+    pub async fn keep_customer_user(
+        &self,
+        organisation: OrganisationId,
+        version: i64,
+        id: CustomerUserId,
+        customer: CustomerId,
+        removed: bool,
+    ) -> Sql<()> {
+        sqlx::query(
+            "insert into known_customer_user (id, organisation_id, version, removed, customer_id)
+             values ($1, $2, $3, $4, $5)
+             on conflict (id) do update set version = excluded.version, removed = excluded.removed,
+                 customer_id = excluded.customer_id
+             where excluded.version > known_customer_user.version",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(version)
+        .bind(removed)
+        .bind(customer.uuid())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// True unless the directory told that this customer user was removed, or is of another company. Of whom it told
+    /// nothing yet, nothing speaks against what their login said.
+    pub async fn may_be_of(
+        &self,
+        organisation: OrganisationId,
+        id: CustomerUserId,
+        customer: CustomerId,
+    ) -> Sql<bool> {
+        sqlx::query_scalar(
+            "select not exists (select from known_customer_user
+             where id = $1 and organisation_id = $2 and (removed or customer_id <> $3))",
+        )
+        .bind(id.uuid())
+        .bind(organisation.uuid())
+        .bind(customer.uuid())
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// These employees with their departments, as far as they are there.

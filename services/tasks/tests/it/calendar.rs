@@ -170,3 +170,41 @@ async fn k_5_whoever_goes_to_another_company_leaves_the_feeds_of_the_old_one_beh
     assert!(read(&kept).await.is_ok());
     house.stage.stop().await;
 }
+
+#[tokio::test]
+async fn k_5_a_feed_made_after_its_owner_s_leaving_was_heard_is_not_readable() {
+    let house = House::new().await;
+    let [stays, leaves, goes] = [(); 3].map(|()| house.people.customer_user(house.customer));
+    let key = |who: &callboard_kernel::Principal| who.actor().id().expect("somebody");
+    let removed = directory::CustomerUserRemoved {
+        customer_user_id: key(&leaves).to_string(),
+        organisation_id: house.people.id.to_string(),
+        customer_id: house.customer.to_string(),
+    };
+    house.stage.publish(house.people.id, key(&leaves), 2, &removed).await;
+    for (who, customer) in [(&stays, house.customer), (&goes, id())] {
+        let changed = directory::CustomerUserChanged {
+            customer_user_id: key(who).to_string(),
+            organisation_id: house.people.id.to_string(),
+            customer_id: customer.to_string(),
+            language: "en".into(),
+        };
+        house.stage.publish(house.people.id, key(who), 2, &changed).await;
+    }
+    for who in [&stays, &leaves, &goes] {
+        house.kept("known_customer_user", key(who), 2).await;
+    }
+    // Their tokens are still good for a moment.
+    for (who, readable) in [(&stays, true), (&leaves, false), (&goes, false)] {
+        let request = tasks::CreateFeedRequest { request_id: request_id(), name: "Ours".into(), scope: 0 };
+        let made = done(house.calendar().create_feed(house.signed(who, request)).await).expect("made");
+        let request = tasks::ReadFeedRequest { token: made.token };
+        let read = done(house.calendar().read_feed(tonic::Request::new(request)).await);
+        if readable {
+            assert!(read.is_ok(), "{read:?}");
+        } else {
+            assert_eq!(refused(read), "NOT_FOUND");
+        }
+    }
+    house.stage.stop().await;
+}
