@@ -3,6 +3,7 @@
 use callboard_e2e_tests::call::CallSocket;
 use callboard_e2e_tests::{Client, Frame, Live, Platform, World};
 use callboard_testkit::{PATIENCE, eventually, eventually_some};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::play::{accept, id, open};
@@ -221,4 +222,32 @@ async fn t_13_v_7_a_ticket_made_internal_takes_its_session_and_the_running_call_
         let hidden = hidden.unwrap_or_else(|| panic!("they are told that it is gone: {about:?}"));
         assert_eq!(about.len(), hidden + 1, "nothing after it: {about:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v_9_a_ticket_made_from_a_session_is_internal_linked_and_made_once() {
+    let platform = Platform::shared().await;
+    let world = World::make(platform, "sessionticket.test").await;
+    let (visitor, nora) = (world.visitor().await, world.person("nora").await);
+    let session = request(&visitor, &world, json!({})).await;
+    nora.post(&at(&session, ":confirm"), json!({})).await.ok();
+    let make = async |who: &Client, key: &str| {
+        let new = json!({"title": "Seen in the call", "description": "The seal is worn"});
+        who.call_as(Method::POST, &at(&session, ":createTicket"), Some(new), key).await
+    };
+    // Whoever asked for the session sees it, and makes no ticket of it.
+    make(&visitor, "outside").await.problem(403);
+    let made = make(&nora, "made-once").await.ok();
+    let ticket = id(&made);
+    let seen = nora.get(&format!("/v1/tickets/{ticket}")).await.ok();
+    assert_eq!((&seen["visibility"], &seen["status"]), (&json!("INTERNAL"), &json!("OPEN")), "{seen}");
+    assert_eq!(seen["deviceId"], json!(world.demo.coffee_machine));
+    assert_eq!(nora.get(&at(&session, "")).await.ok()["ticketIds"], json!([ticket]));
+    assert_eq!(id(&make(&nora, "made-once").await.ok()), ticket, "the same request makes nothing twice");
+    assert_eq!(nora.get(&at(&session, "")).await.ok()["ticketIds"], json!([ticket]));
+    // T-13: nothing of it is seen from outside, not even that it is linked.
+    visitor.get(&format!("/v1/tickets/{ticket}")).await.problem(404);
+    assert_eq!(visitor.get(&at(&session, "")).await.ok()["ticketIds"], json!([]));
+    // Of a session that a code on another device does not see there is nothing to make.
+    make(&world.oven_visitor().await, "elsewhere").await.problem(404);
 }
