@@ -36,10 +36,11 @@ pub const fn code(kind: ErrorKind) -> Code {
     }
 }
 
-/// The kind of failure of a gRPC code. `Ok` is none, so a status of that code is our own mistake.
+/// The kind of failure of a gRPC code. `Ok` is none, so a status of that code is our own mistake. So is `OutOfRange`: no
+/// handler says it, but the transport on this side of an answer that is larger than we take.
 pub const fn kind(code: Code) -> ErrorKind {
     match code {
-        Code::InvalidArgument | Code::OutOfRange => ErrorKind::InvalidArgument,
+        Code::InvalidArgument => ErrorKind::InvalidArgument,
         Code::Unauthenticated => ErrorKind::Unauthenticated,
         Code::PermissionDenied => ErrorKind::PermissionDenied,
         Code::NotFound => ErrorKind::NotFound,
@@ -51,7 +52,7 @@ pub const fn kind(code: Code) -> ErrorKind {
         Code::Cancelled => ErrorKind::Cancelled,
         Code::Unavailable => ErrorKind::Unavailable,
         Code::Unimplemented => ErrorKind::Unimplemented,
-        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => ErrorKind::Internal,
+        Code::Ok | Code::Unknown | Code::OutOfRange | Code::Internal | Code::DataLoss => ErrorKind::Internal,
     }
 }
 
@@ -240,6 +241,12 @@ mod tests {
         assert_eq!((read.kind, read.reason.as_str()), (ErrorKind::Unavailable, "UNAVAILABLE"));
         assert!(!read.message.contains("pipe"), "{}", read.message);
         assert_eq!(report(&Status::internal("said so")).kind, ErrorKind::Internal);
+    }
+
+    #[test]
+    fn an_answer_too_large_to_be_taken_is_our_fault_and_not_the_callers() {
+        let read = report(&Status::out_of_range("Error, decoded message length too large"));
+        assert_eq!((read.kind, read.reason.as_str()), (ErrorKind::Internal, "INTERNAL"));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - [`Definition`] and [`Built`]: what a service says of itself.
 //! - [`run_main`] for binaries; [`start`] for several services in one process, and for tests.
 //! - [`Context`]: what every context runs beside its calls.
-//! - [`request`] and [`error`]: for handlers. [`client`]: for callers.
+//! - [`request`], [`page`] and [`error`]: for handlers. [`client`]: for callers.
 //! - [`config`], [`telemetry`], [`lifecycle`], [`readiness`]: for what runs beside the calls.
 
 /// Every process of ours. It is faster than libc's with many small things that are freed on other threads, and gives
@@ -34,6 +34,7 @@ mod memory;
 mod mutation;
 pub mod nats;
 mod outbound;
+pub mod page;
 pub mod reaction;
 pub mod readiness;
 pub mod request;

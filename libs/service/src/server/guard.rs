@@ -191,6 +191,12 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
     }
     let started = Instant::now();
     let mut response = guard.call(request, next).instrument(span.clone()).await;
+    // The transport's word for a request that is too large; before an answer begins it can be nothing else. Told as
+    // what it is, since the same code on the other side means an answer that is too large.
+    if Status::from_header_map(response.headers()).is_some_and(|status| status.code() == Code::OutOfRange) {
+        let limit = "the request is larger than this service takes";
+        response = guard.refuse(&Refusal::new(ErrorKind::InvalidArgument, "REQUEST_TOO_LARGE", limit));
+    }
     if is_furniture {
         response = response.map(|answer| Body::new(EndsWith::answer(answer, guard.drain.clone())));
     }

@@ -73,7 +73,8 @@ async fn a_caller_names_its_call_and_is_told_the_name() {
 async fn a_message_that_is_too_large_is_refused() {
     let running = started(options().with("grpc.max_message_bytes", 10_000)).await;
     assert_eq!(ask(channel(&running), &"x".repeat(9_000)).await.unwrap(), "9000");
-    assert_eq!(ask(channel(&running), &"x".repeat(11_000)).await.unwrap_err().code(), Code::OutOfRange);
+    let refused = report(&ask(channel(&running), &"x".repeat(11_000)).await.unwrap_err());
+    assert_eq!((refused.kind, refused.reason.as_str()), (ErrorKind::InvalidArgument, "REQUEST_TOO_LARGE"));
     running.stop().await.unwrap();
 }
 

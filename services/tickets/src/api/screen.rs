@@ -2,6 +2,7 @@
 
 use callboard_kernel::TicketId;
 use callboard_proto::tickets::v1 as proto;
+use callboard_service::page::Room;
 use callboard_service::request::{page_query, page_size, parse_id, principal};
 use callboard_tickets_domain::{Action, Visibility, can, moves};
 use tonic::Request;
@@ -22,21 +23,29 @@ impl TicketApi {
         let id: TicketId = parse_id("ticket_id", asked)?;
         let found = self.0.visible(&caller, id).await?;
         let sees_internal = can(&caller, Action::SeeInternal, &found.ticket).is_ok();
+        let list = |visibility: Visibility| {
+            page_query(&proto::ListUpdatesRequest {
+                ticket_id: asked.clone(),
+                visibility: to_proto_visibility(visibility).into(),
+                ..Default::default()
+            })
+        };
+        // The tokens of the next pages are for the lists themselves.
+        let of_public = list(Visibility::Public);
+        let of_internal = list(Visibility::Internal);
+        let of_timeline =
+            page_query(&proto::ListTimelineRequest { ticket_id: asked.clone(), ..Default::default() });
         let internal = async {
-            if sees_internal {
-                self.first_updates(id, asked, Visibility::Internal, size).await.map(Some)
-            } else {
-                Ok(None)
+            if !sees_internal {
+                return Ok(None);
             }
+            self.updates(id, Some(Visibility::Internal), (size, "", of_internal)).await.map(Some)
         };
         let timeline = async {
             if !sees_internal {
                 return Ok(None);
             }
-            let query =
-                page_query(&proto::ListTimelineRequest { ticket_id: asked.clone(), ..Default::default() });
-            let (entries, next_page_token) = self.entries(id, (size, "", query)).await?;
-            Ok(Some(proto::ListTimelineResponse { entries, next_page_token }))
+            self.entries(id, (size, "", of_timeline)).await.map(Some)
         };
         let template = found.ticket.place.template;
         let flow = async {
@@ -45,32 +54,27 @@ impl TicketApi {
             let (set, version) = &*flows;
             Ok(set.flow(flow).map(|flow| to_proto_flow(template.uuid(), flow, *version)))
         };
-        let public = self.first_updates(id, asked, Visibility::Public, size);
-        let (public, internal_updates, timeline, flow) = tokio::try_join!(public, internal, timeline, flow)?;
-        Ok(proto::GetTicketScreenResponse {
+        let public = self.updates(id, Some(Visibility::Public), (size, "", of_public));
+        let (public, internal, timeline, flow) = tokio::try_join!(public, internal, timeline, flow)?;
+        let mut answer = proto::GetTicketScreenResponse {
             ticket: Some(whole(&caller, &found)),
             moves: Some(to_proto_moves(&moves(&caller, &found.ticket))),
             flow,
-            public_updates: Some(public),
-            internal_updates,
-            timeline,
-        })
-    }
-
-    /// The first page of updates of one visibility; the token of the next is for `ListUpdates`.
-    async fn first_updates(
-        &self,
-        id: TicketId,
-        asked: &str,
-        visibility: Visibility,
-        size: u32,
-    ) -> Reply<proto::ListUpdatesResponse> {
-        let query = page_query(&proto::ListUpdatesRequest {
-            ticket_id: asked.to_owned(),
-            visibility: to_proto_visibility(visibility).into(),
             ..Default::default()
+        };
+        // Three lists in one message, which is taken as a whole or not at all.
+        let mut room = Room::default().beside(&answer);
+        let (updates, last) = room.page_of(if sees_internal { 3 } else { 1 }, public, size);
+        answer.public_updates =
+            Some(proto::ListUpdatesResponse { updates, next_page_token: self.next(last, of_public) });
+        answer.internal_updates = internal.map(|internal| {
+            let (updates, last) = room.page_of(2, internal, size);
+            proto::ListUpdatesResponse { updates, next_page_token: self.next(last, of_internal) }
         });
-        let (updates, next_page_token) = self.updates(id, Some(visibility), (size, "", query)).await?;
-        Ok(proto::ListUpdatesResponse { updates, next_page_token })
+        answer.timeline = timeline.map(|timeline| {
+            let (entries, last) = room.page(timeline, size);
+            proto::ListTimelineResponse { entries, next_page_token: self.next(last, of_timeline) }
+        });
+        Ok(answer)
     }
 }

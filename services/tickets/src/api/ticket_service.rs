@@ -6,6 +6,7 @@ use callboard_kernel::{FieldViolation, Principal, Refusal, TicketId, Version, de
 use callboard_proto::tickets::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::error::IntoStatus;
+use callboard_service::page::{Room, page};
 use callboard_service::request::{
     decode_page_token, encode_page_token, page_query, page_size, parse_id, principal,
 };
@@ -13,7 +14,7 @@ use callboard_tickets_domain::{
     Action, AnswerValue, Command, Edit, Event, Fact, State, Status as Stands, Visibility, can, moves,
 };
 use futures::stream::{self, BoxStream, StreamExt as _};
-use prost::Message;
+use serde::Serialize;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -29,8 +30,6 @@ use crate::store::{Cursor, Found, StoredUpdate};
 
 /// Default and most entries of a page.
 pub(super) const PAGE: (u32, u32) = (50, 200);
-/// A page ends early rather than become larger than what clients take (4 MiB).
-const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// The most paths of an update mask.
 const MAX_PATHS: usize = 20;
 /// The most ids in one question.
@@ -53,24 +52,6 @@ pub(super) fn whole(caller: &Principal, found: &Found) -> proto::Ticket {
     let template = found.ticket.place.template.uuid();
     ticket.draft_flow = found.ticket.draft_flow.as_deref().map(|flow| to_proto_draft_flow(template, flow));
     ticket
-}
-
-/// Takes entries as long as they fit into a page of `size` and of [`PAGE_BYTES`], the first in any case. True when
-/// some are left.
-fn page<T, M: Message>(entries: &[T], size: u32, show: impl Fn(&T) -> M) -> (Vec<M>, bool) {
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let mut bytes = 0;
-    let mut shown = Vec::new();
-    for entry in entries.iter().take(size) {
-        let message = show(entry);
-        bytes += message.encoded_len();
-        if !shown.is_empty() && bytes > PAGE_BYTES {
-            break;
-        }
-        shown.push(message);
-    }
-    let more = shown.len() < entries.len();
-    (shown, more)
 }
 
 impl TicketApi {
@@ -153,12 +134,9 @@ impl TicketApi {
         }
         let viewer = self.0.viewer(&caller).await?;
         let found = self.0.reads.list(&viewer, &filter, order, after.as_ref(), size + 1).await?;
-        let show = |found: &Found| to_proto_ticket_for(&caller, &found.ticket, found.version);
-        let (tickets, more) = page(&found, size, show);
-        let next_page_token = match found.get(tickets.len().wrapping_sub(1)) {
-            Some(last) if more => encode_page_token(&order.cursor(last), query, self.0.clock.now()),
-            Some(_) | None => String::new(),
-        };
+        let shown = found.iter().map(|one| (one, to_proto_ticket_for(&caller, &one.ticket, one.version)));
+        let (tickets, last) = page(shown, size);
+        let next_page_token = self.next(last.map(|last| order.cursor(last)), query);
         Ok(proto::ListTicketsResponse { tickets, next_page_token })
     }
 
@@ -281,23 +259,24 @@ impl TicketApi {
             .await
     }
 
-    /// A page of updates; `bound` is what the token is bound to.
+    /// The token of the next page, where there is one; `bound` is what it is bound to.
+    pub(super) fn next(&self, last: Option<impl Serialize>, bound: i64) -> String {
+        last.map(|last| encode_page_token(&last, bound, self.0.clock.now())).unwrap_or_default()
+    }
+
+    /// Updates with their files by sequence, one more than a page has if there is one: what fits is for the caller to
+    /// say. `bound` is what the token is bound to.
     pub(super) async fn updates(
         &self,
         ticket: TicketId,
         visibility: Option<Visibility>,
         (size, token, bound): (u32, &str, i64),
-    ) -> Reply<(Vec<proto::Update>, String)> {
-        let now = self.0.clock.now();
-        let after: Option<i64> = decode_page_token(token, bound, now)?;
+    ) -> Reply<Vec<(i64, proto::Update)>> {
+        let after: Option<i64> = decode_page_token(token, bound, self.0.clock.now())?;
         let found = self.0.reads.updates(ticket, visibility, after.unwrap_or(0), size + 1).await?;
-        let (mut updates, more) = page(&found, size, to_proto_update);
+        let mut updates: Vec<_> = found.iter().map(to_proto_update).collect();
         self.0.with_attachments(&mut updates).await?;
-        let next = match found.get(updates.len().wrapping_sub(1)) {
-            Some(last) if more => encode_page_token(&last.sequence, bound, now),
-            Some(_) | None => String::new(),
-        };
-        Ok((updates, next))
+        Ok(found.iter().map(|update| update.sequence).zip(updates).collect())
     }
 
     async fn list_updates(
@@ -319,9 +298,9 @@ impl TicketApi {
             (asked, Ok(())) => asked,
             (_, Err(_)) => Some(Visibility::Public),
         };
-        let (updates, next_page_token) =
-            self.updates(id, visibility, (size, &token, page_query(&message))).await?;
-        Ok(proto::ListUpdatesResponse { updates, next_page_token })
+        let bound = page_query(&message);
+        let (updates, last) = page(self.updates(id, visibility, (size, &token, bound)).await?, size);
+        Ok(proto::ListUpdatesResponse { updates, next_page_token: self.next(last, bound) })
     }
 
     async fn service_record(
@@ -336,10 +315,11 @@ impl TicketApi {
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let found = self.0.visible(&caller, id).await?;
         let bound = page_query(&message);
-        let (updates, next_page_token) =
-            self.updates(id, Some(Visibility::Public), (size, &token, bound)).await?;
-        let ticket = Some(to_proto_ticket_for(&caller, &found.ticket, found.version));
-        Ok(proto::GetServiceRecordResponse { ticket, updates, next_page_token })
+        let public = self.updates(id, Some(Visibility::Public), (size, &token, bound)).await?;
+        let ticket = to_proto_ticket_for(&caller, &found.ticket, found.version);
+        let (updates, last) = Room::default().beside(&ticket).page(public, size);
+        let next_page_token = self.next(last, bound);
+        Ok(proto::GetServiceRecordResponse { ticket: Some(ticket), updates, next_page_token })
     }
 
     async fn timeline(
@@ -354,25 +334,20 @@ impl TicketApi {
         let id = parse_id("ticket_id", &message.ticket_id)?;
         let found = self.0.visible(&caller, id).await?;
         can(&caller, Action::SeeInternal, &found.ticket).map_err(|rejection| Refusal::from(&rejection))?;
-        let (entries, next_page_token) = self.entries(id, (size, &token, page_query(&message))).await?;
-        Ok(proto::ListTimelineResponse { entries, next_page_token })
+        let bound = page_query(&message);
+        let (entries, last) = page(self.entries(id, (size, &token, bound)).await?, size);
+        Ok(proto::ListTimelineResponse { entries, next_page_token: self.next(last, bound) })
     }
 
-    /// A page of the timeline; `bound` is what the token is bound to.
+    /// As [`Self::updates`], of the timeline.
     pub(super) async fn entries(
         &self,
         ticket: TicketId,
         (size, token, bound): (u32, &str, i64),
-    ) -> Reply<(Vec<proto::TimelineEntry>, String)> {
-        let now = self.0.clock.now();
-        let after: Option<i64> = decode_page_token(token, bound, now)?;
+    ) -> Reply<Vec<(i64, proto::TimelineEntry)>> {
+        let after: Option<i64> = decode_page_token(token, bound, self.0.clock.now())?;
         let found = self.0.reads.timeline(ticket, after.unwrap_or(0), size + 1).await?;
-        let (entries, more) = page(&found, size, to_proto_entry);
-        let next = match entries.last() {
-            Some(last) if more => encode_page_token(&last.sequence, bound, now),
-            Some(_) | None => String::new(),
-        };
-        Ok((entries, next))
+        Ok(found.iter().map(|entry| (entry.sequence, to_proto_entry(entry))).collect())
     }
 
     async fn moves(

@@ -4,6 +4,8 @@ use callboard_proto::tickets::v1 as proto;
 use callboard_proto::tickets::v1::Visibility;
 use callboard_proto::tickets::v1::answer::Value;
 use callboard_service::error::Report;
+use callboard_service::page::ANSWER_BYTES;
+use prost::Message as _;
 
 use crate::flows::{answer, put_flow, repair};
 use crate::support::*;
@@ -99,5 +101,58 @@ fn the_screen_is_what_its_parts_are_for_everybody_who_sees_the_ticket() {
         assert_eq!(refused(screen(&visitor, &ticket, 0).await), "NOT_FOUND");
         assert_eq!(fields(screen(&moderator, &ticket, -1).await), ["page_size"]);
         assert_eq!(fields(screen(&moderator, "7", 0).await), ["ticket_id"]);
+    });
+}
+
+#[test]
+fn however_long_its_lists_a_screen_is_one_message_that_clients_take() {
+    run(|world| async move {
+        let tenant = Tenant::new(world).await;
+        let moderator = tenant.moderator();
+        let ticket = tenant.open("Much is said of it").await.id;
+        let text = "ü".repeat(10_000);
+        for _ in 0..105 {
+            moderator.post(&ticket, &text, Visibility::Public).await.unwrap();
+            moderator.post(&ticket, &text, Visibility::Internal).await.unwrap();
+        }
+        for turn in 0..55 {
+            let description = if turn % 2 == 0 { text.clone() } else { text.replace('ü', "ö") };
+            let changed = proto::Ticket { id: ticket.clone(), description, ..Default::default() };
+            moderator.update(changed, &["description"]).await.unwrap();
+        }
+        let shown = screen(&moderator, &ticket, 200).await.unwrap();
+        let sent = shown.encoded_len();
+        assert!((1024 * 1024..=ANSWER_BYTES + 1024).contains(&sent), "{sent}");
+        // What did not fit is behind the tokens: nothing is missing, and nothing comes twice.
+        for (part, visibility) in
+            [(shown.public_updates, Visibility::Public), (shown.internal_updates, Visibility::Internal)]
+        {
+            let mut part = part.unwrap();
+            assert!(part.updates.len() > 20, "a fair share of the screen: {}", part.updates.len());
+            let mut all = Vec::new();
+            loop {
+                all.extend(part.updates.into_iter().map(|update| update.id));
+                if part.next_page_token.is_empty() {
+                    break;
+                }
+                part = updates(&moderator, &ticket, visibility, 200, &part.next_page_token).await.unwrap();
+            }
+            let count = all.len();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!((count, all.len()), (105, 105));
+        }
+        let mut part = shown.timeline.unwrap();
+        let mut sequences = Vec::new();
+        loop {
+            sequences.extend(part.entries.iter().map(|entry| entry.sequence));
+            if part.next_page_token.is_empty() {
+                break;
+            }
+            part = timeline(&moderator, &ticket, 200, &part.next_page_token).await;
+        }
+        let last = i64::try_from(sequences.len()).unwrap();
+        assert_eq!(sequences, (1..=last).collect::<Vec<_>>());
+        assert!(last > 55);
     });
 }
