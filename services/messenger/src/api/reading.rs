@@ -6,6 +6,7 @@ use callboard_kernel::{ErrorKind, Principal, Refusal};
 use callboard_messenger_domain::conversation::ConversationState;
 use callboard_proto::messenger::v1 as proto;
 use callboard_service::database::refusal;
+use callboard_service::page::{Room, page};
 use callboard_service::request::{
     self, decode_page_token, encode_page_token, page_query, page_size, parse_id,
 };
@@ -58,17 +59,18 @@ impl MessengerApi {
             let counted = self.queries.unread(principal.organisation, id, principal.actor(), read);
             counted.await.map_err(refusal)
         };
+        let shown = |unread| convert::conversation(id, &found.state, found.version, unread, &principal);
         let latest = async {
             if wanted == 0 {
                 return Ok(None);
             }
             let conversation_id = message.conversation_id.clone();
             let query = page_query(&proto::ListMessagesRequest { conversation_id, ..Default::default() });
-            self.page(&principal, id, &found.state, (i64::MAX, wanted, query)).await.map(Some)
+            let room = Room::default().beside(&shown(i32::MAX));
+            self.page(&principal, id, &found.state, (i64::MAX, wanted, query), room).await.map(Some)
         };
         let (unread, latest) = tokio::try_join!(unread, latest)?;
-        let conversation = convert::conversation(id, &found.state, found.version, unread, &principal);
-        Ok(proto::GetConversationResponse { conversation: Some(conversation), latest })
+        Ok(proto::GetConversationResponse { conversation: Some(shown(unread)), latest })
     }
 
     /// Messages before a sequence, the latest first; the token of what is before them is bound to `query`.
@@ -78,19 +80,18 @@ impl MessengerApi {
         id: Uuid,
         state: &ConversationState,
         (before, size, query): (i64, u32, i64),
+        mut room: Room,
     ) -> Result<proto::ListMessagesResponse, Refusal> {
-        let mut found = self
+        let found = self
             .queries
             .messages_before(principal.organisation, id, before, i64::from(size) + 1)
             .await
             .map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let last = found.last().filter(|_| more);
-        let next_page_token = last
-            .map(|last| encode_page_token(&last.message.sequence, query, self.clock.now()))
-            .unwrap_or_default();
-        let messages = found.iter().map(|one| self.to_proto(principal, id, state, one)).collect();
+        // As they are sent: a text of 4,000 characters is several times as much once its links are links.
+        let shown = found.iter().map(|one| (one.message.sequence, self.to_proto(principal, id, state, one)));
+        let (messages, last) = room.page(shown, size);
+        let next_page_token =
+            last.map(|last| encode_page_token(&last, query, self.clock.now())).unwrap_or_default();
         Ok(proto::ListMessagesResponse { messages, next_page_token })
     }
 
@@ -107,21 +108,17 @@ impl MessengerApi {
         let viewer =
             Viewer { principal: Principal::clone(&principal), isolation: self.isolation(&principal).await? };
         let wanted = Wanted { unread_only: message.unread_only, mine: message.mine };
-        let mut found =
-            self.queries.list(&viewer, wanted, after, i64::from(size) + 1).await.map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let last = found.last().filter(|_| more);
-        let next = last.and_then(|last| Some((last.stored.id, last.stored.state.last_message_at?)));
+        let found = self.queries.list(&viewer, wanted, after, i64::from(size) + 1).await.map_err(refusal)?;
+        let shown = found.iter().map(|one| {
+            let stored = &one.stored;
+            let shown =
+                convert::conversation(stored.id, &stored.state, stored.version, one.unread, &principal);
+            (stored, shown)
+        });
+        let (conversations, last) = page(shown, size);
+        let next = last.and_then(|last| Some((last.id, last.state.last_message_at?)));
         let next_page_token =
             next.map(|(id, at)| encode_page_token(&ListCursor { at, id }, query, now)).unwrap_or_default();
-        let conversations = found
-            .iter()
-            .map(|one| {
-                let stored = &one.stored;
-                convert::conversation(stored.id, &stored.state, stored.version, one.unread, &principal)
-            })
-            .collect();
         Ok(proto::ListConversationsResponse { conversations, next_page_token })
     }
 
@@ -136,7 +133,8 @@ impl MessengerApi {
         let query = page_query(message);
         let before: Option<i64> = decode_page_token(&message.page_token, query, self.clock.now())?;
         let (seen, _) = self.visible(&principal, id).await?;
-        self.page(&principal, id, &seen.state, (before.unwrap_or(i64::MAX), size, query)).await
+        let before = before.unwrap_or(i64::MAX);
+        self.page(&principal, id, &seen.state, (before, size, query), Room::default()).await
     }
 
     pub(super) async fn message(
@@ -171,7 +169,7 @@ impl MessengerApi {
         let found =
             self.queries.message(principal.organisation, id, message.sequence).await.map_err(refusal)?;
         let of = found.ok_or_else(|| Refusal::missing("message", message.sequence))?.message.id;
-        let mut found = self
+        let found = self
             .queries
             .revisions(
                 principal.organisation,
@@ -182,13 +180,10 @@ impl MessengerApi {
             )
             .await
             .map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let last = found.last().filter(|_| more);
-        let next_page_token =
-            last.map(|last| encode_page_token(&last.revision, query, now)).unwrap_or_default();
         let files = self.queries.files_of(of).await.map_err(refusal)?;
-        let revisions = found.into_iter().map(|one| convert::revision(one, &files)).collect();
+        let shown = found.into_iter().map(|one| (one.revision, convert::revision(one, &files)));
+        let (revisions, last) = page(shown, size);
+        let next_page_token = last.map(|last| encode_page_token(&last, query, now)).unwrap_or_default();
         Ok(proto::ListMessageRevisionsResponse { revisions, next_page_token })
     }
 

@@ -3,6 +3,7 @@
 mod house;
 mod life;
 mod live;
+mod pages;
 mod permissions;
 mod stores;
 mod video;

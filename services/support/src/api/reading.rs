@@ -4,6 +4,7 @@ use callboard_kernel::Refusal;
 use callboard_proto::support::v1 as proto;
 use callboard_service::convert::{to_proto_actor, to_proto_time};
 use callboard_service::database::refusal;
+use callboard_service::page::page;
 use callboard_service::request::{
     self, decode_page_token, encode_page_token, page_query, page_size, parse_id,
 };
@@ -54,21 +55,17 @@ impl SupportApi {
         let query = page_query(message);
         let after: Option<Cursor> = decode_page_token(&message.page_token, query, self.clock.now())?;
         let organisation = principal.organisation;
-        let mut found = self
+        let found = self
             .queries
             .list(organisation, &filter, order, after.as_ref(), size + 1)
             .await
             .map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let next_page_token = match found.last().filter(|_| more) {
-            Some(last) => encode_page_token(&order.cursor(last), query, self.clock.now()),
-            None => String::new(),
-        };
-        let tickets = found
-            .iter()
-            .map(|found| convert::ticket(found.id, &found.state, found.version, &principal, true))
-            .collect();
+        let shown =
+            found.iter().map(|one| (one, convert::ticket(one.id, &one.state, one.version, &principal, true)));
+        let (tickets, last) = page(shown, size);
+        let next_page_token = last
+            .map(|last| encode_page_token(&order.cursor(last), query, self.clock.now()))
+            .unwrap_or_default();
         Ok(proto::ListTicketsResponse { tickets, next_page_token })
     }
 
@@ -81,15 +78,11 @@ impl SupportApi {
     ) -> Result<(Vec<proto::Remark>, String), Refusal> {
         let size = page_size(asked, PAGE.0, PAGE.1)?;
         let after: Option<i32> = decode_page_token(token, query, self.clock.now())?;
-        let mut found =
+        let found =
             self.queries.remarks(ticket, notes, after.unwrap_or(0), size + 1).await.map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let next = match found.last().filter(|_| more) {
-            Some(last) => encode_page_token(&last.number, query, self.clock.now()),
-            None => String::new(),
-        };
-        Ok((found.into_iter().map(remark).collect(), next))
+        let (remarks, last) = page(found.into_iter().map(|row| (row.number, remark(row))), size);
+        let next = last.map(|last| encode_page_token(&last, query, self.clock.now())).unwrap_or_default();
+        Ok((remarks, next))
     }
 
     pub(super) async fn list_notes(

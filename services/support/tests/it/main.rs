@@ -4,5 +4,6 @@ mod desk;
 mod domains;
 mod life;
 mod lists;
+mod pages;
 mod permissions;
 mod stores;
