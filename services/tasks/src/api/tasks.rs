@@ -6,6 +6,7 @@ use callboard_kernel::{DeviceId, Principal, Refusal, TicketId, Version};
 use callboard_proto::tasks::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::database::refusal;
+use callboard_service::page::page;
 use callboard_service::request::{self, decode_page_token, encode_page_token, page_size, parse_id};
 use callboard_tasks_domain::task::{Edit, NewStep, NewTask, TaskCommand, TaskState};
 use callboard_tasks_domain::{DefinitionId, StepId, TaskId, Visibility};
@@ -172,24 +173,22 @@ impl TaskApi {
         let query = request::page_query(message);
         let after: Option<TaskCursor> = decode_page_token(&message.page_token, query, now)?;
         let viewer = self.reads.viewer(&principal).await?;
-        let mut found =
+        let found =
             self.reads.queries.tasks(&viewer, &filter, order, after, size + 1).await.map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let last = found.last().filter(|_| more);
-        let next_page_token =
-            match last.and_then(|last| Some((last.stored.id, last.stored.state.task.as_ref()?))) {
-                Some((id, task)) => {
-                    let at = match order {
-                        TaskOrder::Newest => Some(task.created_at),
-                        TaskOrder::Due => task.due,
-                    };
-                    encode_page_token(&TaskCursor { at, id }, query, now)
-                }
-                None => String::new(),
+        let at = |found: &StoredTask| {
+            let task = found.stored.state.task.as_ref()?;
+            let at = match order {
+                TaskOrder::Newest => Some(task.created_at),
+                TaskOrder::Due => task.due,
             };
-        let mut tasks: Vec<_> = found.iter().filter_map(|found| as_read(found, &principal)).collect();
+            Some(TaskCursor { at, id: found.stored.id })
+        };
+        // The query leaves out what is removed: all of these are there.
+        let there = found.iter().filter_map(|found| Some((at(found)?, as_read(found, &principal)?)));
+        let (cursors, mut tasks): (Vec<_>, Vec<_>) = there.unzip();
         self.show_files(tasks.iter_mut().flat_map(|task| &mut task.steps)).await?;
+        let (tasks, last) = page(cursors.into_iter().zip(tasks), size);
+        let next_page_token = last.map(|last| encode_page_token(&last, query, now)).unwrap_or_default();
         Ok(proto::ListTasksResponse { tasks, next_page_token })
     }
 

@@ -5,4 +5,5 @@ mod due;
 mod files;
 mod house;
 mod life;
+mod pages;
 mod stores;
