@@ -81,3 +81,18 @@ fn answered(status: &Status) -> bool {
         | ErrorKind::Internal => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_too_large_to_be_taken_is_no_word_of_its_context() {
+        let until = Instant::now() + std::time::Duration::from_secs(60);
+        let too_large = Status::out_of_range("Error, decoded message length too large");
+        let part = Part::<()>::of(async { Err(too_large) }, until).await;
+        assert!(part.is_unreachable());
+        let part = Part::<()>::of(async { Err(Status::invalid_argument("a field")) }, until).await;
+        assert!(!part.is_unreachable());
+    }
+}

@@ -84,8 +84,8 @@ impl Courier {
                 };
                 // Whoever is called to a ticket of the session hears of the request beside those responsible (V-2).
                 let is_called = claimed.event_type == EventType::VideoRequested;
-                if !still_is(claimed.because, standing)
-                    && !(is_called && self.still_holds(claimed, id, judged).await?)
+                if !(still_is(claimed.because, standing)
+                    || is_called && self.still_holds(claimed, id, judged).await?)
                 {
                     return Ok(None);
                 }

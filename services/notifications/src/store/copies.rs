@@ -55,7 +55,7 @@ pub struct Copies {
 
 impl Copies {
     /// In this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         let (writing, judging, meeting, calling, listing) =
             (pool.clone(), pool.clone(), pool.clone(), pool.clone(), pool.clone());
         Self {

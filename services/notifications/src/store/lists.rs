@@ -1,10 +1,10 @@
 //! Who is on a list: of a notification group, or of those responsible for a template's video sessions (N-3, N-4, V-2).
 
+use callboard_journal::Pool;
 use callboard_kernel::{EmployeeId, OrganisationId};
 use callboard_notifications_domain::GroupId;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Copies, Sql};
@@ -41,7 +41,7 @@ impl List {
 }
 
 /// Whether each is on the list, in one statement.
-pub(super) fn listed_all(pool: PgPool, all: Vec<(List, EmployeeId)>) -> BoxFuture<'static, Sql<Vec<bool>>> {
+pub(super) fn listed_all(pool: Pool, all: Vec<(List, EmployeeId)>) -> BoxFuture<'static, Sql<Vec<bool>>> {
     async move {
         let lists = || all.iter().map(|(list, _)| *list);
         // Each list is found by its key; whichever of the two is not asked for has none.

@@ -6,6 +6,7 @@ use callboard_kernel::{Actor, DeviceId, ErrorKind, Principal, Refusal, TicketId,
 use callboard_proto::video::v1 as proto;
 use callboard_service::Mutation;
 use callboard_service::database::refusal;
+use callboard_service::page::page;
 use callboard_service::request::{self, decode_page_token, encode_page_token, page_size, parse_id};
 use callboard_video_domain::session::{NewSession, SessionCommand, SessionState};
 use callboard_video_domain::{MAX_TICKETS, SessionId};
@@ -184,17 +185,14 @@ impl VideoApi {
         let query = request::page_query(message);
         let after: Option<ListCursor> = decode_page_token(&message.page_token, query, now)?;
         let viewer = self.reads.viewer(&principal).await?;
-        let mut found =
-            self.reads.queries.sessions(&viewer, &filter, after, size + 1).await.map_err(refusal)?;
-        let more = found.len() > size as usize;
-        found.truncate(size as usize);
-        let last = found.last().filter(|_| more);
+        let found = self.reads.queries.sessions(&viewer, &filter, after, size + 1).await.map_err(refusal)?;
+        let mut sessions: Vec<_> = found.iter().map(|found| shown(&principal, found)).collect();
+        self.show_files(&mut sessions).await?;
+        let (sessions, last) = page(found.iter().zip(sessions), size);
         let next_page_token = last.map_or_else(String::new, |last| {
             let cursor = ListCursor { at: last.content.created_at, id: last.id.uuid() };
             encode_page_token(&cursor, query, now)
         });
-        let mut sessions: Vec<_> = found.iter().map(|found| shown(&principal, found)).collect();
-        self.show_files(&mut sessions).await?;
         Ok(proto::ListSessionsResponse { sessions, next_page_token })
     }
 }

@@ -156,7 +156,7 @@ pub async fn rows(house: &House) -> Result<Vec<Row>, Failure> {
         black_box(black_box(&answer).encode_to_vec());
     });
     // On a worker of the runtime, as calls are.
-    let mailbox = tokio::spawn(mailbox(someone)).await?.map_err(|error| error.to_string())?;
+    let mailbox = TaskTracker::new().spawn(mailbox(someone)).await?.map_err(|error| error.to_string())?;
     Ok(vec![decide, encode, mailbox, commit(house).await?])
 }
 
