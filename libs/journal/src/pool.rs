@@ -76,6 +76,18 @@ impl Broken {
     }
 }
 
+/// The connection is at fault, or the server as it was when the connection was made: shut down, or somebody ended this
+/// session (classes 08 and 57P).
+pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(database) => {
+            database.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
+    }
+}
+
 struct Resting {
     connection: PoolConnection<Postgres>,
     /// When it left where it was made.
@@ -235,9 +247,9 @@ impl Lent {
     /// A statement was answered, be it by an error of Postgres: nothing of it is left on the connection.
     fn answered<T>(&mut self, outcome: &Result<T, sqlx::Error>) {
         match outcome {
-            Ok(_) | Err(sqlx::Error::Database(_)) => self.in_doubt = false,
             // Others had better ask.
-            Err(sqlx::Error::Io(_)) => self.shared.broken.now(),
+            Err(error) if is_broken(error) => self.shared.broken.now(),
+            Ok(_) | Err(sqlx::Error::Database(_)) => self.in_doubt = false,
             Err(_) => {}
         }
     }

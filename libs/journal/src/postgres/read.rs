@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::cells::cell;
+use crate::pool::is_broken;
 use crate::{Row, Rows, Table};
 
 /// How long Postgres may take for a read. An actor waits for it, and everybody for the actor; a server that vanished
@@ -37,7 +38,7 @@ async fn answered<T>(
             }
             // Taken out of the pool rather than closed: a farewell to a server that does not listen would hold the
             // connection's place.
-            Ok(Err(error)) if !tried && broken(&error) => drop(connection.detach()),
+            Ok(Err(error)) if !tried && is_broken(&error) => drop(connection.detach()),
             Ok(Err(error)) => return Err(failed(error)),
             Err(late) => {
                 drop(connection.detach());
@@ -45,18 +46,6 @@ async fn answered<T>(
             }
         }
         tried = true;
-    }
-}
-
-/// The connection is at fault, or the server as it was when the connection was made: shut down, or somebody ended this
-/// session (classes 08 and 57P).
-fn broken(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(database) => {
-            database.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
-        }
-        _ => false,
     }
 }
 
