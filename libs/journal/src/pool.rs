@@ -119,6 +119,16 @@ impl Shared {
     }
 }
 
+/// Those that rest end with the pool, as sqlx's idle ones do. Dropped as they are they would be asked once more, by a task,
+/// and whoever drops the last pool may have no runtime any more.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for resting in self.resting.get_mut().drain(..) {
+            drop(resting.connection.detach());
+        }
+    }
+}
+
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resting = self.shared.resting.lock().len();
@@ -178,11 +188,10 @@ impl Pool {
         let shared = &self.shared;
         // Nearly always one is there: no timer for that.
         if let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() {
-            let rested = shared.resting.lock().pop();
-            match rested {
-                Some(resting) if !shared.doubts(&resting) => return Ok(shared.lend(resting, place)),
-                Some(resting) => shared.resting.lock().push(resting),
-                None => {}
+            // Taken only where it is good: once all are closed, none may be put back.
+            let rested = shared.resting.lock().pop_if(|resting| !shared.doubts(resting));
+            if let Some(resting) = rested {
+                return Ok(shared.lend(resting, place));
             }
         }
         timeout(shared.patience, self.wait()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -235,6 +244,7 @@ impl Pool {
 
 /// A connection that was borrowed. It goes back when it is dropped.
 pub struct Lent {
+    /// Taken by `drop` and by `detach`, which use up the whole: nobody can look at it afterwards.
     connection: Option<PoolConnection<Postgres>>,
     left: Instant,
     in_doubt: bool,

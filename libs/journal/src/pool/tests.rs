@@ -125,3 +125,13 @@ async fn closing_closes_all_those_that_rest_and_those_that_are_lent() {
         left = sqlx::query_scalar(others).fetch_one(&mut other).await.expect("an answer");
     }
 }
+
+#[test]
+fn a_pool_may_be_dropped_when_no_runtime_is_left() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (_database, pool) = runtime.block_on(pool(2));
+    runtime.block_on(process(&pool));
+    assert_eq!(pool.num_idle(), 1);
+    drop(runtime);
+    drop(pool);
+}
